@@ -1,0 +1,8 @@
+"""Makes config an app, so that it can hold system checks and commands."""
+
+from django.apps import AppConfig
+
+
+class ConfigConfig(AppConfig):
+    name = "config"
+    verbose_name = "Lucid"

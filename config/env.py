@@ -1,0 +1,166 @@
+"""Readers of environment variables: a bad value stops the start with its name and what is allowed."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.utils import get_random_secret_key
+
+BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+# A unix socket's address holds 108 bytes on Linux and 104 on macOS, the closing zero included.
+SOCKET_PATH_MAX_BYTES = 100
+SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA mmap_size=134217728;"
+    "PRAGMA journal_size_limit=27103364;PRAGMA cache_size=2000;"
+)
+POSTGRES_SCHEMES = ("postgres", "postgresql")
+
+
+def env_str(name: str, default: str = "", *, choices: Sequence[str] = ()) -> str:
+    value = os.environ.get(name, default)
+    if choices and value not in choices:
+        raise ImproperlyConfigured(f"{name}={value!r} is not allowed: use one of {', '.join(choices)}")
+    return value
+
+
+def env_int(name: str, default: int, *, minimum: int, maximum: int) -> int:
+    text = os.environ.get(name, str(default))
+    if not text.strip().isdecimal() or not minimum <= int(text) <= maximum:
+        raise ImproperlyConfigured(f"{name}={text!r} is not allowed: use a whole number from {minimum} to {maximum}")
+    return int(text)
+
+
+def env_bool(name: str, default: bool) -> bool:
+    text = os.environ.get(name, "1" if default else "0").strip().lower()
+    if text not in BOOLEANS:
+        raise ImproperlyConfigured(f"{name}={text!r} is not allowed: use one of {', '.join(BOOLEANS)}")
+    return BOOLEANS[text]
+
+
+def env_list(name: str, default: str) -> list[str]:
+    return [item.strip() for item in os.environ.get(name, default).split(",") if item.strip()]
+
+
+def env_url(name: str, default: str, *, schemes: Sequence[str]) -> str:
+    value = os.environ.get(name, default)
+    if value and (urlsplit(value).scheme not in schemes or "://" not in value):
+        raise ImproperlyConfigured(f"{name}={value!r} is not allowed: use a URL that starts with {_starts(schemes)}")
+    return value
+
+
+def data_folder(name: str, default: Path) -> Path:
+    """The folder named by the variable, made when it is missing, private to its owner."""
+    folder = Path(os.environ.get(name) or default).expanduser().resolve()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}={str(folder)!r} cannot be made: {error.strerror}") from error
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise ImproperlyConfigured(f"{name}={str(folder)!r} cannot be written by this user: name a folder that can")
+    return folder
+
+
+def env_secret(name: str, kept_in: Path) -> str:
+    """The secret in the variable, or in the file that <NAME>_FILE names, or else one made once and kept."""
+    if value := os.environ.get(name):
+        return value
+    if source := os.environ.get(f"{name}_FILE"):
+        return _read_secret(f"{name}_FILE", Path(source))
+    if not kept_in.exists():
+        _keep_secret(kept_in)
+    return _read_secret(name, kept_in)
+
+
+def _read_secret(name: str, path: Path) -> str:
+    try:
+        value = path.read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}: {path} cannot be read: {error.strerror}") from error
+    if not value:
+        raise ImproperlyConfigured(f"{name}: {path} is empty")
+    return value
+
+
+def _keep_secret(path: Path) -> None:
+    # Two processes may start at once: each writes a draft, one link wins, both read the winner.
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        draft.touch(mode=0o600)
+        draft.write_text(get_random_secret_key())
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise ImproperlyConfigured(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def socket_path(folder: Path, name: str) -> Path:
+    """Where a unix socket of this data folder lies: inside it, unless that path is too long for a socket."""
+    path = folder / name
+    if len(os.fsencode(path)) <= SOCKET_PATH_MAX_BYTES:
+        return path
+    import hashlib
+    import tempfile
+
+    short = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    home = Path(tempfile.gettempdir()) / f"lucid-{os.getuid()}-{short}"
+    home.mkdir(mode=0o700, exist_ok=True)
+    if home.stat().st_uid != os.getuid() or home.stat().st_mode & 0o077:
+        raise ImproperlyConfigured(f"{home} belongs to somebody else: use a shorter LUCID_DATA_DIR")
+    return home / name
+
+
+def redis_url(name: str, socket: Path) -> str:
+    """The Redis address; redis-py would raise above 100 connections, and every worker slot holds one."""
+    url = env_url(name, f"unix://{socket}", schemes=("redis", "rediss", "unix"))
+    parts = urlsplit(url)
+    query = {"max_connections": "1000", **dict(parse_qsl(parts.query))}
+    return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+def database(name: str, sqlite_file: Path) -> dict[str, Any]:
+    """Django's DATABASES entry for the URL in the variable; SQLite in the data folder without one."""
+    url = env_url(name, "", schemes=("sqlite", *POSTGRES_SCHEMES))
+    parts = urlsplit(url)
+    if parts.scheme in POSTGRES_SCHEMES:
+        return _postgres(name, url)
+    return _sqlite(parts.path or str(sqlite_file))
+
+
+def _sqlite(path: str) -> dict[str, Any]:
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path,
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": SQLITE_PRAGMAS},
+    }
+
+
+def _postgres(name: str, url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    database_name = unquote(parts.path.lstrip("/"))
+    if not database_name:
+        raise ImproperlyConfigured(f"{name} names no database: use postgres://user:password@host:port/database")
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: the port must be a number from 0 to 65535") from error
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": database_name,
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": unquote(parts.hostname or ""),
+        "PORT": str(port or ""),
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": {"pool": {"min_size": 1, "max_size": 20}, **dict(parse_qsl(parts.query))},
+    }
+
+
+def _starts(schemes: Sequence[str]) -> str:
+    return " or ".join(f"{scheme}://" for scheme in schemes)

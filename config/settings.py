@@ -1,0 +1,150 @@
+"""Every setting, in reading order; the last section names the plug points."""
+
+from pathlib import Path
+
+from django.utils.csp import CSP
+
+from config.env import data_folder, database, env_bool, env_int, env_list, env_secret, env_str, env_url
+from config.env import redis_url, socket_path
+
+# Paths
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = data_folder("LUCID_DATA_DIR", BASE_DIR / "var")
+MEDIA_ROOT = DATA_DIR / "files"
+SANDBOX_ROOT = DATA_DIR / "sandboxes"
+LUCID_SANDBOX_SOCKET = env_str("LUCID_SANDBOX_SOCKET", str(socket_path(DATA_DIR, "sandbox.sock")))
+
+# Security
+DEBUG = env_bool("DEBUG", False)
+SECRET_KEY = env_secret("SECRET_KEY", kept_in=DATA_DIR / "secret-key")
+ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", "")
+SECURE_CSP = {
+    "default-src": [CSP.SELF],
+    "script-src": [CSP.SELF],
+    "style-src": [CSP.SELF],
+    "img-src": [CSP.SELF, "data:"],
+    "connect-src": [CSP.SELF],
+    "base-uri": [CSP.NONE],
+    "form-action": [CSP.SELF],
+    "frame-ancestors": [CSP.NONE],
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+LUCID_HTTPS = env_bool("LUCID_HTTPS", False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LUCID_HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if LUCID_HTTPS else None
+SESSION_COOKIE_HTTPONLY = True
+DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024  # the largest body that an API call may carry
+
+# Applications
+INSTALLED_APPS = [
+    "config",
+    "dreams",
+    "outcomes",
+    "memory",
+    "agents",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "django_rq",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Templates
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Database
+DATABASES = {"default": database("DATABASE_URL", DATA_DIR / "lucid.sqlite3")}
+
+# Redis and queues: Redis only wakes, the database keeps every promise
+REDIS_URL = redis_url("REDIS_URL", socket_path(DATA_DIR, "redis.sock"))
+RQ_QUEUES = {
+    name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": -1, "DEFAULT_RESULT_TTL": 0} for name in ("turns", "batch")
+}
+LUCID_TURN_SLOTS = env_int("LUCID_TURN_SLOTS", 24, minimum=1, maximum=500)
+LUCID_BATCH_SLOTS = env_int("LUCID_BATCH_SLOTS", 4, minimum=1, maximum=100)
+
+# Signing in
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# Language and time
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+# Static files
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+
+# Logging
+LOG_LEVEL = env_str("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"handlers": [], "level": LOG_LEVEL},
+        "django.server": {"handlers": [], "propagate": True},
+        "rq": {"level": "WARNING"},
+        "rq.worker": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
+        "anthropic": {"level": "WARNING"},
+    },
+}
+
+# The model endpoint of workspaces that name none of their own
+ANTHROPIC_BASE_URL = env_url("ANTHROPIC_BASE_URL", "https://api.anthropic.com", schemes=("http", "https"))
+ANTHROPIC_API_KEY = env_str("ANTHROPIC_API_KEY")
+
+# What operators may change
+REQUIRE_BETA_HEADERS = env_bool("REQUIRE_BETA_HEADERS", True)
+LUCID_ALLOW_PRIVATE_WEBHOOKS = env_bool("LUCID_ALLOW_PRIVATE_WEBHOOKS", False)
+
+# Plug points: dotted paths, resolved once by agents/plugs.py
+MODEL_CLIENT = "agents.runtime.messages_api.MessagesClient"
+SANDBOX_BACKEND = "agents.sandbox.client.HostSandbox"
+AGENT_TOOLSETS: list[str] = []
+SESSION_RESOURCE_KINDS = {"memory_store": "memory.resources"}
+OUTCOME_EVALUATOR = ""
+READINESS_CHECKS: list[str] = []
