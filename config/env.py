@@ -1,10 +1,12 @@
 """Readers of environment variables: a bad value stops the start with its name and what is allowed."""
 
+import hashlib
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
@@ -104,9 +106,6 @@ def socket_path(folder: Path, name: str) -> Path:
     path = folder / name
     if len(os.fsencode(path)) <= SOCKET_PATH_MAX_BYTES:
         return path
-    import hashlib
-    import tempfile
-
     short = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     home = Path(tempfile.gettempdir()) / f"lucid-{os.getuid()}-{short}"
     home.mkdir(mode=0o700, exist_ok=True)
@@ -118,9 +117,9 @@ def socket_path(folder: Path, name: str) -> Path:
 def redis_url(name: str, socket: Path) -> str:
     """The Redis address; redis-py would raise above 100 connections, and every worker slot holds one."""
     url = env_url(name, f"unix://{socket}", schemes=("redis", "rediss", "unix"))
-    parts = urlsplit(url)
-    query = {"max_connections": "1000", **dict(parse_qsl(parts.query))}
-    return urlunsplit(parts._replace(query=urlencode(query)))
+    if "max_connections=" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}max_connections=1000"
 
 
 def database(name: str, sqlite_file: Path) -> dict[str, Any]:

@@ -1,0 +1,29 @@
+"""The product's settings for tests: a data folder of their own, a database file that other processes can open."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+if "LUCID_TEST_DIR" not in os.environ:
+    os.environ["LUCID_TEST_DIR"] = tempfile.mkdtemp(prefix="lucid-test-")
+    atexit.register(shutil.rmtree, os.environ["LUCID_TEST_DIR"], ignore_errors=True)
+TEST_DIR = Path(os.environ["LUCID_TEST_DIR"])
+
+os.environ["LUCID_DATA_DIR"] = str(TEST_DIR)
+os.environ["SECRET_KEY"] = "only-for-tests-0123456789-0123456789-0123456789"  # noqa: S105
+os.environ.pop("REDIS_URL", None)
+os.environ.pop("ANTHROPIC_BASE_URL", None)
+os.environ["ANTHROPIC_API_KEY"] = "practice"
+
+from config.settings import *  # noqa: E402, F403
+from config.settings import DATABASES  # noqa: E402
+
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["TEST"] = {"NAME": TEST_DIR / "test.sqlite3"}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
