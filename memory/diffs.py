@@ -186,10 +186,7 @@ def _best_in_order(scored: list[tuple[float, int, int]]) -> dict[int, int]:
     chosen: dict[int, int] = {}
     for _score, minus_position, minus_index in sorted(scored, reverse=True):
         position, index = -minus_position, -minus_index
-        fits = all(
-            (p < position and i < index) or (p > position and i > index)
-            for p, i in chosen.items()
-        )
+        fits = all((p < position and i < index) or (p > position and i > index) for p, i in chosen.items())
         if fits:
             chosen[position] = index
     return chosen

@@ -1,0 +1,58 @@
+"""The family of expected failures: each class carries its wire `type` and HTTP status; edges render them in one place."""
+
+from typing import Any
+
+
+class DomainError(Exception):
+    """An expected refusal. `message` is for people and names the field or the cause; `code` is the wire's machine code."""
+
+    type = "invalid_request_error"
+    status = 400
+
+    def __init__(self, message: str, *, code: str | None = None, **extra: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.extra = extra
+
+
+class InvalidRequest(DomainError):
+    """The request itself is wrong: validation, wrong state, unsupported combination."""
+
+
+class NotAuthenticated(DomainError):
+    type = "authentication_error"
+    status = 401
+
+
+class PermissionDenied(DomainError):
+    type = "permission_error"
+    status = 403
+
+
+class NotFound(DomainError):
+    type = "not_found_error"
+    status = 404
+
+
+class Conflict(DomainError):
+    """Somebody else was faster, or the name is taken."""
+
+    type = "conflict_error"
+    status = 409
+
+
+class TooLarge(DomainError):
+    type = "request_too_large"
+    status = 413
+
+
+class Unavailable(DomainError):
+    """A part of this installation does not work at the moment (no sandbox, no model endpoint, no Redis)."""
+
+    type = "api_error"
+    status = 503
+
+
+class Fenced(Exception):
+    """The lease was lost to another worker: whatever this one still wanted to write must not be written."""

@@ -1,0 +1,43 @@
+"""Prefixed public ids: the one table of prefixes, and how an id is made."""
+
+import secrets
+import time
+
+PREFIXES = {
+    "agent": "agent_",
+    "api_key": "apikey_",
+    "claim": "claim_",
+    "decision": "dec_",
+    "dream": "drm_",
+    "environment": "env_",
+    "event": "sevt_",
+    "evidence": "evd_",
+    "member": "user_",
+    "memory": "mem_",
+    "memory_store": "memstore_",
+    "memory_version": "memver_",
+    "outbox_event": "whe_",
+    "proposal": "prop_",
+    "request": "req_",
+    "review": "rev_",
+    "session": "sesn_",
+    "session_resource": "sesrsc_",
+    "thread": "sthr_",
+    "verdict": "vrd_",
+    "workspace": "wrkspc_",
+}
+
+MAX_ID_LENGTH = 64  # wire contract: clients may rely on ids of at most 64 characters
+
+_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_LENGTH = 22  # base58 digits that hold 128 bits
+
+
+def new_id(kind: str) -> str:
+    """A fresh id such as `agent_01…`; later ids sort after earlier ones, so inserts stay at the end of an index."""
+    number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    digits = []
+    for _ in range(_LENGTH):
+        number, digit = divmod(number, 58)
+        digits.append(_ALPHABET[digit])
+    return f"{PREFIXES[kind]}01{''.join(reversed(digits))}"

@@ -1,0 +1,40 @@
+"""Every bound of the kernel on a size, a count or an age; one comment each says where the number comes from."""
+
+AGENT_NAME_MAX = 256  # wire contract
+AGENT_DESCRIPTION_MAX = 2_048  # wire contract
+AGENT_SYSTEM_MAX = 100_000  # wire contract, characters
+AGENT_TOOLS_MAX = 256  # wire contract, across toolsets
+AGENT_SKILLS_MAX = 20  # wire contract
+AGENT_MCP_SERVERS_MAX = 20  # wire contract
+CUSTOM_TOOL_NAME_MAX = 128  # wire contract
+
+METADATA_PAIRS_MAX = 16  # wire contract
+METADATA_KEY_MAX = 64  # wire contract
+METADATA_VALUE_MAX = 512  # wire contract
+
+ENVIRONMENT_NAME_MAX = 255  # shown in lists; the wire states no bound
+SESSION_TITLE_MAX = 512  # shown in lists; the wire states no bound
+SESSION_INITIAL_EVENTS_MAX = 50  # wire contract
+SESSION_MEMORY_STORES_MAX = 8  # wire contract
+SESSION_RESOURCES_MAX = 500  # wire contract
+RESOURCE_INSTRUCTIONS_MAX = 4_096  # wire contract
+EVENTS_PER_REQUEST_MAX = 1_000  # the wire states none; one page of the list
+QUEUED_EVENTS_MAX = 1_000  # a client that never stops sending must not fill the disk
+
+BODY_MAX_BYTES = 32 * 1024 * 1024  # wire contract
+
+PAGE_DEFAULT = 20  # wire contract
+PAGE_MAX = 100  # wire contract
+EVENTS_PAGE_MAX = 1_000  # wire contract, also the default
+
+LEASE_SECONDS = 6.0  # a killed worker's turn goes on within 10 s: lease + sweep + start
+BEAT_SECONDS = 2.0  # three beats per lease: two may be lost
+SWEEP_SECONDS = 1.0
+WAKE_AGAIN_SECONDS = 3.0  # a wake-up that nobody took is repeated no sooner than this
+
+MODEL_TIMEOUT_SECONDS = 600.0  # the client's own default
+MODEL_RETRY_DELAYS = (1.0, 4.0)  # seconds before the second and third try of a model request
+MODEL_MAX_TOKENS = 16_000  # answer size asked of the model
+MODEL_REQUESTS_PER_TURN_MAX = 200  # a loop that never ends is stopped: tool_use_limit_reached_error
+
+API_KEY_TOUCH_SECONDS = 60  # last_used_at is written at most this often

@@ -1,0 +1,201 @@
+"""Sessions, their threads and resources; a thread row carries the lease that lets exactly one worker run it."""
+
+from typing import Any, Self
+
+from django.db import models
+
+from agents.exceptions import Conflict
+from agents.ids import MAX_ID_LENGTH
+from agents.models.base import Archivable, PublicIdField, WorkspaceOwned, WorkspaceQuerySet
+
+
+class SessionStatus(models.TextChoices):
+    IDLE = "idle"  # waits for input
+    RUNNING = "running"  # a turn is under way
+    RESCHEDULING = "rescheduling"  # a transient fault; the turn goes on by itself
+    TERMINATED = "terminated"  # final
+
+
+TRANSITIONS: dict[str, set[str]] = {
+    SessionStatus.IDLE: {SessionStatus.RUNNING, SessionStatus.TERMINATED},
+    SessionStatus.RUNNING: {SessionStatus.IDLE, SessionStatus.RESCHEDULING, SessionStatus.TERMINATED},
+    SessionStatus.RESCHEDULING: {SessionStatus.RUNNING, SessionStatus.IDLE, SessionStatus.TERMINATED},
+    SessionStatus.TERMINATED: set(),
+}
+
+
+class SessionKind(models.TextChoices):
+    AGENT = "agent"  # an ordinary session
+    DREAM = "dream"  # a dream's own trace; retrievable by id, left out of lists
+    IMPORTED = "imported"  # a transcript from elsewhere, finished from the start
+
+
+class VerdictResult(models.TextChoices):
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class Session(Archivable, WorkspaceOwned):
+    """`agent_snapshot` is the wire's agent object at creation; `principal` is on whose behalf the session runs.
+
+    `usage` and `stats` hold the wire members that the log folds to; `verdict` repeats the latest `Verdict` row.
+    """
+
+    id = PublicIdField("session", primary_key=True)
+    kind = models.CharField(max_length=16, choices=SessionKind, default=SessionKind.AGENT)
+    agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, related_name="sessions")
+    agent_version = models.PositiveIntegerField()
+    agent_snapshot = models.JSONField()
+    environment = models.ForeignKey("agents.Environment", on_delete=models.PROTECT, related_name="sessions")
+    title = models.TextField(null=True, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    status = models.CharField(max_length=16, choices=SessionStatus, default=SessionStatus.IDLE)
+    stop_reason = models.JSONField(null=True, blank=True)
+    principal = models.CharField(max_length=255)
+    is_practice = models.BooleanField(default=False)  # its turns were answered by the practice model
+    verdict = models.CharField(max_length=16, choices=VerdictResult, null=True, blank=True)
+    escalated_at = models.DateTimeField(null=True, blank=True)
+    next_seq = models.PositiveBigIntegerField(default=1)
+    next_position = models.PositiveBigIntegerField(default=1)  # arrival order of the inbox
+    last_processed_at = models.DateTimeField(null=True, blank=True)  # keeps processed_at monotonic in a session
+    usage = models.JSONField(default=dict, blank=True)
+    active_seconds = models.FloatField(default=0.0)
+    running_since = models.DateTimeField(null=True, blank=True)
+    import_key = models.CharField(
+        max_length=64, null=True, blank=True
+    )  # content hash: importing twice makes one session
+    updated_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["workspace", "-created_at", "-id"], name="session_newest"),
+            models.Index(fields=["agent", "-created_at"], name="session_of_agent"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(status__in=SessionStatus.values), name="session_status_known"),
+            models.CheckConstraint(condition=models.Q(kind__in=SessionKind.values), name="session_kind_known"),
+            models.CheckConstraint(
+                condition=models.Q(verdict=None) | models.Q(verdict__in=VerdictResult.values),
+                name="session_verdict_known",
+            ),
+            models.UniqueConstraint(fields=["workspace", "import_key"], name="session_imported_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or self.id
+
+    @property
+    def is_running(self) -> bool:
+        return self.status in (SessionStatus.RUNNING, SessionStatus.RESCHEDULING)
+
+    @property
+    def is_terminated(self) -> bool:
+        return self.status == SessionStatus.TERMINATED
+
+    def advance(self, to: str, *, expected: str, **changes: Any) -> None:
+        """Move the status by compare-and-set; `Conflict` when somebody else moved it first."""
+        if to not in TRANSITIONS[expected]:
+            raise Conflict(f"A session cannot go from {expected} to {to}.")
+        moved = type(self).objects.filter(pk=self.pk, status=expected).update(status=to, **changes)
+        if not moved:
+            raise Conflict(f"The session {self.pk} is no longer {expected}.")
+        self.status = to
+        for name, value in changes.items():
+            setattr(self, name, value)
+
+
+class ThreadQuerySet(WorkspaceQuerySet):
+    def primary(self) -> Self:
+        return self.filter(parent=None)
+
+
+class Thread(Archivable):
+    """One conversation of a session. `wake` counts input, `seen` is what the last run took in, `fence` is the token of
+    the present lease: a write whose fence is not the row's is refused."""
+
+    id = PublicIdField("thread", primary_key=True)
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="threads")
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="children")
+    agent_snapshot = models.JSONField()
+    status = models.CharField(max_length=16, choices=SessionStatus, default=SessionStatus.IDLE)
+    usage = models.JSONField(null=True, blank=True)
+    active_seconds = models.FloatField(default=0.0)
+    running_since = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    wake = models.PositiveBigIntegerField(default=0)
+    seen = models.PositiveBigIntegerField(default=0)
+    wake_at = models.DateTimeField(null=True, blank=True)  # not before this: the backoff of a retried model request
+    fence = models.PositiveBigIntegerField(default=0)
+    lease_owner = models.CharField(max_length=64, null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    enqueued_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveIntegerField(default=0)  # tries of the present model request
+
+    objects = ThreadQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(status__in=SessionStatus.values), name="thread_status_known"),
+        ]
+        indexes = [
+            # What the sweeper looks for: input not yet taken in.
+            models.Index(fields=["lease_until"], name="thread_waiting", condition=models.Q(wake__gt=models.F("seen"))),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+    @property
+    def is_primary(self) -> bool:
+        return self.parent_id is None
+
+    @property
+    def agent_name(self) -> str:
+        return str(self.agent_snapshot.get("name", ""))
+
+
+class SessionResource(models.Model):
+    """Something attached to a session. `kind` selects the plug that validates and mounts it; there is no foreign key to
+    the target because its table may live in an app that the kernel must not know."""
+
+    id = PublicIdField("session_resource", primary_key=True)
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="resources")
+    kind = models.CharField(max_length=32)
+    target_id = models.CharField(max_length=MAX_ID_LENGTH, db_index=True)
+    config = models.JSONField(default=dict)
+    position = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["position"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.target_id}"
+
+
+class Verdict(WorkspaceOwned):
+    """Did the session do its job, and who said so; the latest row counts. Never written by the agent itself."""
+
+    class Source(models.TextChoices):
+        CHECKER = "checker"  # a program, through the API
+        PERSON = "person"
+        IMPORT = "import"
+        GRADER = "grader"
+
+    id = PublicIdField("verdict", primary_key=True)
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="verdicts")
+    result = models.CharField(max_length=16, choices=VerdictResult)
+    source = models.CharField(max_length=16, choices=Source)
+    actor_id = models.CharField(max_length=MAX_ID_LENGTH)
+    explanation = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(result__in=VerdictResult.values), name="verdict_result_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.session_id}: {self.result}"
