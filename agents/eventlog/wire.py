@@ -1,0 +1,31 @@
+"""PURE: a logged or queued event as the wire shows it."""
+
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+
+class EventRow(Protocol):
+    event_id: str
+    type: str
+    payload: dict[str, Any]
+    processed_at: datetime
+
+
+class QueuedRow(Protocol):
+    pk: str
+    type: str
+    payload: dict[str, Any]
+
+
+def timestamp(moment: datetime | None) -> str | None:
+    """RFC 3339 in UTC with `Z`, as every time on the wire."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
+
+
+def wire_event(row: EventRow) -> dict[str, Any]:
+    return {"id": row.event_id, "type": row.type, **row.payload, "processed_at": timestamp(row.processed_at)}
+
+
+def queued_event(row: QueuedRow) -> dict[str, Any]:
+    """A client event that waits: listed last, `processed_at` null."""
+    return {"id": row.pk, "type": row.type, **row.payload, "processed_at": None}

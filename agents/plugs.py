@@ -1,0 +1,54 @@
+"""What the kernel gets from the apps to its left: dotted paths in settings, resolved once, loud when wrong."""
+
+from functools import cache
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from agents.actors import Actor
+
+
+class ResourceKind(Protocol):
+    """A kind of session resource; a module with these functions. `resource` is a `SessionResource` row, `sandbox` an
+    `agents.sandbox.base.Sandbox`."""
+
+    def validate(self, entry: dict[str, Any], *, actor: Actor) -> tuple[str, dict[str, Any]]:
+        """Check one entry of a session's `resources`; return the target's id and what to keep as `config`."""
+
+    def finish(self, configs: list[dict[str, Any]]) -> None:
+        """Settle what concerns all resources of this kind in one session together: counts, mount paths."""
+
+    def shape(self, resource: Any) -> dict[str, Any]:
+        """The resource as the wire shows it."""
+
+    def prompt(self, resources: list[Any]) -> str:
+        """What the system prompt says of them."""
+
+    def mounts(self, resources: list[Any]) -> list[Any]:
+        """The `agents.sandbox.base.Mount` of each."""
+
+    def before_turn(self, resources: list[Any], sandbox: Any) -> None:
+        """Bring the mounted folders up to date."""
+
+    def after_tools(self, resources: list[Any], sandbox: Any) -> list[str]:
+        """Keep what tools wrote; return a sentence for everything that could not be kept."""
+
+
+@cache
+def resource_kinds() -> dict[str, Any]:
+    from importlib import import_module
+
+    return {kind: import_module(path) for kind, path in settings.SESSION_RESOURCE_KINDS.items()}
+
+
+@cache
+def model_client() -> Any:
+    """The class or factory behind `agents.runtime.model.ModelClient`."""
+    return import_string(settings.MODEL_CLIENT)()
+
+
+@cache
+def sandbox() -> Any:
+    """This machine's sandbox host."""
+    return import_string(settings.SANDBOX_BACKEND)(settings.LUCID_SANDBOX_SOCKET)

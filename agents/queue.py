@@ -1,0 +1,34 @@
+"""Wakes workers: on commit, ids only, by dotted name. A wake-up is a hint; the database holds what is to be done."""
+
+import logging
+from functools import cache, partial
+
+import django_rq
+import redis
+from django.conf import settings
+from django.db import transaction
+from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
+
+FAILED_JOB_SECONDS = 3_600  # long enough to read a traceback; RQ's default is a year
+
+
+@cache
+def connection() -> "redis.Redis":
+    """This process's connection pool; Redis answers at once or the sweeper makes up for it."""
+    return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=10)
+
+
+def enqueue(job: str, *ids: str, queue: str = "turns") -> None:
+    """Run `job` with these ids in some worker, once the present transaction is committed."""
+    transaction.on_commit(partial(enqueue_now, job, *ids, queue=queue))
+
+
+def enqueue_now(job: str, *ids: str, queue: str = "turns") -> None:
+    try:
+        django_rq.get_queue(queue, commit_mode="auto").enqueue(
+            job, *ids, result_ttl=0, failure_ttl=FAILED_JOB_SECONDS
+        )
+    except (RedisError, OSError) as error:
+        logger.warning("Nobody was woken for %s, the sweeper will: %s", job, error)
