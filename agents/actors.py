@@ -1,55 +1,92 @@
-"""Who acts: a member, an API key, a session or the platform itself, always inside one workspace."""
+"""Who acts: a person, a program with a key, an agent in its session, or the platform itself."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from agents.exceptions import PermissionDenied
-from agents.models import ApiKey, Member, Scope, Workspace
+from agents.models.sessions import Session
+from agents.models.tenancy import ApiKey, Member, Role, Scope, Workspace
+
+# What a role may do, in the words of the API's scopes, so that a page and an API call ask the same question.
+ROLE_SCOPES: dict[str, frozenset[str]] = {
+    Role.VIEWER: frozenset({Scope.READ}),
+    Role.REVIEWER: frozenset({Scope.READ, Scope.REVIEW}),
+    Role.ADMIN: frozenset({Scope.READ, Scope.WRITE, Scope.REVIEW, Scope.OPERATOR}),
+}
+
+TRUST_OPERATOR = 2  # a member, or a key marked operator
+TRUST_AGENT = 1  # what an agent did itself, or an error line of its own tools
+TRUST_OUTSIDE = 0  # everything else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """At most one of `member`, `api_key` and `session_id` is set; none means the platform."""
+    """One of member, api_key and session_id is set; with none of them the platform acts by itself."""
 
     workspace: Workspace
     member: Member | None = None
     api_key: ApiKey | None = None
     session_id: str | None = None
 
+    @classmethod
+    def of_member(cls, member: Member) -> "Actor":
+        return cls(workspace=member.workspace, member=member)
+
+    @classmethod
+    def of_api_key(cls, key: ApiKey) -> "Actor":
+        return cls(workspace=key.workspace, api_key=key)
+
+    @classmethod
+    def of_session(cls, session: Session) -> "Actor":
+        return cls(workspace=session.workspace, session_id=session.pk)
+
+    @classmethod
+    def of_platform(cls, workspace: Workspace) -> "Actor":
+        return cls(workspace=workspace)
+
     @property
-    def id(self) -> str:
+    def kind(self) -> str | None:
+        """The wire's actor type; None for the platform, which the wire shows as an unknown author."""
+        if self.member:
+            return "user_actor"
+        if self.api_key:
+            return "api_actor"
+        return "session_actor" if self.session_id else None
+
+    @property
+    def id(self) -> str | None:
         if self.member:
             return self.member.pk
-        if self.api_key:
-            return self.api_key.pk
-        return self.session_id or "platform"
+        return self.api_key.pk if self.api_key else self.session_id
 
     @property
-    def wire(self) -> dict[str, str] | None:
-        """The actor object of memory versions; `None` where the wire knows no such author."""
+    def wire(self) -> dict[str, Any] | None:
+        return actor_shape(self.kind, self.id)
+
+    @property
+    def trust(self) -> int:
+        """The trust of a message that this actor sends."""
+        return TRUST_OPERATOR if self.member or (self.api_key and self.api_key.is_operator) else TRUST_OUTSIDE
+
+    def may(self, scope: str) -> bool:
         if self.member:
-            return {"type": "user_actor", "user_id": self.member.pk}
-        if self.api_key:
-            return {"type": "api_actor", "api_key_id": self.api_key.pk}
-        if self.session_id:
-            return {"type": "session_actor", "session_id": self.session_id}
-        return None
+            return scope in ROLE_SCOPES[self.member.role]
+        return self.api_key.has_scope(scope) if self.api_key else True
 
-    @property
-    def is_trusted(self) -> bool:
-        """Whether what it says in a session is a person's word: a member, or a program that an admin marked operator."""
-        return self.member is not None or (self.api_key is not None and self.api_key.is_operator)
-
-    @property
-    def may_review(self) -> bool:
-        if self.member:
-            return self.member.may_review
-        return self.api_key is not None and self.api_key.has_scope(Scope.REVIEW)
-
-    def require_review(self) -> None:
-        if not self.may_review:
-            raise PermissionDenied("Deciding on proposals takes the role reviewer or admin, or a key with scope review.")
+    def require(self, scope: str) -> None:
+        if not self.may(scope):
+            who = "Your role" if self.member else "This API key"
+            raise PermissionDenied(f"{who} does not allow this: the scope {str(scope)!r} is missing.")
 
 
-def platform(workspace: Workspace) -> Actor:
-    """The platform's own hand: demo data, schedules, promotion by an open gate."""
-    return Actor(workspace=workspace)
+_ID_MEMBER = {
+    "user_actor": "user_id",
+    "api_actor": "api_key_id",
+    "session_actor": "session_id",
+    "service_account_actor": "service_account_id",
+}
+
+
+def actor_shape(kind: str | None, actor_id: str | None) -> dict[str, Any] | None:
+    """The wire object of an author that is stored as type and id."""
+    return {"type": kind, _ID_MEMBER[kind]: actor_id} if kind and actor_id else None

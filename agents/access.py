@@ -1,0 +1,87 @@
+"""Who may see what: lookups inside one workspace, where a foreign id is a missing one, and the role a page asks for."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.core import exceptions
+from django.http import HttpRequest, HttpResponseBase
+
+from agents.actors import Actor
+from agents.exceptions import NotFound
+from agents.models import Agent, AgentVersion, Environment, Event, Role, Session, Thread, Workspace
+from agents.models.base import WorkspaceOwned
+
+Scoped = Actor | Workspace
+View = Callable[..., HttpResponseBase]
+
+_RANKS = {Role.VIEWER: 0, Role.REVIEWER: 1, Role.ADMIN: 2}
+
+
+def workspace_of(scoped: Scoped) -> Workspace:
+    return scoped.workspace if isinstance(scoped, Actor) else scoped
+
+
+def access_row[Row: WorkspaceOwned](model: type[Row], scoped: Scoped, row_id: str, noun: str, **filters: Any) -> Row:
+    """The row of this workspace with that id, or `NotFound`; whether it exists elsewhere is not told."""
+    row = model.objects.in_workspace(workspace_of(scoped)).filter(pk=row_id, **filters).first()
+    if row is None:
+        raise NotFound(f"{noun} {row_id!r} was not found.")
+    return row
+
+
+def access_agent(scoped: Scoped, agent_id: str) -> Agent:
+    return access_row(Agent, scoped, agent_id, "Agent")
+
+
+def access_agent_version(scoped: Scoped, agent_id: str, number: int | None = None) -> tuple[Agent, AgentVersion]:
+    """An agent and its version of that number, the latest without one."""
+    agent = access_agent(scoped, agent_id)
+    version = agent.versions.filter(number=number or agent.version).first()
+    if version is None:
+        raise NotFound(f"Agent {agent_id!r} has no version {number}.")
+    return agent, version
+
+
+def access_environment(scoped: Scoped, environment_id: str) -> Environment:
+    return access_row(Environment, scoped, environment_id, "Environment")
+
+
+def access_session(scoped: Scoped, session_id: str) -> Session:
+    return access_row(Session, scoped, session_id, "Session")
+
+
+def access_thread(session: Session, thread_id: str) -> Thread:
+    thread = session.threads.filter(pk=thread_id).first()
+    if thread is None:
+        raise NotFound(f"Thread {thread_id!r} was not found.")
+    return thread
+
+
+def access_event(session: Session, event_id: str) -> Event:
+    event = session.events.filter(event_id=event_id).order_by("seq").first()
+    if event is None:
+        raise NotFound(f"Event {event_id!r} was not found.")
+    return event
+
+
+def has_role(member: Any, role: str) -> bool:
+    return member is not None and _RANKS[Role(member.role)] >= _RANKS[Role(role)]
+
+
+def require_role(role: str) -> Callable[[View], View]:
+    """Pages: sign in first; then the member's role must be this one or a higher one."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path())
+            if not has_role(getattr(request, "member", None), role):
+                raise exceptions.PermissionDenied(f"This needs the role {Role(role).label.lower()}.")
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate
