@@ -1,0 +1,56 @@
+"""PURE: one Messages request in, one reply out, the same bytes every time; decides which of its parts to play."""
+
+from collections.abc import Callable
+from typing import Any
+
+from . import agent_role, programs
+from .conversation import Conversation, read_conversation
+from .requests import problem_with
+from .wire import Reply, digest, error, input_tokens, message
+
+QUOTE_CHARACTERS = 200
+
+DreamRole = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def answer(request: Any, *, attempt: int = 0, dreamer: DreamRole | None = None) -> Reply:
+    """The reply to one request; `attempt` counts repeats of the same one, for programs that fail only at first."""
+    if wrong := problem_with(request):
+        return error("invalid_request_error", wrong)
+    conversation = read_conversation(request)
+    if conversation.forced:
+        return _forced(request, conversation, dreamer)
+    steps = programs.find_program(conversation.said)
+    if isinstance(steps, str):
+        return error("invalid_request_error", steps)
+    if steps is not None:
+        return programs.play(request, steps, turns=conversation.turns, attempt=attempt)
+    task = agent_role.find_task(conversation)
+    if task:
+        return Reply(body=message(request, agent_role.act(conversation, task)))
+    return Reply(body=message(request, [{"type": "text", "text": echo(conversation)}]))
+
+
+def count(request: Any) -> Reply:
+    if wrong := problem_with(request, counting=True):
+        return error("invalid_request_error", wrong)
+    return Reply(body={"input_tokens": input_tokens(request)})
+
+
+def echo(conversation: Conversation) -> str:
+    said = " ".join(conversation.said.split())
+    quoted = said if len(said) <= QUOTE_CHARACTERS else said[: QUOTE_CHARACTERS - 1] + "…"
+    return f"This is the practice model, not a language model: it only plays prepared parts. You said: “{quoted}”"
+
+
+def _forced(request: dict[str, Any], conversation: Conversation, dreamer: DreamRole | None) -> Reply:
+    """A forced call is answered only where a part for it exists: an invented verdict would be worse than none."""
+    if dreamer is not None and conversation.forced in ("record_claims", "record_operations"):
+        use = {"type": "tool_use", "name": conversation.forced, "input": dreamer(request)}
+        return Reply(body=message(request, [use]))
+    text = f"This is the practice model: it has no part for `{conversation.forced}`."
+    return Reply(body=message(request, [{"type": "text", "text": text}]))
+
+
+def request_id(request: Any) -> str:
+    return f"req_practice{digest(request)[:20]}" if isinstance(request, dict) else "req_practice"
