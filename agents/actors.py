@@ -40,10 +40,6 @@ class Actor:
     def of_session(cls, session: Session) -> "Actor":
         return cls(workspace=session.workspace, session_id=session.pk)
 
-    @classmethod
-    def of_platform(cls, workspace: Workspace) -> "Actor":
-        return cls(workspace=workspace)
-
     @property
     def kind(self) -> str | None:
         """The wire's actor type; None for the platform, which the wire shows as an unknown author."""
@@ -54,19 +50,29 @@ class Actor:
         return "session_actor" if self.session_id else None
 
     @property
-    def id(self) -> str | None:
+    def id(self) -> str:
         if self.member:
-            return self.member.pk
-        return self.api_key.pk if self.api_key else self.session_id
+            return str(self.member.pk)
+        return str(self.api_key.pk) if self.api_key else self.session_id or "platform"
 
     @property
     def wire(self) -> dict[str, Any] | None:
+        """The actor object of memory versions; None where the wire knows no such author."""
         return actor_shape(self.kind, self.id)
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether what it says in a session is a person's word: a member, or a program that an admin marked operator."""
+        return self.member is not None or (self.api_key is not None and self.api_key.is_operator)
 
     @property
     def trust(self) -> int:
         """The trust of a message that this actor sends."""
-        return TRUST_OPERATOR if self.member or (self.api_key and self.api_key.is_operator) else TRUST_OUTSIDE
+        return TRUST_OPERATOR if self.is_trusted else TRUST_OUTSIDE
+
+    @property
+    def may_review(self) -> bool:
+        return (self.member is not None or self.api_key is not None) and self.may(Scope.REVIEW)
 
     def may(self, scope: str) -> bool:
         if self.member:
@@ -77,6 +83,17 @@ class Actor:
         if not self.may(scope):
             who = "Your role" if self.member else "This API key"
             raise PermissionDenied(f"{who} does not allow this: the scope {str(scope)!r} is missing.")
+
+    def require_review(self) -> None:
+        if not self.may_review:
+            raise PermissionDenied(
+                "Deciding on proposals takes the role reviewer or admin, or a key with scope review."
+            )
+
+
+def platform(workspace: Workspace) -> Actor:
+    """The platform's own hand: demo data, schedules, promotion by an open gate."""
+    return Actor(workspace=workspace)
 
 
 _ID_MEMBER = {
