@@ -4,8 +4,18 @@ from pathlib import Path
 
 from django.utils.csp import CSP
 
-from config.env import data_folder, database, env_bool, env_int, env_list, env_secret, env_str, env_url
-from config.env import redis_url, socket_path
+from config.env import (
+    data_folder,
+    database,
+    env_bool,
+    env_int,
+    env_list,
+    env_secret,
+    env_str,
+    env_url,
+    redis_url,
+    socket_path,
+)
 
 # Paths
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -54,6 +64,7 @@ INSTALLED_APPS = [
     "django_rq",
 ]
 MIDDLEWARE = [
+    "agents.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -63,6 +74,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "agents.middleware.MemberMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
@@ -89,9 +101,7 @@ DATABASES = {"default": database("DATABASE_URL", DATA_DIR / "lucid.sqlite3")}
 
 # Redis and queues: Redis only wakes, the database keeps every promise
 REDIS_URL = redis_url("REDIS_URL", socket_path(DATA_DIR, "redis.sock"))
-RQ_QUEUES = {
-    name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": -1, "DEFAULT_RESULT_TTL": 0} for name in ("turns", "batch")
-}
+RQ_QUEUES = {name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": -1, "DEFAULT_RESULT_TTL": 0} for name in ("turns", "batch")}
 LUCID_TURN_SLOTS = env_int("LUCID_TURN_SLOTS", 24, minimum=1, maximum=500)
 LUCID_BATCH_SLOTS = env_int("LUCID_BATCH_SLOTS", 4, minimum=1, maximum=100)
 
@@ -112,7 +122,6 @@ USE_I18N = False
 
 # Static files
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 
 # Logging

@@ -1,0 +1,220 @@
+"""Follows a session's events as they are appended: one Redis subscription per process, the table fills every gap.
+
+Why a hint and not the truth: a message that Redis loses must cost a moment, never an event. Every logged event carries
+its place in the session, so a follower sees a gap and reads it from the table; it also looks there after each
+reconnect and each quiet interval.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import redis.asyncio
+from django.conf import settings
+from django.db import close_old_connections
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+from agents.eventlog.channel import CHANNEL_PREFIX, channel_of
+from agents.eventlog.wire import wire_event
+from agents.models import Event, Session
+
+logger = logging.getLogger(__name__)
+
+QUIET_SECONDS = 10.0  # a ping that often keeps proxies awake; clients give up after 10 minutes of silence
+QUEUE_MAX = 1000  # a client this far behind is closed; it comes back and reads the list
+DATABASE_THREADS = 4  # streams borrow a thread for a moment; 500 of them must not hold 500 connections
+RECONNECT_SECONDS = 1.0
+CATCH_UP_BATCH = 500
+CONTROL_CHANNEL = f"{CHANNEL_PREFIX}-"  # keeps the subscription open while nobody follows anything
+
+_executor = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="stream-db")
+
+
+async def in_database[T](function: Callable[..., T], *arguments: Any) -> T:
+    """Run a synchronous query for a stream in one of a few threads, and give the connection back."""
+    return await asyncio.get_running_loop().run_in_executor(_executor, _with_clean_connection, function, *arguments)
+
+
+def _with_clean_connection[T](function: Callable[..., T], *arguments: Any) -> T:
+    close_old_connections()
+    try:
+        return function(*arguments)
+    finally:
+        close_old_connections()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One event of one thread, as on the wire; `seq` is None for what is never kept: queued copies and previews."""
+
+    thread_id: str
+    seq: int | None
+    event: dict[str, Any]
+
+
+class Look:
+    """In a follower's queue: look into the table, something may have been missed."""
+
+
+class Follower:
+    """One reader's place in line. `lost` is set when it was too slow or the process ends."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[Item | type[Look]] = asyncio.Queue(QUEUE_MAX)
+        self.subscribed = asyncio.Event()
+        self.lost = asyncio.Event()
+
+    def offer(self, item: Item | type[Look]) -> None:
+        try:
+            self.queue.put_nowait(item)
+        except asyncio.QueueFull:
+            self.lost.set()
+
+    async def next(self) -> Item | type[Look] | None:
+        """The next thing to do, or None after a quiet interval."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(QUIET_SECONDS):
+                return await self.queue.get()
+        return None
+
+
+class Hub:
+    """The process's one subscription; hands every message to the followers of its session."""
+
+    def __init__(self) -> None:
+        self._followers: dict[str, set[Follower]] = {}
+        self._pubsub: PubSub | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self.is_closing = False
+
+    @asynccontextmanager
+    async def joined(self, session_id: str) -> AsyncIterator[Follower]:
+        channel, follower = channel_of(session_id), Follower()
+        followers = self._followers.setdefault(channel, set())
+        is_first = not followers
+        followers.add(follower)
+        try:
+            await self._subscribe(channel, follower, is_first=is_first)
+            yield follower
+        finally:
+            followers.discard(follower)
+            if not followers and self._followers.get(channel) is followers:
+                del self._followers[channel]
+                await self._unsubscribe(channel)
+
+    def close(self) -> None:
+        """End every stream: the server stops."""
+        self.is_closing = True
+        for follower in self._all():
+            follower.lost.set()
+            follower.offer(Look)
+
+    async def _subscribe(self, channel: str, follower: Follower, *, is_first: bool) -> None:
+        if self.is_closing:
+            follower.lost.set()
+        if self._reader is None or self._reader.done():
+            self._reader = asyncio.create_task(self._read_for_ever())
+        elif self._pubsub is not None and is_first:
+            with suppress(RedisError, OSError):
+                await self._pubsub.subscribe(channel)
+        elif any(other.subscribed.is_set() for other in self._followers[channel]):
+            follower.subscribed.set()
+        # Without Redis the stream still begins: the table is looked at after every quiet interval.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RECONNECT_SECONDS):
+                await follower.subscribed.wait()
+
+    async def _unsubscribe(self, channel: str) -> None:
+        if self._pubsub is not None:
+            with suppress(RedisError, OSError):
+                await self._pubsub.unsubscribe(channel)
+
+    async def _read_for_ever(self) -> None:
+        while not self.is_closing:
+            try:
+                await self._read()
+            except (RedisError, OSError) as error:
+                logger.warning("The event subscription was lost, trying again: %s", error)
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _read(self) -> None:
+        async with redis.asyncio.from_url(settings.REDIS_URL) as client, client.pubsub() as pubsub:
+            try:
+                await pubsub.subscribe(CONTROL_CHANNEL, *self._followers)
+                self._pubsub = pubsub
+                async for message in pubsub.listen():
+                    self._deliver(message)
+            finally:
+                self._pubsub = None
+
+    def _deliver(self, message: dict[str, Any]) -> None:
+        followers = self._followers.get(message["channel"].decode(), ())
+        if message["type"] == "subscribe":
+            for follower in followers:
+                follower.subscribed.set()
+                follower.offer(Look)
+        elif message["type"] == "message":
+            body = json.loads(message["data"])
+            item = Item(thread_id=body["thread"], seq=body.get("seq"), event=body["event"])
+            for follower in followers:
+                follower.offer(item)
+
+    def _all(self) -> list[Follower]:
+        return [follower for followers in self._followers.values() for follower in followers]
+
+
+hub = Hub()
+
+
+@asynccontextmanager
+async def following(session_id: str, *, after: int | None = None) -> AsyncIterator[AsyncIterator[Item | None]]:
+    """The session's events on all threads, from the place `after` (None: from now on), None for each quiet interval.
+
+    When the block is entered the subscription stands: whatever is appended from then on comes through. It ends when the
+    session ends, the reader is too slow, or the server stops.
+    """
+    async with hub.joined(session_id) as follower:
+        start = await in_database(last_seq, session_id) if after is None else after
+        yield _items(session_id, follower, start)
+
+
+async def _items(session_id: str, follower: Follower, last: int) -> AsyncIterator[Item | None]:
+    follower.offer(Look)
+    while not follower.lost.is_set():
+        found = await follower.next()
+        if found is None:
+            yield None
+        if isinstance(found, Item) and found.seq is None:
+            yield found
+        elif isinstance(found, Item) and found.seq == last + 1:
+            last += 1
+            yield found
+        elif not isinstance(found, Item) or (found.seq or 0) > last:
+            while not follower.lost.is_set():
+                missed = await in_database(events_after, session_id, last)
+                if missed is None:
+                    return
+                for item in missed:
+                    last = item.seq or last
+                    yield item
+                if len(missed) < CATCH_UP_BATCH:
+                    break
+
+
+def last_seq(session_id: str) -> int:
+    next_seq = Session.objects.filter(pk=session_id).values_list("next_seq", flat=True).first()
+    return (next_seq or 1) - 1
+
+
+def events_after(session_id: str, seq: int) -> list[Item] | None:
+    """The logged events after a place in the session; None when the session is gone."""
+    rows = list(Event.objects.filter(session_id=session_id).after(seq).in_order()[:CATCH_UP_BATCH])
+    if not rows and not Session.objects.filter(pk=session_id).exists():
+        return None
+    return [Item(thread_id=row.thread_id, seq=row.seq, event=wire_event(row)) for row in rows]

@@ -1,0 +1,98 @@
+"""What both edges share when they stream: the frames of server-sent events, and a raw ASGI answer that carries them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from io import BytesIO
+from typing import Any
+
+from django.core.handlers.asgi import ASGIRequest
+
+from agents.exceptions import DomainError
+from agents.ids import new_id
+
+type Scope = MutableMapping[str, Any]
+type Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+type Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+SEND_SECONDS = 20.0  # a client that takes no bytes for this long is gone
+HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+PING = b'event: ping\ndata: {"type":"ping"}\n\n'
+
+
+def request_of(scope: Scope) -> ASGIRequest:
+    """The bodiless request of a stream, for code that reads headers, cookies and the query."""
+    return ASGIRequest(scope, BytesIO())
+
+
+def frame(name: str, data: str, *, place: int | None = None) -> bytes:
+    """One frame; a data line for each line of text, because a bare newline would end the field."""
+    lines = [f"event: {name}", *(f"data: {line}" for line in data.splitlines() or [""])]
+    if place is not None:
+        lines.insert(0, f"id: {place}")
+    return ("\n".join(lines) + "\n\n").encode()
+
+
+def json_frame(event: dict[str, Any]) -> bytes:
+    return frame(event["type"], json.dumps(event, ensure_ascii=False, separators=(",", ":")))
+
+
+async def send_stream(frames: AsyncIterator[bytes], receive: Receive, send: Send, *, request_id: str) -> None:
+    """Answer with the frames until they end or the client goes away."""
+    await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS, _request_id(request_id)]})
+    # An empty chunk sends the headers now: the client knows that it is connected before the first event.
+    await send({"type": "http.response.body", "body": b":\n\n", "more_body": True})
+    writing = asyncio.create_task(_write(frames, send))
+    leaving = asyncio.create_task(_until_gone(receive))
+    try:
+        await asyncio.wait({writing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if writing.done():
+            writing.result()
+    finally:
+        await _end(writing)
+        await _end(leaving)
+
+
+async def send_error(error: DomainError, send: Send, *, request_id: str) -> None:
+    """Refuse the stream with the same envelope that every other call uses."""
+    details = {"details": {"error_code": error.code}} if error.code else {}
+    body = {
+        "type": "error",
+        "error": {"type": error.type, "message": error.message, **details},
+        "request_id": request_id,
+    }
+    headers = [(b"content-type", b"application/json"), _request_id(request_id)]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+
+
+def new_request_id() -> str:
+    return new_id("request")
+
+
+def _request_id(request_id: str) -> tuple[bytes, bytes]:
+    return b"request-id", request_id.encode()
+
+
+async def _write(frames: AsyncIterator[bytes], send: Send) -> None:
+    with suppress(TimeoutError):
+        async for data in frames:
+            async with asyncio.timeout(SEND_SECONDS):
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError, OSError):
+        await task

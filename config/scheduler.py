@@ -1,0 +1,41 @@
+"""What is done again and again: threads whose worker is gone are woken; each task has its own interval."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.db import close_old_connections
+from django.utils.module_loading import import_string
+
+from agents.limits import SWEEP_SECONDS
+
+logger = logging.getLogger("lucid")
+
+
+@dataclass
+class Task:
+    """A function by its dotted path, run every so many seconds; running it twice at once is harmless."""
+
+    path: str
+    every_seconds: float
+    due_at: float = 0.0
+
+
+def periodic_tasks() -> list[Task]:
+    return [Task("agents.runtime.leases.sweep", SWEEP_SECONDS)]
+
+
+def run_due(tasks: list[Task], *, now: Callable[[], float] = time.monotonic) -> None:
+    """Run what is due. A task that fails is logged and tried again: the next one must not wait for it."""
+    for task in tasks:
+        if now() < task.due_at:
+            continue
+        task.due_at = now() + task.every_seconds
+        close_old_connections()
+        try:
+            import_string(task.path)()
+        except Exception:
+            logger.exception("%s failed; it runs again in %.0f s", task.path, task.every_seconds)
+        finally:
+            close_old_connections()

@@ -1,0 +1,150 @@
+"""Child processes that die with their parent, are started again when they end, and stop in order."""
+
+import ctypes
+import gc
+import logging
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.db import connections
+
+logger = logging.getLogger("lucid")
+
+PR_SET_PDEATHSIG = 1
+BACKOFF_FIRST_SECONDS = 0.5
+BACKOFF_MAX_SECONDS = 30.0
+STEADY_SECONDS = 60.0  # a child that lived this long starts again at once
+STOP_POLL_SECONDS = 0.02
+
+
+def run_forked(body: Callable[[], None]) -> int:
+    """Run `body` in a forked child that dies with this process and is out of reach of the terminal's Ctrl+C."""
+    connections.close_all()
+    for connection in connections.all(initialized_only=True):
+        if hasattr(connection, "close_pool"):
+            connection.close_pool()  # its threads do not survive a fork, its locks would
+    sys.stdout.flush()
+    sys.stderr.flush()
+    gc.freeze()  # what is loaded now stays in pages that the children share
+    parent = os.getpid()
+    if pid := os.fork():
+        return pid
+    status = 1
+    try:
+        _settle(parent)
+        body()
+        status = 0
+    except SystemExit as ending:
+        status = ending.code if isinstance(ending.code, int) else 1
+        if isinstance(ending.code, str):
+            print(ending.code, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def execute(command: list[str]) -> Callable[[], None]:
+    """A child's body: become that program."""
+    return lambda: os.execvp(command[0], command)  # noqa: S606
+
+
+def _settle(parent: int) -> None:
+    os.setsid()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(1)  # the parent died before the line above
+
+
+@dataclass
+class Child:
+    """One process to keep alive. `once` marks work that ends by itself and is not started again."""
+
+    name: str
+    body: Callable[[], None]
+    once: bool = False
+    pid: int = 0
+    started_at: float = 0.0
+    starts_at: float = 0.0
+    backoff: float = field(default=BACKOFF_FIRST_SECONDS)
+
+    @property
+    def is_running(self) -> bool:
+        return self.pid != 0
+
+    def start(self) -> None:
+        self.started_at = time.monotonic()
+        self.pid = run_forked(self.body)
+
+    def tend(self) -> None:
+        """Notice that it ended, and start it again when its time has come."""
+        if self.is_running:
+            self._notice_end()
+        elif not self.once and time.monotonic() >= self.starts_at:
+            self.start()
+
+    def signal(self, number: int) -> None:
+        if self.is_running:
+            try:
+                os.kill(self.pid, number)
+            except ProcessLookupError:
+                self.pid = 0
+
+    def has_ended(self) -> bool:
+        if self.is_running and _ended(self.pid) is not None:
+            self.pid = 0
+        return not self.is_running
+
+    def _notice_end(self) -> None:
+        status = _ended(self.pid)
+        if status is None:
+            return
+        self.pid = 0
+        if self.once:
+            return
+        lived = time.monotonic() - self.started_at
+        self.backoff = BACKOFF_FIRST_SECONDS if lived > STEADY_SECONDS else min(self.backoff * 2, BACKOFF_MAX_SECONDS)
+        self.starts_at = time.monotonic() + self.backoff
+        logger.warning("The %s ended (%s); it starts again in %.0f s", self.name, _told(status), self.backoff)
+
+
+def stop(children: list[Child], seconds: float) -> None:
+    """Ask all of them to end, then end those that do not."""
+    for child in children:
+        child.signal(signal.SIGTERM)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if all([child.has_ended() for child in children]):
+            return
+        time.sleep(STOP_POLL_SECONDS)
+    for child in children:
+        if child.is_running:
+            logger.warning("The %s did not end within %.0f s and was killed", child.name, seconds)
+            child.signal(signal.SIGKILL)
+    for child in children:
+        if child.is_running:
+            os.waitpid(child.pid, 0)
+            child.pid = 0
+
+
+def _ended(pid: int) -> int | None:
+    """The exit code of a child that ended (negative: by that signal), None while it runs."""
+    try:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return 0
+    return os.waitstatus_to_exitcode(status) if ended else None
+
+
+def _told(status: int) -> str:
+    return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit code {status}"

@@ -1,0 +1,56 @@
+"""The web server process: uvicorn on a socket that the parent holds, so that a restart refuses no connection."""
+
+import asyncio
+import socket
+from types import FrameType
+
+import uvicorn
+from django.core.management.base import CommandError
+
+GRACE_SECONDS = 4  # open streams end at once; ordinary requests get this long
+BACKLOG = 512
+
+
+class Server(uvicorn.Server):
+    """Ends event streams when it is asked to stop; otherwise each would hold it for the whole grace period."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        from agents.eventlog.follow import hub
+
+        super().handle_exit(sig, frame)
+        self._loop.call_soon_threadsafe(hub.close)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """The listening socket, or one line that says why there is none."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or str(error)
+        raise CommandError(f"Cannot listen on {host}:{port}: {reason}. Choose another with --host or --port.")
+    listener.listen(BACKLOG)
+    return listener
+
+
+def serve(listener: socket.socket) -> None:
+    from config.asgi import application
+
+    config = uvicorn.Config(
+        application,
+        lifespan="off",
+        ws="none",
+        access_log=False,
+        log_level="warning",
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    Server(config).run(sockets=[listener])
