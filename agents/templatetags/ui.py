@@ -1,0 +1,156 @@
+"""Small pieces of pages: icons, badges, times, tokens and money."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+
+# value: (word, look, icon); a look is never alone, every badge says its word.
+BADGES: dict[str, tuple[str, str, str]] = {
+    # sessions and threads
+    "idle": ("idle", "quiet", ""),
+    "running": ("running", "live", ""),
+    "rescheduling": ("retrying", "live", ""),
+    "terminated": ("ended", "quiet", "stop"),
+    "completed": ("completed", "good", "check"),
+    "failed": ("failed", "bad", "cross"),
+    "escalated": ("escalated", "warn", "person"),
+    # dreams
+    "pending": ("pending", "accent", "clock"),
+    "canceled": ("canceled", "quiet", "stop"),
+    # proposals
+    "approved": ("approved, being applied", "live", ""),
+    "applied": ("applied", "good", "check"),
+    "apply_failed": ("needs review: could not be applied", "bad", "alert"),
+    "rejected": ("rejected", "quiet", "cross"),
+    "reverted": ("reverted", "quiet", "undo"),
+    "stale": ("stale", "warn", "clock"),
+    "superseded": ("superseded", "quiet", "supersede"),
+    "expired": ("expired", "quiet", "clock"),
+    # lanes
+    "auto": ("auto lane", "good", "check"),
+    "review": ("review lane", "accent", "person"),
+    "quarantine": ("quarantine", "warn", "shield"),
+    "reject": ("refused by rule", "bad", "shield"),
+    # severities
+    "high": ("high", "bad", "alert"),
+    "medium": ("medium", "warn", "alert"),
+    "low": ("low", "quiet", "info"),
+    # tiers
+    "organization": ("organization standards", "quiet", "shield"),
+    "verified": ("verified facts", "quiet", "check"),
+    "working": ("working memory", "accent", "edit"),
+    "practice": ("practice model", "warn", "lab"),
+    "imported": ("imported", "quiet", "folder"),
+    "unreviewed": ("unreviewed", "warn", "alert"),
+}
+TRUST_WORDS = {0: "untrusted source", 1: "the agent's own action", 2: "trusted person or platform"}
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """One picture of the sprite; always decoration, the word stands beside it."""
+    return format_html(
+        '<svg class="icon icon-{}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        name,
+        static("img/icons.svg"),
+        name,
+    )
+
+
+@register.inclusion_tag("components/badge.html")
+def badge(value: Any, word: str = "") -> dict[str, Any]:
+    """A status, lane, tier or severity as a word with a look."""
+    known, look, picture = BADGES.get(str(value), (str(value).replace("_", " "), "quiet", ""))
+    return {"word": word or known, "look": look, "icon": picture}
+
+
+@register.simple_tag
+def when(moment: datetime | None, missing: str = "–") -> SafeString | str:
+    """How long ago, with the exact time on hover and for machines."""
+    if moment is None:
+        return missing
+    stamp = moment.astimezone(UTC)
+    title = f"{stamp:%d %b %Y, %H:%M:%S} UTC"
+    return format_html('<time datetime="{}" title="{}">{}</time>', stamp.isoformat(), title, ago(moment, timezone.now()))
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """Such as "4 min ago"; from a month on the date says more."""
+    seconds = (now - moment).total_seconds()
+    if seconds < -MINUTE:
+        return f"in {span(-seconds)}"
+    if seconds < MINUTE:
+        return "just now"
+    if seconds < 30 * DAY:
+        return f"{span(seconds)} ago"
+    return f"{moment:%d %b %Y}".lstrip("0")
+
+
+@register.filter
+def span(seconds: float | None) -> str:
+    """A duration in its largest sensible unit."""
+    if seconds is None:
+        return "–"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 2 * MINUTE:
+        return f"{seconds:.0f} s"
+    if seconds < 2 * HOUR:
+        return f"{seconds / MINUTE:.0f} min"
+    if seconds < 2 * DAY:
+        return f"{seconds / HOUR:.0f} h"
+    return f"{seconds / DAY:.0f} d"
+
+
+@register.filter
+def compact(number: float | None) -> str:
+    """12,345 as 12.3k; below a thousand as it is."""
+    if number is None:
+        return "–"
+    for size, unit in ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k")):
+        if abs(number) >= size:
+            text = f"{number / size:.1f}".removesuffix(".0")
+            return f"{text}{unit}"
+    return f"{number:g}"
+
+
+@register.filter
+def money(dollars: float | None) -> str:
+    """US dollars; under a cent the digits that matter, and unknown stays unknown."""
+    if dollars is None:
+        return "unpriced"
+    if 0 < dollars < 0.01:
+        return f"${dollars:.4f}"
+    return f"${dollars:,.2f}"
+
+
+@register.filter
+def bytesize(size: int | None) -> str:
+    """Bytes as kB, the way the limit of a memory is stated."""
+    if size is None:
+        return "–"
+    return f"{size} B" if size < 1_000 else f"{size / 1_000:.1f} kB"
+
+
+@register.filter
+def plural(count: int, words: str) -> str:
+    """`3|plural:"entry,entries"` gives "3 entries"."""
+    one, many = words.split(",") if "," in words else (words, f"{words}s")
+    return f"{count:,} {one if count == 1 else many}"
+
+
+@register.simple_tag
+def trust(level: int) -> SafeString:
+    """Trust of an event as dots and, for everybody, as words."""
+    dots = format_html("{}{}", *(format_html('<i class="{}"></i>', "on" if level > i else "") for i in range(2)))
+    words = TRUST_WORDS.get(level, f"trust {level}")
+    return format_html('<span class="trust" title="Trust {} of 2">{} <span>{}</span></span>', level, dots, words)

@@ -1,0 +1,107 @@
+/* Keyboard, copy, dialogs, focus. Everything is found by data-* attributes; nothing here is needed to use the pages. */
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  root.classList.add("js");
+  const $ = (selector, within = document) => within.querySelector(selector);
+  const visible = (element) => element && element.getClientRects().length > 0;
+  let prefix = 0; // when "g" was pressed
+
+  const typing = (target) =>
+    target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName) ||
+    (target.tagName === "INPUT" && !/^(checkbox|radio|button|submit)$/.test(target.type));
+
+  const rows = () => [...document.querySelectorAll("[data-row]")].filter(visible);
+  const currentRow = () => document.activeElement?.closest("[data-row]");
+  const link = (row) => $("[data-open]", row) || row;
+
+  function step(by) {
+    const all = rows();
+    if (!all.length) return false;
+    const here = all.indexOf(currentRow());
+    const next = all[here < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(Math.max(here + by, 0), all.length - 1)];
+    link(next).focus();
+    next.scrollIntoView({ block: "nearest" });
+    return true;
+  }
+
+  // The control of the focused row wins over the page's own; a control that cannot be seen is not there.
+  function control(key) {
+    const row = currentRow();
+    const inRow = row && $(`[data-key="${CSS.escape(key)}"]`, row);
+    if (visible(inRow)) return inRow;
+    return [...document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)].find((e) => !e.closest("[data-row]") && visible(e));
+  }
+
+  function press(element) {
+    if (element.tagName === "SUMMARY") {
+      element.parentElement.open = true;
+      $("input, textarea", element.parentElement)?.focus();
+    } else if (/^(INPUT|TEXTAREA)$/.test(element.tagName)) {
+      element.focus();
+      element.select?.();
+    } else {
+      element.click();
+    }
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && event.target.form && typing(event.target)) {
+      event.preventDefault();
+      return event.target.form.requestSubmit();
+    }
+    if (event.key === "Escape" && typing(event.target) && !$("dialog[open]")) return event.target.blur();
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || typing(event.target)) return;
+    if (root.dataset.shortcuts === "off" || $("dialog[open]")) return;
+    const key = event.key;
+    if (Date.now() - prefix < 1200) {
+      prefix = 0;
+      const there = $(`[data-go="${CSS.escape(key)}"]`);
+      if (there) { event.preventDefault(); there.click(); }
+      return;
+    }
+    if (key === "g") { prefix = Date.now(); return; }
+    if ((key === "j" || key === "k") && !control(key)) {
+      if (step(key === "j" ? 1 : -1)) event.preventDefault();
+      return;
+    }
+    if (key === "o" && currentRow()) return link(currentRow()).click();
+    const element = key.length === 1 && key !== " " ? control(key) : null;
+    if (element) { event.preventDefault(); press(element); }
+  });
+
+  document.addEventListener("click", async (event) => {
+    const opener = event.target.closest("[data-dialog]");
+    if (opener) return $(`#${CSS.escape(opener.dataset.dialog)}`)?.showModal();
+    if (event.target.closest("[data-close]")) return event.target.closest("dialog")?.close();
+    const copier = event.target.closest("[data-copy]");
+    if (!copier) return;
+    const text = copier.dataset.copy || $(copier.dataset.copyFrom)?.textContent || "";
+    await navigator.clipboard.writeText(text);
+    copier.setAttribute("data-copied", "");
+    const live = $("#live");
+    if (live) live.textContent = "Copied.";
+  });
+
+  document.addEventListener("change", (event) => {
+    const all = event.target.closest("[data-check-all]");
+    if (!all) return;
+    for (const box of document.querySelectorAll(`[name="${CSS.escape(all.dataset.checkAll)}"]`)) box.checked = all.checked;
+  });
+
+  // After a swap the new region says where attention belongs; a pinned list keeps its end in view.
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const target = event.detail.elt;
+    const focus = target.matches?.("[data-focus]") ? target : $("[data-focus]", target.parentElement || document);
+    if (focus && !typing(document.activeElement)) focus.focus({ preventScroll: false });
+  });
+  document.addEventListener("htmx:sseMessage", () => {
+    const nearEnd = innerHeight + scrollY > document.body.scrollHeight - 400;
+    if (nearEnd) scrollTo({ top: document.body.scrollHeight });
+  });
+
+  const marked = new URLSearchParams(location.search).get("event");
+  const event = marked && document.getElementById(marked);
+  if (event) { event.classList.add("is-target"); event.scrollIntoView({ block: "center" }); }
+  else $("[data-focus]")?.focus({ preventScroll: true });
+})();
