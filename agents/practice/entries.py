@@ -12,7 +12,8 @@ ENTRY = re.compile(r"\bwhen\b(?P<when>.*?)→(?P<action>.*)$", re.IGNORECASE)
 LITERAL = re.compile(r"`([^`]+)`")
 EXCEPTION = re.compile(r"\b(?:except|unless|but not|not)\b", re.IGNORECASE)
 ACTION = re.compile(
-    r"(?<!not )(?<!never )\b(?:add `(?P<added>[^`]+)`|replace `(?P<old>[^`]+)` with `(?P<new>[^`]+)`|drop `(?P<gone>[^`]+)`)",
+    r"(?<!not )(?<!never )\b"
+    r"(?:add `(?P<added>[^`]+)`|replace `(?P<old>[^`]+)` with `(?P<new>[^`]+)`|drop `(?P<gone>[^`]+)`)",
     re.IGNORECASE,
 )
 EVIDENCE = re.compile(r";\s*without it\b.*$", re.IGNORECASE)

@@ -35,7 +35,7 @@ def find_program(said: str) -> list[Step] | str | None:
 
 
 def play(request: dict[str, Any], steps: list[Step], *, turns: int, attempt: int) -> Reply:
-    """The step after `turns` assistant turns; faults take no turn, so the ones before it are passed by attempts alone."""
+    """The step after `turns` assistant turns; faults take no turn, attempts alone pass them."""
     position = 0
     for step in steps:
         if _is_fault(step):

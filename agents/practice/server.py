@@ -27,7 +27,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class PracticeApp:
-    """The ASGI application. With `count_attempts` it counts repeats of a request, else the client's own count is used."""
+    """The ASGI application. With `count_attempts` it counts repeats itself, else the client's count serves."""
 
     def __init__(self, *, count_attempts: bool = False) -> None:
         self.attempts: Counter[str] | None = Counter() if count_attempts else None
