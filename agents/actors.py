@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from agents import trust
 from agents.exceptions import PermissionDenied
 from agents.models.sessions import Session
 from agents.models.tenancy import ApiKey, Member, Role, Scope, Workspace
@@ -13,10 +14,6 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
     Role.REVIEWER: frozenset({Scope.READ, Scope.REVIEW}),
     Role.ADMIN: frozenset({Scope.READ, Scope.WRITE, Scope.REVIEW, Scope.OPERATOR}),
 }
-
-TRUST_OPERATOR = 2  # a member, or a key marked operator
-TRUST_AGENT = 1  # what an agent did itself, or an error line of its own tools
-TRUST_OUTSIDE = 0  # everything else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +65,7 @@ class Actor:
     @property
     def trust(self) -> int:
         """The trust of a message that this actor sends."""
-        return TRUST_OPERATOR if self.is_trusted else TRUST_OUTSIDE
+        return trust.PERSON if self.is_trusted else trust.OUTSIDE
 
     @property
     def may_review(self) -> bool:

@@ -27,7 +27,7 @@ def enqueue(job: str, *ids: str, queue: str = "turns") -> None:
 
 def enqueue_now(job: str, *ids: str, queue: str = "turns") -> None:
     try:
-        django_rq.get_queue(queue, commit_mode="auto").enqueue(
+        django_rq.get_queue(queue, commit_mode="auto", connection=connection()).enqueue(
             job, *ids, result_ttl=0, failure_ttl=FAILED_JOB_SECONDS
         )
     except (RedisError, OSError) as error:

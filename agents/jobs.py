@@ -1,0 +1,18 @@
+"""What workers run: load by id, call one function, nothing else."""
+
+from agents.models import Thread
+from agents.plugs import sandbox
+from agents.runtime import leases, loop
+
+
+def run_thread(thread_id: str) -> None:
+    loop.run_thread(thread_id)
+
+
+def destroy_sandbox(session_id: str) -> None:
+    sandbox().destroy(session_id)
+
+
+def sweep_threads() -> int:
+    """Every second: wake a worker for each thread that waits and that nobody drives."""
+    return leases.sweep(Thread, "agents.jobs.run_thread")

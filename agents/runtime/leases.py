@@ -1,0 +1,133 @@
+"""Exactly one worker drives a row: conditional UPDATEs take and keep a lease, a fence refuses whoever lost it.
+
+A leased row (a thread, a dream) counts its input in `wake` and what the last run took in in `seen`; `wake > seen` means
+that there is something to do. A killed worker's lease runs out and the sweeper wakes another one.
+"""
+
+import logging
+import os
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import close_old_connections, connection, models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from agents import limits, queue
+from agents.exceptions import Fenced
+
+logger = logging.getLogger(__name__)
+
+OWNER = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+LEASE = timedelta(seconds=limits.LEASE_SECONDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to drive one row, until somebody else's fence is higher."""
+
+    model: type[models.Model]
+    pk: str
+    fence: int
+
+    def row(self) -> "models.QuerySet[Any]":
+        """The leased row, as long as the lease is ours; an UPDATE through it that hits nothing means `Fenced`."""
+        return self.model._default_manager.filter(pk=self.pk, fence=self.fence)
+
+    def check(self, **changes: Any) -> None:
+        """Write to the row under the lease; inside a transaction this also keeps others out until the commit."""
+        if not self.row().update(**{"lease_until": timezone.now() + LEASE, **changes}):
+            raise Fenced(f"{self.pk} is driven by somebody else.")
+
+
+def acquire(model: type[models.Model], pk: str) -> Lease | None:
+    """Take the lease when there is something to do and nobody has it; a superfluous wake-up costs one UPDATE."""
+    now = timezone.now()
+    rows = model._default_manager.filter(_free(now), pk=pk, wake__gt=F("seen"))
+    if not rows.update(fence=F("fence") + 1, lease_owner=OWNER, lease_until=now + LEASE, wake_at=None):
+        return None
+    # Only the holder changes the fence, so this read is ours.
+    fence = model._default_manager.values_list("fence", flat=True).get(pk=pk)
+    return Lease(model=model, pk=pk, fence=fence)
+
+
+def release(lease: Lease, **changes: Any) -> None:
+    """Give the lease back. `seen=F("wake")` says that everything was taken in; the caller holds the lock that input needs."""
+    lease.row().update(lease_until=None, lease_owner=None, enqueued_at=None, **changes)
+
+
+@contextmanager
+def held(lease: Lease) -> Iterator[Lease]:
+    """Keep the lease alive by a beat every few seconds while the block works."""
+    _beater.add(lease)
+    try:
+        yield lease
+    finally:
+        _beater.discard(lease)
+
+
+def sweep(model: type[models.Model], job: str, *, queue_name: str = "turns") -> int:
+    """Wake somebody for every row that has something to do and no live lease; returns how many."""
+    now = timezone.now()
+    patience = now - timedelta(seconds=limits.WAKE_AGAIN_SECONDS)
+    waiting = model._default_manager.filter(
+        _free(now), Q(enqueued_at=None) | Q(enqueued_at__lt=patience), wake__gt=F("seen")
+    )
+    ids = list(waiting.values_list("pk", flat=True)[:500])
+    model._default_manager.filter(pk__in=ids).update(enqueued_at=now)
+    for pk in ids:
+        queue.enqueue_now(job, pk, queue=queue_name)
+    return len(ids)
+
+
+def _free(now: Any) -> Q:
+    return (Q(lease_until=None) | Q(lease_until__lt=now)) & (Q(wake_at=None) | Q(wake_at__lte=now))
+
+
+def rest_connection() -> None:
+    """Before a wait: give the database connection back to the pool. SQLite has none to give back."""
+    if connection.vendor != "sqlite":
+        connection.close()
+
+
+class _Beater:
+    """One thread per process extends every lease that is held in it."""
+
+    def __init__(self) -> None:
+        self._leases: set[Lease] = set()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def add(self, lease: Lease) -> None:
+        with self._lock:
+            self._leases.add(lease)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="lease-beat", daemon=True)
+                self._thread.start()
+
+    def discard(self, lease: Lease) -> None:
+        with self._lock:
+            self._leases.discard(lease)
+
+    def _run(self) -> None:
+        pause = threading.Event()
+        while not pause.wait(limits.BEAT_SECONDS):
+            with self._lock:
+                leases = list(self._leases)
+            try:
+                close_old_connections()
+                for lease in leases:
+                    lease.row().update(lease_until=timezone.now() + LEASE)
+            except Exception:
+                # A beat that fails is a beat lost; the fence decides what that means.
+                logger.exception("The leases could not be extended.")
+            finally:
+                rest_connection()
+
+
+_beater = _Beater()

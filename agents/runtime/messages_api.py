@@ -1,0 +1,61 @@
+"""The network client behind `ModelClient`: the official `anthropic` package, sent once; the loop decides on retries."""
+
+import json
+from typing import Any
+
+import anthropic
+from django.conf import settings
+
+from agents import limits
+from agents.runtime.model import ModelError, Reply, read_reply
+
+CONNECT_SECONDS = 10.0
+
+
+class MessagesClient:
+    """Any endpoint that speaks the Messages API; `is_practice` when it is our own stand-in."""
+
+    def __init__(self) -> None:
+        self.is_practice = not settings.ANTHROPIC_API_KEY
+        self._client = anthropic.Anthropic(
+            base_url=settings.ANTHROPIC_BASE_URL,
+            api_key=settings.ANTHROPIC_API_KEY or "practice",
+            max_retries=0,
+            timeout=anthropic.Timeout(limits.MODEL_TIMEOUT_SECONDS, connect=CONNECT_SECONDS),
+        )
+
+    def answer(self, request: dict[str, Any], *, timeout: float | None = None) -> Reply:
+        options = {} if timeout is None else {"timeout": timeout}
+        try:
+            raw = self._client.messages.with_raw_response.create(**request, **options)
+            body = json.loads(raw.http_response.content)
+        except anthropic.APIStatusError as error:
+            raise _status_error(error) from error
+        except anthropic.APITimeoutError as error:
+            raise _failed("The model endpoint did not answer in time.") from error
+        except anthropic.APIConnectionError as error:
+            cause = error.__cause__ or error
+            raise _failed(f"The model endpoint {settings.ANTHROPIC_BASE_URL} cannot be reached: {cause}.") from error
+        except (anthropic.APIError, ValueError) as error:
+            raise _failed("The model endpoint answered something that is not JSON.") from error
+        return read_reply(body)
+
+
+def _failed(message: str) -> ModelError:
+    return ModelError("model_request_failed_error", message, is_transient=True)
+
+
+def _status_error(error: anthropic.APIStatusError) -> ModelError:
+    kind = {429: "model_rate_limited_error", 529: "model_overloaded_error"}.get(
+        error.status_code, "model_request_failed_error"
+    )
+    is_transient = error.status_code in (408, 409, 429) or error.status_code >= 500
+    message = f"The model endpoint answered {error.status_code}: {_said(error)}"
+    return ModelError(kind, message, is_transient=is_transient)
+
+
+def _said(error: anthropic.APIStatusError) -> str:
+    body = error.body
+    if isinstance(body, dict) and isinstance(body.get("error"), dict):
+        return str(body["error"].get("message", ""))[:500]
+    return str(error.message)[:500]

@@ -1,0 +1,81 @@
+"""PURE: what the loop knows of a model: a request goes in, a `Reply` comes out, or a `ModelError`."""
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A model's answer: Messages-API content blocks, why it stopped, and the four token counters."""
+
+    content: list[dict[str, Any]]
+    stop_reason: str
+    stop_details: dict[str, Any] | None = None
+    usage: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        return "".join(block["text"] for block in self.content if block["type"] == "text")
+
+    @property
+    def tool_uses(self) -> list[dict[str, Any]]:
+        return [block for block in self.content if block["type"] == "tool_use"]
+
+
+class ModelError(Exception):
+    """A model request that brought no answer; `type` is the wire's error type, `is_transient` says whether to try again."""
+
+    def __init__(self, type: str, message: str, *, is_transient: bool) -> None:
+        super().__init__(message)
+        self.type = type
+        self.message = message
+        self.is_transient = is_transient
+
+
+class ModelClient(Protocol):
+    is_practice: bool
+
+    def answer(self, request: dict[str, Any], *, timeout: float | None = None) -> Reply:
+        """Send one Messages request, once. Raises `ModelError`."""
+
+
+USAGE_COUNTERS = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+
+
+def read_reply(body: Any) -> Reply:
+    """A Messages reply as plain data -> `Reply`; `ModelError` when it is anything else."""
+    try:
+        content = [_read_block(block) for block in body["content"]]
+        usage = {name: int(body["usage"].get(name) or 0) for name in USAGE_COUNTERS}
+        stop_reason = body["stop_reason"]
+        if not isinstance(stop_reason, str):
+            raise TypeError("stop_reason is missing")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(
+            "model_request_failed_error",
+            f"The model endpoint answered something that is not a Messages reply ({_describe(error)}).",
+            is_transient=True,
+        ) from error
+    return Reply(
+        content=[block for block in content if block],
+        stop_reason=stop_reason,
+        stop_details=body.get("stop_details"),
+        usage=usage,
+    )
+
+
+def _read_block(block: dict[str, Any]) -> dict[str, Any]:
+    """The part of a block that the loop uses; an empty dict for kinds it does not know."""
+    if block["type"] == "text":
+        if not isinstance(block["text"], str):
+            raise TypeError("a text block without text")
+        return {"type": "text", "text": block["text"]}
+    if block["type"] == "tool_use":
+        if not (isinstance(block["name"], str) and isinstance(block["input"], dict)):
+            raise TypeError("a tool_use block without name and input")
+        return {"type": "tool_use", "name": block["name"], "input": block["input"]}
+    return {"type": "thinking"} if block["type"] in ("thinking", "redacted_thinking") else {}
+
+
+def _describe(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)

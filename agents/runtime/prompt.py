@@ -1,0 +1,78 @@
+"""PURE: a thread's log and its agent -> the Messages request."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from agents import limits
+
+type Block = dict[str, Any]
+type Message = dict[str, Any]
+
+INTERRUPTED = "Tool execution was interrupted before completion. Please retry."
+DEFAULT_EFFORT = "high"  # the Messages API's own default; sent only when the agent asks for another
+
+
+class LoggedEvent(Protocol):
+    type: str
+    payload: dict[str, Any]
+    event_id: str
+
+
+def build_request(
+    agent: dict[str, Any], events: Iterable[LoggedEvent], *, tools: Sequence[dict[str, Any]], notes: Sequence[str]
+) -> dict[str, Any]:
+    """`agent` is the session's snapshot, `notes` what the platform adds to its system prompt, in order."""
+    request: dict[str, Any] = {
+        "model": agent["model"]["id"],
+        "max_tokens": limits.MODEL_MAX_TOKENS,
+        "messages": build_messages(events),
+    }
+    system = "\n\n".join(part for part in (agent.get("system") or "", *notes) if part)
+    if system:
+        request["system"] = system
+    if tools:
+        request["tools"] = list(tools)
+    effort = (agent["model"].get("effort") or {}).get("type", DEFAULT_EFFORT)
+    if effort != DEFAULT_EFFORT:
+        request["output_config"] = {"effort": effort}
+    return request
+
+
+def build_messages(events: Iterable[LoggedEvent]) -> list[Message]:
+    """The conversation so far; neighbours of one role become one message, as the API wants them."""
+    messages: list[Message] = []
+    for event in events:
+        role, blocks = _blocks_of(event)
+        if not blocks:
+            continue
+        if messages and messages[-1]["role"] == role:
+            messages[-1]["content"].extend(blocks)
+        else:
+            messages.append({"role": role, "content": list(blocks)})
+    return messages
+
+
+def _blocks_of(event: LoggedEvent) -> tuple[str, list[Block]]:
+    payload = event.payload
+    match event.type:
+        case "user.message" | "agent.thread_message_received":
+            return "user", payload["content"]
+        case "agent.message":
+            return "assistant", payload["content"]
+        case "agent.tool_use" | "agent.custom_tool_use":
+            block = {"type": "tool_use", "id": event.event_id, "name": payload["name"], "input": payload["input"]}
+            return "assistant", [block]
+        case "agent.tool_result":
+            return "user", [_result(payload["tool_use_id"], payload)]
+        case "user.custom_tool_result":
+            return "user", [_result(payload["custom_tool_use_id"], payload)]
+    return "", []
+
+
+def _result(tool_use_id: str, payload: dict[str, Any]) -> Block:
+    return {
+        "type": "tool_result",
+        "tool_use_id": tool_use_id,
+        "content": payload.get("content") or [],
+        "is_error": bool(payload.get("is_error")),
+    }

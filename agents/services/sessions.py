@@ -1,0 +1,233 @@
+"""Sessions: create (which freezes the agent), send events, archive, record a verdict, escalate."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from agents import limits, queue
+from agents.access import access_agent_version, access_environment
+from agents.actors import Actor
+from agents.eventlog.append import NewEvent, append, lock_session
+from agents.eventlog.channel import publish
+from agents.eventlog.wire import queued_event
+from agents.exceptions import InvalidRequest
+from agents.models import (
+    Agent,
+    AgentVersion,
+    Environment,
+    InboxEvent,
+    Session,
+    SessionKind,
+    SessionResource,
+    SessionStatus,
+    Thread,
+    Verdict,
+    VerdictResult,
+    Workspace,
+)
+from agents.outbox import emit
+from agents.plugs import model_client, resource_kinds
+
+RUN_THREAD = "agents.jobs.run_thread"
+
+
+def create_session(body: dict[str, Any], *, actor: Actor) -> Session:
+    """`body` has the wire's create members, shapes checked. An invalid resource or event creates nothing; with initial
+    events the session is returned running."""
+    agent, version = _pinned_agent(body["agent"], actor)
+    environment = access_environment(actor, body["environment_id"])
+    for noun, row in (("agent", agent), ("environment", environment)):
+        if row.is_archived:
+            raise InvalidRequest(f"The {noun} {row.pk} is archived.")
+    resources = _checked_resources(body.get("resources") or [], actor)
+    with transaction.atomic():
+        session = open_session(
+            agent,
+            version,
+            environment,
+            title=body.get("title"),
+            metadata=body.get("metadata") or {},
+            actor=actor,
+        )
+        _attach(session, resources)
+        if initial := body.get("initial_events"):
+            thread = session.threads.get()
+            append(session.pk, thread, _running(thread))
+            send_events(session, initial, actor=actor)
+    session.refresh_from_db()
+    return session
+
+
+def open_session(
+    agent: Agent,
+    version: AgentVersion,
+    environment: Environment,
+    *,
+    actor: Actor,
+    title: str | None = None,
+    metadata: dict[str, str] | None = None,
+    kind: str = SessionKind.AGENT,
+    is_practice: bool | None = None,
+    **columns: Any,
+) -> Session:
+    """The rows every session begins with, inside the caller's transaction: itself and its primary thread."""
+    now = timezone.now()
+    snapshot = {"id": agent.pk, "type": "agent", "version": version.number, **version.definition}
+    metadata = metadata or {}
+    session = Session.objects.create(
+        **{
+            "workspace": actor.workspace,
+            "kind": kind,
+            "agent": agent,
+            "agent_version": version.number,
+            "agent_snapshot": snapshot,
+            "environment": environment,
+            "title": title,
+            "metadata": metadata,
+            "principal": principal_of(actor.workspace, metadata, actor),
+            "is_practice": model_client().is_practice if is_practice is None else is_practice,
+            "created_at": now,
+            "updated_at": now,
+            **columns,
+        }
+    )
+    Thread.objects.create(session=session, agent_snapshot=snapshot, created_at=now, updated_at=now)
+    if kind == SessionKind.AGENT:
+        emit(actor.workspace, "session.created", session.pk)
+    return session
+
+
+def principal_of(workspace: Workspace, metadata: dict[str, str], actor: Actor) -> str:
+    """On whose behalf the session runs: what its metadata names, else the member, else the API key."""
+    return metadata.get(workspace.principal_key) or actor.id
+
+
+@transaction.atomic
+def send_events(session: Session, events: Sequence[dict[str, Any]], *, actor: Actor) -> list[dict[str, Any]]:
+    """Put a batch of client events into the inbox, all or none; returns them as the wire shows queued ones."""
+    session = lock_session(session.pk, next_position=F("next_position") + len(events))
+    if session.is_terminated or session.is_archived:
+        raise InvalidRequest(f"The session {session.pk} is terminated: it takes no more events.")
+    if session.kind != SessionKind.AGENT:
+        raise InvalidRequest(f"The session {session.pk} is a record: it takes no events.")
+    thread = session.threads.primary().get()
+    if InboxEvent.objects.filter(session=session).count() + len(events) > limits.QUEUED_EVENTS_MAX:
+        raise InvalidRequest(f"events: at most {limits.QUEUED_EVENTS_MAX} events may wait in one session.")
+    first = session.next_position - len(events)
+    now = timezone.now()
+    rows = InboxEvent.objects.bulk_create(
+        InboxEvent(
+            session=session,
+            thread=thread,
+            position=first + index,
+            type=event["type"],
+            payload={name: value for name, value in event.items() if name != "type"},
+            trust=actor.trust,
+            created_at=now,
+        )
+        for index, event in enumerate(events)
+    )
+    wake_thread(thread)
+    queued = [queued_event(row) for row in rows]
+    transaction.on_commit(partial(publish, session.pk, [(thread.pk, None, event) for event in queued]))
+    return queued
+
+
+def wake_thread(thread: Thread) -> None:
+    """Count new input and have a worker look at the thread once this transaction is committed."""
+    Thread.objects.filter(pk=thread.pk).update(wake=F("wake") + 1, enqueued_at=timezone.now())
+    queue.enqueue(RUN_THREAD, thread.pk)
+
+
+@transaction.atomic
+def archive_session(session: Session, *, actor: Actor) -> Session:
+    """End a session for good; idempotent. A running one is refused, and so is one whose message waits for a worker."""
+    session = lock_session(session.pk)
+    if session.is_archived:
+        return session
+    if session.status == SessionStatus.RUNNING or InboxEvent.objects.filter(session=session).exists():
+        raise InvalidRequest(f"The session {session.pk} is running: interrupt it and wait until it is idle.")
+    if not session.is_terminated:
+        thread = session.threads.primary().get()
+        names = {"session_thread_id": thread.pk, "agent_name": thread.agent_name}
+        append(
+            session.pk,
+            thread,
+            [
+                NewEvent(type="session.thread_status_terminated", payload=names),
+                NewEvent(type="session.status_terminated"),
+            ],
+        )
+    Session.objects.filter(pk=session.pk).update(archived_at=timezone.now())
+    emit(session.workspace_id, "session.archived", session.pk)
+    queue.enqueue("agents.jobs.destroy_sandbox", session.pk)
+    session.refresh_from_db()
+    return session
+
+
+@transaction.atomic
+def record_verdict(session: Session, result: str, *, source: str, actor: Actor, explanation: str = "") -> Verdict:
+    """Say whether the session did its job; a later verdict replaces an earlier one, both stay on record."""
+    if result not in VerdictResult.values:
+        raise InvalidRequest(f"result: must be one of {', '.join(VerdictResult.values)}.")
+    if actor.session_id:
+        raise InvalidRequest("An agent cannot judge its own session.")
+    verdict = Verdict.objects.create(
+        workspace=session.workspace,
+        session=session,
+        result=result,
+        source=source,
+        actor_id=actor.id,
+        explanation=explanation,
+    )
+    Session.objects.filter(pk=session.pk).update(verdict=result, updated_at=timezone.now())
+    session.verdict = result
+    return verdict
+
+
+def _pinned_agent(reference: str | dict[str, Any], actor: Actor) -> tuple[Agent, AgentVersion]:
+    if isinstance(reference, str):
+        return access_agent_version(actor, reference)
+    if reference["type"] != "agent":
+        raise InvalidRequest("agent: overrides are not supported by this version of Lucid yet; create an agent instead.")
+    return access_agent_version(actor, reference["id"], reference.get("version"))
+
+
+def _checked_resources(entries: list[dict[str, Any]], actor: Actor) -> list[tuple[str, str, dict[str, Any]]]:
+    """Every entry through its kind's plug: `(kind, target id, config)` in the order given."""
+    checked = []
+    for index, entry in enumerate(entries):
+        kind = resource_kinds().get(entry["type"])
+        if kind is None:
+            raise InvalidRequest(f"resources.{index}: {entry['type']} is not supported by this version of Lucid yet.")
+        target_id, config = kind.validate(entry, actor=actor)
+        checked.append((entry["type"], target_id, config))
+    for name, kind in resource_kinds().items():
+        kind.finish([config for entry_kind, _, config in checked if entry_kind == name])
+    return checked
+
+
+def _attach(session: Session, resources: list[tuple[str, str, dict[str, Any]]]) -> None:
+    SessionResource.objects.bulk_create(
+        SessionResource(
+            session=session,
+            kind=kind,
+            target_id=target_id,
+            config=config,
+            position=position,
+            created_at=session.created_at,
+        )
+        for position, (kind, target_id, config) in enumerate(resources)
+    )
+
+
+def _running(thread: Thread) -> list[NewEvent]:
+    names = {"session_thread_id": thread.pk, "agent_name": thread.agent_name}
+    return [
+        NewEvent(type="session.status_running"),
+        NewEvent(type="session.thread_status_running", payload=names),
+    ]
