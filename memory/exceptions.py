@@ -1,0 +1,15 @@
+"""Refusals that only memory knows; both are conflicts with their own wire type."""
+
+from agents.exceptions import Conflict
+
+
+class PathConflict(Conflict):
+    """The path is taken, or a file and a folder would share it."""
+
+    type = "memory_path_conflict_error"
+
+
+class PreconditionFailed(Conflict):
+    """The stored content is not what the caller last saw."""
+
+    type = "memory_precondition_failed_error"
