@@ -1,19 +1,27 @@
 """What the page edge shares: one answer per view, the full page or only the part that htmx asked for."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
+from agents.actors import Actor
+from agents.models import Member, Workspace
+
 
 class HtmxHttpRequest(HttpRequest):
-    """A request that has passed the htmx and workspace middlewares."""
+    """A page request behind `require_role`: somebody is signed in and a member of a workspace."""
 
     htmx: HtmxDetails
+    member: Member
+    workspace: Workspace
+    actor: Actor
 
 
 def page(
@@ -47,3 +55,29 @@ def _partial_for(request: HttpRequest, partial: str | Mapping[str, str]) -> str:
     if isinstance(partial, str):
         return partial
     return partial.get(htmx.target or "", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows[Row: Model]:
+    """One page of a list by keyset: what comes after the last row shown, however long the list is."""
+
+    items: list[Row]
+    next: str
+
+    def next_query(self, request: HttpRequest) -> str:
+        """The query string of the next page with the filters kept; empty on the last page."""
+        if not self.next:
+            return ""
+        query = request.GET.copy()
+        query["after"] = self.next
+        return f"?{query.urlencode()}"
+
+
+def newest_first[Row: Model](rows: QuerySet[Row], *, after: str, size: int) -> Rows[Row]:
+    """A page of rows by creation time; `after` is the id of the last row of the page before."""
+    if after:
+        created = rows.model._default_manager.filter(pk=after).values_list("created_at", flat=True).first()
+        if created:
+            rows = rows.filter(Q(created_at__lt=created) | Q(created_at=created, pk__lt=after))
+    items = list(rows.order_by("-created_at", "-pk")[: size + 1])
+    return Rows(items=items[:size], next=str(items[size - 1].pk) if len(items) > size else "")

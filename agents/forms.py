@@ -1,0 +1,70 @@
+"""Forms of the kernel's pages; numbers come from limits.py, choices from the models."""
+
+from collections.abc import Iterable
+
+from django import forms
+from django.db.models import QuerySet
+
+from agents.models import Agent, Session, SessionStatus, VerdictResult
+
+MESSAGE_MAX_CHARS = 100_000  # a person types or pastes it; the wire allows more in more blocks
+NO_VERDICT = "none"
+
+
+class SessionFilter(forms.Form):
+    """The filters of the session list; an unknown value counts as not chosen."""
+
+    agent = forms.ChoiceField(required=False, label="Agent")
+    status = forms.ChoiceField(required=False, label="Status", choices=[("", "Any status"), *SessionStatus.choices])
+    verdict = forms.ChoiceField(
+        required=False,
+        label="Verdict",
+        choices=[("", "Any verdict"), *VerdictResult.choices, (NO_VERDICT, "No verdict")],
+    )
+    q = forms.CharField(required=False, label="Search", max_length=200)
+
+    def offer_agents(self, agents: Iterable[Agent]) -> None:
+        """The choices of the agent filter."""
+        field = self.fields["agent"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [("", "Any agent"), *((agent.pk, agent.name) for agent in agents)]
+
+    @property
+    def is_narrowing(self) -> bool:
+        """Whether any filter is set."""
+        return bool(self._chosen())
+
+    def narrow(self, sessions: QuerySet[Session]) -> QuerySet[Session]:
+        """The sessions that fit."""
+        chosen = self._chosen()
+        if "agent" in chosen:
+            sessions = sessions.filter(agent=chosen["agent"])
+        if "status" in chosen:
+            sessions = sessions.filter(status=chosen["status"])
+        if "verdict" in chosen:
+            verdict = None if chosen["verdict"] == NO_VERDICT else chosen["verdict"]
+            sessions = sessions.filter(verdict=verdict)
+        if "q" in chosen:
+            sessions = sessions.filter(title__icontains=chosen["q"])
+        return sessions
+
+    def _chosen(self) -> dict[str, str]:
+        self.is_valid()
+        return {name: value for name, value in self.cleaned_data.items() if value}
+
+
+class MessageForm(forms.Form):
+    """What a person says to the agent."""
+
+    text = forms.CharField(
+        label="Message",
+        max_length=MESSAGE_MAX_CHARS,
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": "Say something to the agent"}),
+        error_messages={"required": "Write a message first."},
+    )
+
+
+class VerdictForm(forms.Form):
+    """Did the session do its job?"""
+
+    result = forms.ChoiceField(choices=VerdictResult.choices)

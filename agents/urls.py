@@ -1,0 +1,19 @@
+"""Page routes of the kernel, grouped by noun."""
+
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
+
+from agents.views.agents import agent_list
+from agents.views.preferences import preferences
+from agents.views.sessions import session_detail, session_list, session_send, session_verdict
+
+urlpatterns = [
+    path("login/", LoginView.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("preferences/", preferences, name="preferences"),
+    path("agents/", agent_list, name="agents"),
+    path("sessions/", session_list, name="sessions"),
+    path("sessions/<str:session_id>/", session_detail, name="session"),
+    path("sessions/<str:session_id>/send/", session_send, name="session-send"),
+    path("sessions/<str:session_id>/verdict/", session_verdict, name="session-verdict"),
+]

@@ -1,0 +1,34 @@
+"""Expected refusals on pages: one readable page, and for htmx the same page's card among the messages."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+
+from agents.exceptions import DomainError
+
+TEMPLATES = {403: "403.html", 404: "404.html"}
+
+
+class PageErrorMiddleware:
+    """Turns a `DomainError` that a page view raised into a page; the API has a handler of its own."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Django calls this for whatever a view raises."""
+        return error_page(request, error) if isinstance(error, DomainError) else None
+
+
+def error_page(request: HttpRequest, error: DomainError) -> HttpResponse:
+    """The refusal in words, with its status."""
+    template = TEMPLATES.get(error.status, "refused.html")
+    response = render(request, template, {"error_message": error.message}, status=error.status)
+    response["HX-Retarget"] = "#messages"
+    response["HX-Reswap"] = "innerHTML show:window:top"
+    response["HX-Reselect"] = ".bare-card > .card"
+    return response

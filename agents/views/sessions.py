@@ -1,0 +1,128 @@
+"""Pages of sessions: the list, the trace of one, and the form that sends it a message."""
+
+from dataclasses import dataclass
+
+from django.db.models import Q
+from django.http import HttpResponse, HttpResponseBase
+from django.views.decorators.http import require_GET, require_POST
+
+from agents.access import access_session, require_role
+from agents.forms import MessageForm, SessionFilter, VerdictForm
+from agents.http import HtmxHttpRequest, go, newest_first, page
+from agents.models import Agent, Event, Role, Session, SessionKind
+from agents.services.sessions import record_verdict, send_events
+from agents.views import lanes as lane_chart
+from agents.views.trace import Lanes, lanes_of, rows_of, show_all
+
+PAGE_SIZE = 50
+EVENTS_SHOWN = 200
+CHART_EVENTS_MAX = 5_000
+CHART_TYPES = Q(type__startswith="span.model_request") | Q(type__contains="tool_")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Which part of a long log the page shows; first and last are places in the session, 0 when it is empty."""
+
+    first: int
+    last: int
+    total: int
+    has_earlier: bool
+    has_later: bool
+
+
+@require_GET
+@require_role(Role.VIEWER)
+def session_list(request: HtmxHttpRequest) -> HttpResponse:
+    """Sessions of agents, newest first; a dream's own trace is reached from the dream."""
+    form = SessionFilter(request.GET)
+    agents = list(Agent.objects.in_workspace(request.workspace).filter(is_internal=False).order_by("name"))
+    form.offer_agents(agents)
+    found = Session.objects.in_workspace(request.workspace).exclude(kind=SessionKind.DREAM).select_related("agent")
+    rows = newest_first(form.narrow(found), after=request.GET.get("after", ""), size=PAGE_SIZE)
+    context = {
+        "section": "sessions",
+        "form": form,
+        "sessions": rows.items,
+        "next": rows.next_query(request),
+        "is_filtered": form.is_narrowing,
+        "practice_shown": any(session.is_practice for session in rows.items),
+    }
+    return page(request, "agents/session_list.html", context, partial="rows")
+
+
+@require_GET
+@require_role(Role.VIEWER)
+def session_detail(request: HtmxHttpRequest, session_id: str) -> HttpResponse:
+    """The trace; `?event=` opens the stretch of the log that holds this event."""
+    session = access_session(request.actor, session_id)
+    lanes = lanes_of(session.pk)
+    window = _window(request, session)
+    events = session.events.filter(seq__gte=window.first, seq__lte=window.last).order_by("seq")
+    context = {
+        "section": "sessions",
+        "session": session,
+        "events": list(show_all(rows_of(events, lanes))),
+        "window": window,
+        "chart": _chart(session, lanes),
+        "resources": list(session.resources.all()),
+        "verdict": session.verdicts.order_by("-created_at", "-pk").first(),
+        "is_live": not session.is_terminated and session.kind != SessionKind.IMPORTED and not window.has_later,
+        "queued": session.inbox.count(),
+        "form": MessageForm(),
+        "may_write": request.member.is_admin and session.kind == SessionKind.AGENT and not session.is_terminated,
+        "may_judge": request.member.may_review and session.kind != SessionKind.DREAM,
+    }
+    return page(request, "agents/session_detail.html", context, partial={"status": "status"})
+
+
+@require_POST
+@require_role(Role.ADMIN)
+def session_send(request: HtmxHttpRequest, session_id: str) -> HttpResponseBase:
+    """Send a message; it appears in the transcript through the stream, as for everybody else."""
+    session = access_session(request.actor, session_id)
+    form = MessageForm(request.POST)
+    context = {"session": session, "form": form, "may_write": True}
+    if not form.is_valid():
+        return page(request, "agents/session_detail.html", context, partial="composer", status=422)
+    text = form.cleaned_data["text"]
+    event = {"type": "user.message", "content": [{"type": "text", "text": text}]}
+    send_events(session, [event], actor=request.actor)
+    if not request.htmx:
+        return go(request, "session", session.pk)
+    context["form"] = MessageForm()
+    return page(request, "agents/session_detail.html", context, partial="composer")
+
+
+@require_POST
+@require_role(Role.REVIEWER)
+def session_verdict(request: HtmxHttpRequest, session_id: str) -> HttpResponseBase:
+    """A person says whether the session did its job."""
+    session = access_session(request.actor, session_id)
+    form = VerdictForm(request.POST)
+    if form.is_valid():
+        record_verdict(session, form.cleaned_data["result"], source="person", actor=request.actor)
+    return go(request, "session", session.pk)
+
+
+def _window(request: HtmxHttpRequest, session: Session) -> Window:
+    """The end of the log unless the address names an event or a place in it."""
+    total = session.next_seq - 1
+    wanted = request.GET.get("event", "")
+    seq = session.events.filter(event_id=wanted).order_by("seq").values_list("seq", flat=True).first() if wanted else None
+    start = request.GET.get("from", "")
+    if seq is not None:
+        first = seq - EVENTS_SHOWN // 2
+    elif start.isascii() and start.isdigit():
+        first = int(start[:12])
+    else:
+        first = total - EVENTS_SHOWN + 1
+    first = max(1, min(first, total - EVENTS_SHOWN + 1))
+    last = min(total, first + EVENTS_SHOWN - 1)
+    return Window(first=first, last=last, total=total, has_earlier=first > 1, has_later=last < total)
+
+
+def _chart(session: Session, lanes: Lanes) -> lane_chart.Picture | None:
+    rows = Event.objects.filter(CHART_TYPES, session=session).order_by("seq")
+    fields = ("thread_id", "event_id", "type", "payload", "processed_at")
+    return lane_chart.draw(rows.values_list(*fields)[:CHART_EVENTS_MAX], lanes.names)

@@ -1,0 +1,221 @@
+"""A session's log as a transcript: which events are shown, in what words, and each of them as HTML."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.template.loader import render_to_string
+
+from agents.eventlog.wire import wire_event
+from agents.models import Event, Session
+
+TEMPLATE = "agents/session_detail.html#event"
+SUMMARY_MAX_CHARS = 160
+BODY_MAX_CHARS = 20_000  # a tool may print 100 kB; the page shows the start and says how much is missing
+MAIN_ARGUMENTS = ("command", "file_path", "path", "pattern", "url", "query", "message", "agent")
+
+QUIET = frozenset(
+    {
+        "session.usage",
+        "session.thread_status_running",
+        "session.thread_status_idle",
+        "session.thread_status_rescheduled",
+        "event_start",
+        "event_delta",
+    }
+)
+MARKS = {
+    "session.status_running": "Turn started",
+    "session.status_idle": "Waits for input",
+    "session.status_rescheduled": "Tries again after a fault",
+    "session.status_terminated": "Session ended",
+    "session.thread_status_terminated": "Thread ended",
+    "session.deleted": "Session deleted",
+    "session.updated": "Session changed",
+    "agent.thinking": "Thinking",
+    "agent.thread_context_compacted": "Older conversation folded away",
+    "user.interrupt": "Interrupted",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow:
+    """One logged event with what is needed to show it; `event` is the wire object."""
+
+    seq: int
+    thread_id: str
+    is_child: bool
+    agent_name: str
+    event: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What the template prints: `look` picks the shape, `text` is said aloud, `fold` opens on demand."""
+
+    look: str  # user | agent | call | result | error | mark | request
+    anchor: str
+    seq: int
+    is_child: bool
+    who: str
+    text: str
+    summary: str
+    fold: str
+    cut: int
+    is_error: bool
+    at: datetime | None
+
+
+class Lanes:
+    """The threads of a session by id, kept up to date by the events that open new ones."""
+
+    def __init__(self, primary: str, names: Mapping[str, str]) -> None:
+        self.primary = primary
+        self.names = dict(names)
+
+    def row(self, *, thread_id: str, seq: int, event: Mapping[str, Any]) -> EventRow:
+        """The event as a row that can be rendered without any further query."""
+        if event["type"] == "session.thread_created":
+            self.names[event["session_thread_id"]] = event.get("agent_name", "")
+        return EventRow(
+            seq=seq,
+            thread_id=thread_id,
+            is_child=thread_id != self.primary,
+            agent_name=self.names.get(thread_id, ""),
+            event=event,
+        )
+
+
+def lanes_of(session_id: str) -> Lanes:
+    """The session's threads; one query."""
+    threads = list(Session.objects.get(pk=session_id).threads.order_by("created_at", "pk"))
+    primary = next((thread.pk for thread in threads if thread.parent_id is None), "")
+    return Lanes(primary, {thread.pk: thread.agent_name for thread in threads})
+
+
+def rows_of(events: Iterable[Event], lanes: Lanes) -> list[EventRow]:
+    """Logged events as rows."""
+    return [lanes.row(thread_id=event.thread_id, seq=event.seq, event=wire_event(event)) for event in events]
+
+
+def render_event(row: EventRow) -> str:
+    """One event as HTML, the same for the page and for the stream; empty for events that say nothing to a person."""
+    shown = show(row)
+    return render_to_string(TEMPLATE, {"event": shown}).strip() if shown else ""
+
+
+def show_all(rows: Iterable[EventRow]) -> Iterator[Shown]:
+    """The rows that a person wants to see."""
+    return (shown for shown in map(show, rows) if shown)
+
+
+def show(row: EventRow) -> Shown | None:
+    """What a person sees of one event; None for bookkeeping, and for a child's call that is repeated on the primary."""
+    kind = row.event["type"]
+    is_copy = not row.is_child and kind.startswith(("agent.tool", "agent.mcp")) and "session_thread_id" in row.event
+    if kind in QUIET or is_copy:
+        return None
+    look, who, text, summary, fold = _parts(row, kind)
+    return Shown(
+        look=look,
+        anchor=row.event["id"],
+        seq=row.seq,
+        is_child=row.is_child,
+        who=who,
+        text=text[:BODY_MAX_CHARS],
+        summary=_first_line(summary),
+        fold=fold[:BODY_MAX_CHARS],
+        cut=max(0, len(fold) - BODY_MAX_CHARS, len(text) - BODY_MAX_CHARS),
+        is_error=bool(row.event.get("is_error")) or kind == "session.error",
+        at=_moment(row.event.get("processed_at")),
+    )
+
+
+Parts = tuple[str, str, str, str, str]
+
+
+def _parts(row: EventRow, kind: str) -> Parts:
+    event, agent = row.event, row.agent_name or "agent"
+    if kind in ("user.message", "system.message"):
+        return "user", "user" if kind == "user.message" else "system", text_of(event.get("content")), "", ""
+    if kind == "agent.message":
+        return "agent", agent, text_of(event.get("content")), "", ""
+    if kind in ("agent.tool_use", "agent.custom_tool_use", "agent.mcp_tool_use"):
+        arguments = event.get("input") or {}
+        return "call", agent, str(event.get("name", "tool")), _main_argument(arguments), _arguments(arguments)
+    if kind.endswith("tool_result"):
+        text = text_of(event.get("content"))
+        return "result", "", _result_word(event), text or "no output", text
+    if kind.startswith("span."):
+        return _span_parts(event, kind)
+    return _other_parts(row, kind)
+
+
+def _span_parts(event: Mapping[str, Any], kind: str) -> Parts:
+    if kind == "span.model_request_start":
+        return "request", "", "Model request", "", ""
+    if kind == "span.model_request_end":
+        usage = event.get("model_usage") or {}
+        words = f"{usage.get('input_tokens', 0):,} tokens in, {usage.get('output_tokens', 0):,} out"
+        return "mark", "", f"Model request failed, {words}" if event.get("is_error") else words, "", ""
+    if kind == "span.outcome_evaluation_end":
+        return "mark", "grader", f"Outcome: {event.get('result')}. {event.get('explanation', '')}", "", ""
+    return "mark", "grader", "Outcome is being graded", "", ""
+
+
+def _other_parts(row: EventRow, kind: str) -> Parts:
+    event = row.event
+    if kind == "session.error":
+        error = event.get("error") or {}
+        return "error", "error", str(error.get("message") or error.get("type")), "", json.dumps(error, indent=2)
+    if kind == "user.define_outcome":
+        return "user", "user", f"Outcome wanted: {event.get('description', '')}", "", text_of(event.get("rubric"))
+    if kind == "user.tool_confirmation":
+        return "mark", "user", f"Tool call {event.get('result', '')}", "", ""
+    if kind.startswith("agent.thread_message_"):
+        return "agent", row.agent_name or "agent", text_of(event.get("content")), "", ""
+    if kind == "session.thread_created":
+        return "mark", "", f"Thread opened for {event.get('agent_name') or 'a sub-agent'}", "", ""
+    words = MARKS.get(kind, kind.replace("_", " ").replace(".", ": "))
+    return "mark", "", words + _stop_reason(event), "", ""
+
+
+def _stop_reason(event: Mapping[str, Any]) -> str:
+    reason = (event.get("stop_reason") or {}).get("type")
+    return f" ({reason.replace('_', ' ')})" if reason and reason != "end_turn" else ""
+
+
+def _result_word(event: Mapping[str, Any]) -> str:
+    return "failed" if event.get("is_error") else "result"
+
+
+def text_of(content: Any) -> str:
+    """The text of wire content blocks; other blocks as their type."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, Mapping):
+        return str(content.get("content") or content.get("text") or "")
+    blocks = (block.get("text") if block.get("type") == "text" else f"[{block.get('type')}]" for block in content or ())
+    return "\n".join(text or "" for text in blocks)
+
+
+def _main_argument(arguments: Mapping[str, Any]) -> str:
+    named = next((arguments[name] for name in MAIN_ARGUMENTS if arguments.get(name)), None)
+    return str(named) if named is not None else json.dumps(arguments, ensure_ascii=False)
+
+
+def _arguments(arguments: Mapping[str, Any]) -> str:
+    if set(arguments) == {"command"}:
+        return str(arguments["command"])
+    return json.dumps(arguments, indent=2, ensure_ascii=False)
+
+
+def _first_line(text: str) -> str:
+    line = next((line for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= SUMMARY_MAX_CHARS else f"{line[:SUMMARY_MAX_CHARS]}…"
+
+
+def _moment(stamp: str | None) -> datetime | None:
+    return datetime.fromisoformat(stamp) if stamp else None
