@@ -20,8 +20,9 @@ WEB_THREADS = 12  # more threads only fight for the interpreter; a slow client h
 
 django = get_wsgi_application()
 
-from agents.api.stream import api_stream, match_api_stream  # noqa: E402
 from agents.views.stream import match_page_stream, page_stream  # noqa: E402
+
+from agents.api.stream import api_stream, match_api_stream  # noqa: E402
 
 pages = with_whole_body(
     WSGIMiddleware(with_static_files(django), workers=WEB_THREADS),
@@ -32,7 +33,9 @@ pages = with_whole_body(
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "http" and scope["method"] == "GET":
         if found := match_api_stream(scope["path"]):
-            return await api_stream(found, scope, receive, send)
+            await api_stream(found, scope, receive, send)
+            return
         if found := match_page_stream(scope["path"]):
-            return await page_stream(found, scope, receive, send)
-    return await pages(scope, receive, send)
+            await page_stream(found, scope, receive, send)
+            return
+    await pages(scope, receive, send)

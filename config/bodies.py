@@ -1,11 +1,12 @@
 """Reads a request's whole body before a thread is taken, so that a slow or endless upload holds no thread."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from agents.exceptions import TooLarge
 from agents.sse import Receive, Scope, Send, new_request_id, send_error
 
-type Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+type Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 def with_whole_body(application: Application, *, limit: int) -> Application:

@@ -23,7 +23,7 @@ class Task:
 
 
 def periodic_tasks() -> list[Task]:
-    return [Task("agents.runtime.leases.sweep", SWEEP_SECONDS)]
+    return [Task("agents.jobs.sweep_threads", SWEEP_SECONDS)]
 
 
 def run_due(tasks: list[Task], *, now: Callable[[], float] = time.monotonic) -> None:

@@ -91,6 +91,8 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "agents.context_processors.shell",
+                "dreams.context_processors.waiting",
             ],
         },
     },
@@ -129,12 +131,13 @@ LOG_LEVEL = env_str("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "E
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"calm": {"()": "config.logs.Calm"}},
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["calm"]}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL},
-        "django.server": {"handlers": [], "propagate": True},
+        "django.request": {"level": "ERROR"},  # a missing page is the visitor's affair
         "rq": {"level": "WARNING"},
         "rq.worker": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
@@ -143,6 +146,7 @@ LOGGING = {
 }
 
 # The model endpoint of workspaces that name none of their own
+ANTHROPIC_BASE_URL_IS_SET = bool(env_str("ANTHROPIC_BASE_URL"))
 ANTHROPIC_BASE_URL = env_url("ANTHROPIC_BASE_URL", "https://api.anthropic.com", schemes=("http", "https"))
 ANTHROPIC_API_KEY = env_str("ANTHROPIC_API_KEY")
 

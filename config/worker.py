@@ -30,6 +30,7 @@ SLOT_TTL_SECONDS = 17  # RQ waits for a job 15 s less than this: an idle slot st
 FINISH_SECONDS = (
     6.0  # a stopping worker gives running turns this long; then their leases expire and they go on elsewhere
 )
+IDLE_SECONDS = 2.5  # an idle slot takes 2 s to come back from its wait for a job; one without Redis never does
 RESTART_SECONDS = 1.0  # a slot whose Redis went away tries again this soon
 
 
@@ -62,7 +63,7 @@ class ThreadSlot(SimpleWorker):
         self.ip_address = "unknown"  # asking costs a list of all clients for each slot
 
     def get_heartbeat_ttl(self, job: Job) -> int:
-        return self.job_monitoring_interval + 60
+        return int(self.job_monitoring_interval) + 60
 
     @property
     def should_run_maintenance_tasks(self) -> bool:
@@ -111,9 +112,7 @@ class SlotPool:
             if time.monotonic() - last_beat >= HEARTBEAT_SECONDS:
                 last_beat = time.monotonic()
                 self._beat()
-        deadline = time.monotonic() + FINISH_SECONDS
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        self._wait_for_slots()
 
     def request_stop(self, signal_number: int, frame: FrameType | None) -> None:
         self.stopping.set()
@@ -121,6 +120,14 @@ class SlotPool:
     @property
     def busy(self) -> int:
         return sum(slot.job is not None for slot in list(self._current.values()))
+
+    def _wait_for_slots(self) -> None:
+        asked_at = time.monotonic()
+        while any(thread.is_alive() for thread in self._threads):
+            patience = FINISH_SECONDS if self.busy else IDLE_SECONDS
+            if time.monotonic() - asked_at > patience:
+                return
+            time.sleep(0.05)
 
     def _serve(self, name: str, queue: str) -> None:
         try:

