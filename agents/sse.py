@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from io import BytesIO
@@ -22,6 +23,7 @@ HEADERS = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 ]
+LINE_END = re.compile(r"\r\n|\r|\n")  # what ends a line of a stream; splitlines() knows more, U+2028 for one
 PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 
 
@@ -31,8 +33,8 @@ def request_of(scope: Scope) -> ASGIRequest:
 
 
 def frame(name: str, data: str, *, place: int | None = None) -> bytes:
-    """One frame; a data line for each line of text, because a bare newline would end the field."""
-    lines = [f"event: {name}", *(f"data: {line}" for line in data.splitlines() or [""])]
+    """One frame; a data line for each line of text, because a bare line end would end the field."""
+    lines = [f"event: {name}", *(f"data: {line}" for line in LINE_END.split(data))]
     if place is not None:
         lines.insert(0, f"id: {place}")
     return ("\n".join(lines) + "\n\n").encode()

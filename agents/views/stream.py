@@ -1,0 +1,83 @@
+"""A session's trace as it grows, for its page: fragments of HTML that resume by their place in the session."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.sessions.backends.db import SessionStore
+from django.core.handlers.asgi import ASGIRequest
+
+from agents.access import access_session
+from agents.actors import Actor
+from agents.eventlog.follow import Item, following, in_database
+from agents.exceptions import DomainError, NotAuthenticated
+from agents.middleware import find_member
+from agents.models import Session
+from agents.sse import PING, Receive, Scope, Send, frame, new_request_id, request_of, send_error, send_stream
+from agents.views.trace import Lanes, lanes_of, render_event
+
+ADDRESS = re.compile(r"/sessions/(?P<session>[^/]+)/stream/")
+OPEN_SECONDS = 300.0  # then the browser connects again with its last place: nothing stays open for ever
+LAST_EVENTS = frozenset({"session.deleted", "session.status_terminated"})
+STATUS_EVENTS = ("session.status_", "session.updated", "session.error")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    session_id: str
+    after: int | None
+    lanes: Lanes
+
+
+def match_page_stream(path: str) -> re.Match[str] | None:
+    return ADDRESS.fullmatch(path)
+
+
+async def page_stream(found: re.Match[str], scope: Scope, receive: Receive, send: Send) -> None:
+    request_id = new_request_id()
+    try:
+        wanted = await in_database(_access, request_of(scope), found["session"])
+    except DomainError as error:
+        await send_error(error, send, request_id=request_id)
+        return
+    async with following(wanted.session_id, after=wanted.after) as items:
+        await send_stream(_frames(items, wanted.lanes), receive, send, request_id=request_id)
+
+
+def _access(request: ASGIRequest, session_id: str) -> Wanted:
+    request.session = SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
+    request.user = get_user(request)
+    member = find_member(request)
+    if member is None:
+        raise NotAuthenticated("Sign in first.")
+    session = access_session(Actor(workspace=member.workspace, member=member), session_id)
+    return Wanted(session_id=session.pk, after=_place(request, session), lanes=lanes_of(session.pk))
+
+
+def _place(request: ASGIRequest, session: Session) -> int | None:
+    """The larger of what the page showed and what this connection had already sent before it broke."""
+    places = [request.GET.get("after", ""), request.headers.get("Last-Event-ID", "")]
+    known = [int(place[:18]) for place in places if place.isascii() and place.isdigit()]
+    return min(max(known), session.next_seq - 1) if known else None
+
+
+async def _frames(items: AsyncIterator[Item | None], lanes: Lanes) -> AsyncIterator[bytes]:
+    ends_at = asyncio.get_running_loop().time() + OPEN_SECONDS
+    async for item in items:
+        if item is None:
+            yield PING
+            if asyncio.get_running_loop().time() > ends_at:
+                return
+        elif item.seq is not None:
+            kind = item.event["type"]
+            row = lanes.row(thread_id=item.thread_id, seq=item.seq, event=item.event)
+            if html := await in_database(render_event, row):
+                yield frame("event", html, place=item.seq)
+            if kind.startswith(STATUS_EVENTS):
+                yield frame("status", kind)
+            if kind in LAST_EVENTS:
+                yield frame("done", "")
+                return
