@@ -1,25 +1,24 @@
 """PURE: one Messages request in, one reply out, the same bytes every time; decides which of its parts to play."""
 
-from collections.abc import Callable
 from typing import Any
 
-from . import agent_role, programs
+from . import agent_role, dreamer, programs
 from .conversation import Conversation, read_conversation
 from .requests import problem_with
 from .wire import Reply, digest, error, input_tokens, message
 
 QUOTE_CHARACTERS = 200
 
-DreamRole = Callable[[dict[str, Any]], dict[str, Any]]
+DREAM_CALLS = ("record_claims", "record_operations")
 
 
-def answer(request: Any, *, attempt: int = 0, dreamer: DreamRole | None = None) -> Reply:
+def answer(request: Any, *, attempt: int = 0) -> Reply:
     """The reply to one request; `attempt` counts repeats of the same one, for programs that fail only at first."""
     if wrong := problem_with(request):
         return error("invalid_request_error", wrong)
     conversation = read_conversation(request)
     if conversation.forced:
-        return _forced(request, conversation, dreamer)
+        return _forced(request, conversation.forced)
     steps = programs.find_program(conversation.said)
     if isinstance(steps, str):
         return error("invalid_request_error", steps)
@@ -43,12 +42,12 @@ def echo(conversation: Conversation) -> str:
     return f"This is the practice model, not a language model: it only plays prepared parts. You said: “{quoted}”"
 
 
-def _forced(request: dict[str, Any], conversation: Conversation, dreamer: DreamRole | None) -> Reply:
+def _forced(request: dict[str, Any], name: str) -> Reply:
     """A forced call is answered only where a part for it exists: an invented verdict would be worse than none."""
-    if dreamer is not None and conversation.forced in ("record_claims", "record_operations"):
-        use = {"type": "tool_use", "name": conversation.forced, "input": dreamer(request)}
+    if name in DREAM_CALLS:
+        use = {"type": "tool_use", "name": name, "input": dreamer.reply(request)}
         return Reply(body=message(request, [use]))
-    text = f"This is the practice model: it has no part for `{conversation.forced}`."
+    text = f"This is the practice model: it has no part for `{name}`."
     return Reply(body=message(request, [{"type": "text", "text": text}]))
 
 

@@ -20,9 +20,7 @@ def problem_with(request: Any, *, counting: bool = False) -> str | None:
 
 
 def _problem_with_tools(request: dict[str, Any]) -> str | None:
-    tools = request.get("tools")
-    if tools is None:
-        return None
+    tools = request.get("tools") or []
     if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
         return "tools: must be a list of objects"
     names = [tool.get("name") for tool in tools]

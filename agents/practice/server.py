@@ -65,7 +65,7 @@ class PracticeApp:
             return None, wire.error("invalid_request_error", f"the request body is not valid JSON: {wrong}")
         if scope["path"] == COUNT_TOKENS:
             return request, model.count(request)
-        return request, model.answer(request, attempt=self.attempt(scope, request), dreamer=dreamer_role())
+        return request, model.answer(request, attempt=self.attempt(scope, request))
 
     def attempt(self, scope: Scope, request: Any) -> int:
         if self.attempts is not None and isinstance(request, dict):
@@ -74,14 +74,6 @@ class PracticeApp:
             return self.attempts[asked] - 1
         count = dict(scope["headers"]).get(b"x-stainless-retry-count", b"0")
         return int(count) if count.isdigit() else 0
-
-
-def dreamer_role() -> model.DreamRole | None:
-    try:
-        from . import dreamer
-    except ImportError:
-        return None
-    return dreamer.reply
 
 
 async def read_body(receive: Receive) -> bytes | None:

@@ -99,7 +99,7 @@ def build_world(seed: str, *, naming: str = "", root: str = ROOT, choices: int =
     words = Words(naming or seed)
     dice = random.Random(f"{seed}/shape")  # noqa: S311 - a world, not a secret
     programs = tuple(_program(words, dice, number, choices) for number in range(PROGRAMS))
-    families = []
+    families: list[Family] = []
     for number, quirk, tasks in PLAN:
         taken = {family.cure for family in families}
         families.append(_family(words, dice, programs[number], quirk, tasks, taken))

@@ -1,5 +1,6 @@
 """Starts the practice model as a process of its own for a test."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -25,4 +26,5 @@ def running_practice(*arguments: str) -> Iterator[str]:
 
 
 def client_of(url: str, **options: object) -> anthropic.Anthropic:
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line a request is most of a failed test's output
     return anthropic.Anthropic(base_url=url, api_key="practice", **{"max_retries": 0, **options})  # type: ignore[arg-type]

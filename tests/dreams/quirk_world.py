@@ -1,4 +1,4 @@
-"""Drives the practice model through tasks of a generated world, its programs run for real in a folder of the test."""
+"""Drives the practice model through tasks of a generated world, its programs run for real in a folder of their own."""
 
 import subprocess
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dreams.demo.scripts import program_files
-from dreams.demo.world import Quirk, Task, World, deal_round
+from dreams.demo.world import ROOT, Quirk, Task, World, deal_round
 
 MOUNT = "/mnt/memory/demo"
 TOOLS = [{"name": name, "input_schema": {"type": "object"}} for name in ("bash", "read", "grep")]
@@ -28,20 +28,39 @@ class Run:
     requests: tuple[dict[str, Any], ...]
 
 
-def lay_files(files: dict[str, str]) -> None:
-    for path, content in files.items():
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(content)
-        Path(path).chmod(0o755)
+class Box:
+    """A folder that stands for /workspace. A command runs once: programs of the world print the same every time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.printed: dict[str, tuple[str, bool]] = {}
+
+    def lay(self, files: dict[str, str]) -> None:
+        for path, content in files.items():
+            real = Path(self.real(path))
+            real.parent.mkdir(parents=True, exist_ok=True)
+            real.write_text(content)
+            real.chmod(0o755)
+
+    def run(self, command: str) -> tuple[str, bool]:
+        if command not in self.printed:
+            arguments = ["bash", "-c", self.real(command)]
+            done = subprocess.run(arguments, capture_output=True, text=True, timeout=20)
+            output = (done.stdout + done.stderr).replace(str(self.folder), ROOT).rstrip("\n")
+            self.printed[command] = (output or "(no output)", done.returncode != 0)
+        return self.printed[command]
+
+    def real(self, text: str) -> str:
+        return text.replace(ROOT, str(self.folder))
 
 
-def run_round(ask: Ask, world: World, seed: str, memory: Memory | None = None) -> list[Run]:
-    lay_files(program_files(world))
-    return [run_task(ask, task, memory) for task in deal_round(world, seed)]
+def run_round(ask: Ask, box: Box, world: World, seed: str, memory: Memory | None = None) -> list[Run]:
+    box.lay(program_files(world))
+    return [run_task(ask, box, task, memory) for task in deal_round(world, seed)]
 
 
-def run_task(ask: Ask, task: Task, memory: Memory | None = None, *, blind: bool = False) -> Run:
-    lay_files(task.files)
+def run_task(ask: Ask, box: Box, task: Task, memory: Memory | None = None, *, blind: bool = False) -> Run:
+    box.lay(task.files)
     requests: list[dict[str, Any]] = []
     calls: list[tuple[str, bool]] = []
     messages: list[dict[str, Any]] = [{"role": "user", "content": [{"type": "text", "text": task.text}]}]
@@ -57,7 +76,7 @@ def run_task(ask: Ask, task: Task, memory: Memory | None = None, *, blind: bool 
                 calls=tuple(calls),
                 requests=tuple(requests),
             )
-        results = [perform(use, memory or {}) for use in uses]
+        results = [perform(use, box, memory or {}) for use in uses]
         calls += [(use["input"]["command"], bad) for use, (_text, bad) in zip(uses, results, strict=True) if ran(use)]
         messages = [*messages, {"role": "assistant", "content": reply["content"]}, answered(uses, results, blind)]
     raise AssertionError("the task never ended")
@@ -82,12 +101,11 @@ def ran(use: dict[str, Any]) -> bool:
     return use["name"] == "bash"
 
 
-def perform(use: dict[str, Any], memory: Memory) -> tuple[str, bool]:
+def perform(use: dict[str, Any], box: Box, memory: Memory) -> tuple[str, bool]:
     """What the built-in tools answer: bash for real, read and grep on the memory's files."""
     arguments = use["input"]
     if use["name"] == "bash":
-        done = subprocess.run(["bash", "-c", arguments["command"]], capture_output=True, text=True, timeout=20)
-        return (done.stdout + done.stderr).rstrip("\n") or "(no output)", done.returncode != 0
+        return box.run(arguments["command"])
     if use["name"] == "read":
         path = arguments["file_path"].removeprefix(MOUNT)
         missing = f"read: {arguments['file_path']}: no such file or directory"
