@@ -1,8 +1,9 @@
 """What workers run: load by id, call one function, nothing else."""
 
+from agents import leases
 from agents.models import Thread
 from agents.plugs import sandbox
-from agents.runtime import leases, loop
+from agents.runtime import loop
 
 
 def run_thread(thread_id: str) -> None:

@@ -1,7 +1,7 @@
 """The only writer of the log: takes the session's row lock, numbers and inserts the events, brings the session's and
 the thread's columns up to date, leaves outbox rows, and tells followers after the commit."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,6 +15,7 @@ from agents.eventlog.channel import publish
 from agents.eventlog.fold import Projection, step
 from agents.eventlog.wire import wire_event
 from agents.ids import new_id
+from agents.leases import Lease
 from agents.models import Event, Session, Thread
 from agents.outbox import emit
 
@@ -44,21 +45,44 @@ class NewEvent:
     at: datetime | None = None
 
 
+type Closing = Callable[[Projection, datetime], list[NewEvent]]
+
+
 def lock_session(session_id: str, **changes: Any) -> Session:
     """Take the session's row lock by writing to it, then read it; everything that adds input or events does this first,
     so what it reads next is the whole truth until the commit."""
     Session.objects.filter(pk=session_id).update(updated_at=timezone.now(), **changes)
-    return Session.objects.get(pk=session_id)
+    return Session.objects.defer("agent_snapshot", "metadata").get(pk=session_id)
 
 
-def append(session_id: str, thread: Thread, events: Sequence[NewEvent]) -> list[Event]:
-    """Append to `thread` (or to the event's own `thread_id`) inside the caller's transaction; returns the rows."""
+def append(
+    session_id: str,
+    thread: Thread,
+    events: Sequence[NewEvent],
+    *,
+    closing: Closing | None = None,
+    closing_count: int = 0,
+    lease: Lease | None = None,
+    **thread_changes: Any,
+) -> list[Event]:
+    """Append to `thread` (or to an event's own `thread_id`) inside the caller's transaction; returns the rows.
+
+    `closing` makes `closing_count` more events from the session's state after the others. With a `lease` the writing is
+    void (`Fenced`) when the thread is no longer ours; `thread_changes` are columns to set on the thread's row besides.
+    """
     assert transaction.get_connection().in_atomic_block, "append() belongs into a transaction"
-    session = lock_session(session_id, next_seq=F("next_seq") + len(events))
-    first = session.next_seq - len(events)
-    rows = _insert(session, thread, events, first)
-    _project_session(session, rows)
-    _project_threads(session, thread, rows)
+    count = len(events) + closing_count
+    session = lock_session(session_id, next_seq=F("next_seq") + count)
+    numbered = _Numbering(session, thread, session.next_seq - count)
+    rows = [numbered.row(event) for event in events]
+    state = _fold(_state_of(session, SESSION_COLUMNS), rows, "session.")
+    if closing:
+        late = [numbered.row(event) for event in closing(state, timezone.now())]
+        assert len(late) == closing_count, "closing() made another number of events than was said"
+        rows, state = rows + late, _fold(state, late, "session.")
+    Event.objects.bulk_create(rows)
+    _write_session(session, state, rows)
+    _write_threads(session, thread, rows, lease, thread_changes)
     for row in rows:
         if row.type in WEBHOOK_OF:
             emit(session.workspace_id, WEBHOOK_OF[row.type], session.pk)
@@ -67,51 +91,69 @@ def append(session_id: str, thread: Thread, events: Sequence[NewEvent]) -> list[
     return rows
 
 
-def _insert(session: Session, thread: Thread, events: Sequence[NewEvent], first: int) -> list[Event]:
-    last, rows = session.last_processed_at, []
-    for place, event in enumerate(events, start=first):
+class _Numbering:
+    """Gives events their place and a processed_at that never goes back within the session."""
+
+    def __init__(self, session: Session, thread: Thread, first: int) -> None:
+        self._session, self._thread = session, thread
+        self._place, self._last = first, session.last_processed_at
+
+    def row(self, event: NewEvent) -> Event:
         moment = event.at or timezone.now()
-        last = moment if last is None or moment > last else last + TICK
-        rows.append(
-            Event(
-                session_id=session.pk,
-                thread_id=event.thread_id or thread.pk,
-                seq=place,
-                event_id=event.event_id,
-                type=event.type,
-                payload=event.payload,
-                trust=event.trust,
-                processed_at=last,
-            )
+        self._last = moment if self._last is None or moment > self._last else self._last + TICK
+        self._place += 1
+        return Event(
+            session_id=self._session.pk,
+            thread_id=event.thread_id or self._thread.pk,
+            seq=self._place - 1,
+            event_id=event.event_id,
+            type=event.type,
+            payload=event.payload,
+            trust=event.trust,
+            processed_at=self._last,
         )
-    return Event.objects.bulk_create(rows)
 
 
-def _project_session(session: Session, rows: list[Event]) -> None:
-    before = state = _state_of(session, SESSION_COLUMNS)
+def _fold(state: Projection, rows: list[Event], prefix: str) -> Projection:
     for row in rows:
-        state = step(state, row.type, row.payload, row.processed_at, prefix="session.")
-    changes = _changes(before, state, SESSION_COLUMNS)
+        state = step(state, row.type, row.payload, row.processed_at, prefix=prefix)
+    return state
+
+
+def _write_session(session: Session, state: Projection, rows: list[Event]) -> None:
+    changes = _changes(_state_of(session, SESSION_COLUMNS), state, SESSION_COLUMNS)
     if rows:
         changes["last_processed_at"] = rows[-1].processed_at
-    if changes:
         Session.objects.filter(pk=session.pk).update(**changes)
 
 
-def _project_threads(session: Session, thread: Thread, rows: list[Event]) -> None:
-    # A status event names its thread: a child's is cross-posted on the primary thread, where only the child's counts.
-    own = {row.thread_id for row in rows}
-    threads = {thread.pk: thread} | {row.pk: row for row in Thread.objects.filter(pk__in=own - {thread.pk})}
-    for thread_id, target in threads.items():
-        before = state = _state_of(target, THREAD_COLUMNS)
-        for row in rows:
-            if row.thread_id == thread_id and row.payload.get("session_thread_id", thread_id) == thread_id:
-                state = step(state, row.type, row.payload, row.processed_at, prefix="session.thread_")
-        changes = _changes(before, state, THREAD_COLUMNS)
-        if changes:
-            Thread.objects.filter(pk=thread_id).update(updated_at=session.updated_at, **changes)
-            for name, value in changes.items():
-                setattr(target, name, value)
+def _write_threads(
+    session: Session, thread: Thread, rows: list[Event], lease: Lease | None, thread_changes: dict[str, Any]
+) -> None:
+    others = {row.thread_id for row in rows} - {thread.pk}
+    targets = [thread, *Thread.objects.filter(pk__in=others)] if others else [thread]
+    for target in targets:
+        # A status event names its thread: a child's is cross-posted on the primary thread, where it counts for the child.
+        own = [
+            row
+            for row in rows
+            if row.thread_id == target.pk and row.payload.get("session_thread_id", target.pk) == target.pk
+        ]
+        before = _state_of(target, THREAD_COLUMNS)
+        changes = _changes(before, _fold(before, own, "session.thread_"), THREAD_COLUMNS)
+        if target is thread:
+            _write_thread(target, lease, {**changes, **thread_changes}, session.updated_at)
+        elif changes:
+            _write_thread(target, None, changes, session.updated_at)
+        for name, value in changes.items():
+            setattr(target, name, value)
+
+
+def _write_thread(thread: Thread, lease: Lease | None, changes: dict[str, Any], now: datetime) -> None:
+    if lease:
+        lease.check(updated_at=now, **changes)
+    elif changes:
+        Thread.objects.filter(pk=thread.pk).update(updated_at=now, **changes)
 
 
 def _state_of(row: Session | Thread, columns: tuple[str, ...]) -> Projection:

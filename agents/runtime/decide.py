@@ -21,8 +21,8 @@ class LoggedEvent(Protocol):
 class Position:
     """`is_open`: a turn has begun and not ended. `is_rescheduled`: it waits to try a failed model request again.
     `open_request`: id of a `span.model_request_start` that has no end. `calls`: tool uses without a result.
-    `is_answered`: nothing came after the model's last answer. `requests`: model requests of this turn, `failures`: how many
-    of the latest ones in a row brought no answer."""
+    `is_answered`: nothing came after the model's last answer. `requests`: model requests of this turn, `failures`: how
+    many of the latest ones in a row brought no answer."""
 
     is_open: bool = False
     is_rescheduled: bool = False
@@ -32,6 +32,11 @@ class Position:
     is_answered: bool = False
     requests: int = 0
     failures: int = 0
+
+    @property
+    def wants_mail(self) -> bool:
+        """Whether the next step depends on what waits in the inbox."""
+        return not self.is_open or not (self.open_request or self.calls or self.has_input)
 
 
 @dataclass(frozen=True, slots=True)

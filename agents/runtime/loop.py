@@ -5,8 +5,9 @@ transaction that follows it or was never seen by anyone; the next worker reads t
 """
 
 import logging
-from datetime import timedelta
-from functools import cached_property
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property, partial
 from typing import Any
 
 from django.db import transaction
@@ -15,42 +16,55 @@ from django.utils import timezone
 
 from agents import limits, trust
 from agents.eventlog.append import NewEvent, append, lock_session
-from agents.eventlog.fold import usage_shape
+from agents.eventlog.fold import Projection, usage_shape
 from agents.exceptions import Fenced
+from agents.leases import acquire, held, lease_of, rest_connection
 from agents.models import Event, InboxEvent, Session, Thread
 from agents.plugs import model_client
 from agents.runtime import decide as steps
-from agents.runtime.leases import Lease, acquire, held, release, rest_connection
 from agents.runtime.model import ModelError, Reply
 from agents.runtime.prompt import INTERRUPTED, build_request
 from agents.runtime.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)
 
+RELEASED: dict[str, Any] = {"lease_until": None, "lease_owner": None, "enqueued_at": None}
+
 
 def run_thread(thread_id: str) -> None:
     """Drive a thread until it rests; returns at once when somebody else does or there is nothing to do."""
-    while lease := acquire(Thread, thread_id):
-        with held(lease):
-            try:
-                Turn(lease).run()
-            except Fenced as fact:
-                logger.warning("%s", fact)
-                return
-            except Exception as error:
-                logger.exception("The thread %s came to a stop.", thread_id)
-                _stop_broken(lease, error)
-                return
+    thread = acquire(Thread, thread_id)
+    if thread is None:
+        return
+    with held(lease_of(thread)):
+        try:
+            Turn(thread).run()
+        except Fenced as fact:
+            logger.warning("%s", fact)
+        except Exception as error:
+            logger.exception("The thread %s came to a stop.", thread_id)
+            if fresh := Thread.objects.filter(pk=thread.pk, fence=thread.fence).first():
+                Turn(fresh).stop_broken(error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """An event as the loop needs it; what was read from the table and what was just appended look alike."""
+
+    event_id: str
+    type: str
+    payload: dict[str, Any]
 
 
 class Turn:
     """One holder's work on one thread."""
 
-    def __init__(self, lease: Lease) -> None:
-        self.lease = lease
-        self.thread = Thread.objects.select_related("session").get(pk=lease.pk)
-        self.session: Session = self.thread.session
-        self.events: list[Event] = list(Event.objects.filter(thread=self.thread).in_order())
+    def __init__(self, thread: Thread) -> None:
+        self.thread = thread
+        self.lease = lease_of(thread)
+        self.session = Session.objects.defer("agent_snapshot").get(pk=thread.session_id)
+        rows = Event.objects.filter(thread=thread).in_order().values("event_id", "type", "payload")
+        self.events = [Logged(**row) for row in rows]
         self.is_recovered = True
         self.is_done = False
 
@@ -64,9 +78,9 @@ class Turn:
             self.is_recovered = False
 
     def next_step(self) -> steps.Step:
-        return steps.decide(
-            steps.position_of(self._since_rest()), has_mail=self._has_mail(), is_recovered=self.is_recovered
-        )
+        position = steps.position_of(self._since_rest())
+        has_mail = position.wants_mail and self._has_mail()
+        return steps.decide(position, has_mail=has_mail, is_recovered=self.is_recovered)
 
     def take(self, step: steps.Step) -> None:
         match step:
@@ -93,19 +107,13 @@ class Turn:
 
     def _take_input(self, opens_turn: bool) -> None:
         """Move the oldest message from the inbox into the log and open the model request it leads to."""
+        # Only the holder of the lease takes mail, so what is the oldest now is still there in the transaction.
+        mail = InboxEvent.objects.filter(thread=self.thread).order_by("position")[0]
+        message = NewEvent(type=mail.type, payload=mail.payload, event_id=mail.pk, trust=mail.trust)
         with transaction.atomic():
-            lock_session(self.session.pk)
-            mail = InboxEvent.objects.filter(thread=self.thread).order_by("position").first()
-            if mail is None:
-                self.lease.check()
-                return
             opening = self._running() if opens_turn else []
-            message = NewEvent(type=mail.type, payload=mail.payload, event_id=mail.pk, trust=mail.trust)
-            request = NewEvent(type="span.model_request_start")
-            rows = append(self.session.pk, self.thread, [*opening, message, request])
-            InboxEvent.objects.filter(pk=mail.pk).delete()
-            self.lease.check()
-        self.events += rows
+            self._append([*opening, message, NewEvent(type="span.model_request_start")])
+            mail.delete()
 
     # The model
 
@@ -162,19 +170,10 @@ class Turn:
 
     def _reschedule(self, end: NewEvent, error: ModelError, delay: float) -> None:
         """Wait without holding a slot: the sweeper wakes the thread when the delay is over."""
+        waiting = [NewEvent(type="session.status_rescheduled"), self._thread_status("rescheduled")]
+        wake_at = timezone.now() + timedelta(seconds=delay)
         with transaction.atomic():
-            append(
-                self.session.pk,
-                self.thread,
-                [
-                    end,
-                    _error(error.type, error.message, "retrying"),
-                    NewEvent(type="session.status_rescheduled"),
-                    self._thread_status("rescheduled"),
-                ],
-            )
-            wake_at = timezone.now() + timedelta(seconds=delay)
-            self.lease.check(lease_until=None, lease_owner=None, enqueued_at=None, wake_at=wake_at)
+            self._append([end, _error(error.type, error.message, "retrying"), *waiting], **RELEASED, wake_at=wake_at)
         self.is_done = True
 
     # Tools
@@ -193,11 +192,13 @@ class Turn:
     # The ends of steps
 
     def _commit(self, events: list[NewEvent]) -> None:
-        """Append under the lease; the transaction is void when somebody else took over."""
         with transaction.atomic():
-            rows = append(self.session.pk, self.thread, events)
-            self.lease.check()
-        self.events += rows
+            self._append(events)
+
+    def _append(self, events: list[NewEvent], **options: Any) -> None:
+        """Append under the lease: the transaction is void when somebody else took over."""
+        rows = append(self.session.pk, self.thread, events, lease=self.lease, **options)
+        self.events += [Logged(event_id=row.event_id, type=row.type, payload=row.payload) for row in rows]
 
     def _finish(
         self,
@@ -208,40 +209,43 @@ class Turn:
         drops_mail: bool = False,
     ) -> None:
         """Come to rest, and give the lease back unless a queued message begins the next turn at once."""
+        closing = partial(self._idle, {"stop_reason": stop_reason, "stop_details": stop_details})
         with transaction.atomic():
-            rows = append(self.session.pk, self.thread, events)
-            rows += append(self.session.pk, self.thread, self._idle(stop_reason, stop_details))
+            lock_session(self.session.pk)
             if drops_mail:
                 InboxEvent.objects.filter(thread=self.thread).delete()
-            # Input takes the session's row lock, which this transaction holds: what is not there now comes with a wake-up.
+            # Input takes the session's row lock, which this transaction holds: what is not there now comes with a
+            # wake-up of its own.
             self.is_done = not self._has_mail()
-            if self.is_done:
-                self.lease.check(lease_until=None, lease_owner=None, enqueued_at=None, seen=F("wake"))
-            else:
-                self.lease.check()
-        self.events += rows
+            released = {**RELEASED, "seen": F("wake")} if self.is_done else {}
+            self._append(events, closing=closing, closing_count=3, **released)
 
     def _rest(self) -> None:
         with transaction.atomic():
             lock_session(self.session.pk)
             self.is_done = not self._has_mail()
             if self.is_done:
-                release(self.lease, seen=F("wake"))
+                self.lease.check(**RELEASED, seen=F("wake"))
+
+    def stop_broken(self, error: Exception) -> None:
+        """A fault of ours: the session says so and comes to rest, instead of being tried for ever."""
+        position = steps.position_of(self._since_rest())
+        closing = [_request_end(position.open_request, {}, is_error=True)] if position.open_request else []
+        closing += [_result(call, _text(INTERRUPTED), is_error=True) for call in position.calls]
+        fault = _error("unknown_error", f"Lucid failed on this turn: {type(error).__name__}.", "exhausted")
+        self._finish([*closing, fault], {"type": "retries_exhausted"}, drops_mail=True)
 
     # Events
 
     def _running(self) -> list[NewEvent]:
         return [NewEvent(type="session.status_running"), self._thread_status("running")]
 
-    def _idle(self, stop_reason: dict[str, Any], stop_details: dict[str, Any] | None) -> list[NewEvent]:
-        """The three that end every turn; call it after the turn's own events were appended, it reads their usage."""
-        session = Session.objects.get(pk=self.session.pk)
-        since = session.running_since
-        active = session.active_seconds + ((timezone.now() - since).total_seconds() if since else 0.0)
-        reason = {"stop_reason": stop_reason, "stop_details": stop_details}
+    def _idle(self, reason: dict[str, Any], state: Projection, now: datetime) -> list[NewEvent]:
+        """The three that end every turn."""
+        active = state.active_seconds + ((now - state.running_since).total_seconds() if state.running_since else 0.0)
         return [
             self._thread_status("idle", **reason),
-            NewEvent(type="session.usage", payload={"usage": usage_shape(session.usage, active)}),
+            NewEvent(type="session.usage", payload={"usage": usage_shape(state.usage, active)}),
             NewEvent(type="session.status_idle", payload=reason),
         ]
 
@@ -249,22 +253,12 @@ class Turn:
         names = {"session_thread_id": self.thread.pk, "agent_name": self.thread.agent_name}
         return NewEvent(type=f"session.thread_status_{status}", payload={**names, **payload})
 
-    def _since_rest(self) -> list[Event]:
+    def _since_rest(self) -> list[Logged]:
         for index in range(len(self.events) - 1, -1, -1):
             event = self.events[index]
             if event.type == "session.thread_status_idle" and event.payload["session_thread_id"] == self.thread.pk:
                 return self.events[index + 1 :]
         return self.events
-
-
-def _stop_broken(lease: Lease, error: Exception) -> None:
-    """A fault of ours: the session says so and comes to rest, instead of being tried for ever."""
-    turn = Turn(lease)
-    position = steps.position_of(turn._since_rest())
-    closing = [_request_end(position.open_request, {}, is_error=True)] if position.open_request else []
-    closing += [_result(call, _text(INTERRUPTED), is_error=True) for call in position.calls]
-    fault = _error("unknown_error", f"Lucid failed on this turn: {type(error).__name__}.", "exhausted")
-    turn._finish([*closing, fault], {"type": "retries_exhausted"}, drops_mail=True)
 
 
 def _request_end(request_id: str, usage: dict[str, int], *, is_error: bool = False) -> NewEvent:

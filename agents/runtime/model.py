@@ -23,7 +23,7 @@ class Reply:
 
 
 class ModelError(Exception):
-    """A model request that brought no answer; `type` is the wire's error type, `is_transient` says whether to try again."""
+    """A model request without an answer; `type` is the wire's error type, `is_transient` says whether to try again."""
 
     def __init__(self, type: str, message: str, *, is_transient: bool) -> None:
         super().__init__(message)

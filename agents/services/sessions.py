@@ -193,7 +193,7 @@ def _pinned_agent(reference: str | dict[str, Any], actor: Actor) -> tuple[Agent,
     if isinstance(reference, str):
         return access_agent_version(actor, reference)
     if reference["type"] != "agent":
-        raise InvalidRequest("agent: overrides are not supported by this version of Lucid yet; create an agent instead.")
+        raise InvalidRequest("agent: overrides are not supported by this version of Lucid yet.")
     return access_agent_version(actor, reference["id"], reference.get("version"))
 
 

@@ -45,15 +45,20 @@ class Lease:
             raise Fenced(f"{self.pk} is driven by somebody else.")
 
 
-def acquire(model: type[models.Model], pk: str) -> Lease | None:
-    """Take the lease when there is something to do and nobody has it; a superfluous wake-up costs one UPDATE."""
+def acquire(model: type[models.Model], pk: str) -> Any | None:
+    """Take the lease when there is something to do and nobody has it, and return the row, whose `fence` is the lease's
+    token; a superfluous wake-up costs one UPDATE."""
     now = timezone.now()
     rows = model._default_manager.filter(_free(now), pk=pk, wake__gt=F("seen"))
     if not rows.update(fence=F("fence") + 1, lease_owner=OWNER, lease_until=now + LEASE, wake_at=None):
         return None
     # Only the holder changes the fence, so this read is ours.
-    fence = model._default_manager.values_list("fence", flat=True).get(pk=pk)
-    return Lease(model=model, pk=pk, fence=fence)
+    return model._default_manager.get(pk=pk)
+
+
+def lease_of(row: Any) -> Lease:
+    """The lease that `acquire` took when it returned this row."""
+    return Lease(model=type(row), pk=row.pk, fence=row.fence)
 
 
 def release(lease: Lease, **changes: Any) -> None:
