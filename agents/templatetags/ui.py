@@ -154,3 +154,11 @@ def trust(level: int) -> SafeString:
     dots = format_html("{}{}", *(format_html('<i class="{}"></i>', "on" if level > i else "") for i in range(2)))
     words = TRUST_WORDS.get(level, f"trust {level}")
     return format_html('<span class="trust" title="Trust {} of 2">{} <span>{}</span></span>', level, dots, words)
+
+
+@register.filter
+def tokens(holder: Any) -> str:
+    """Input and output tokens of a session or a dream, from its wire usage."""
+    usage = holder.usage or {}
+    total = sum(usage.get(name) or 0 for name in ("input_tokens", "output_tokens"))
+    return compact(total) if total else "–"
