@@ -1,10 +1,10 @@
-"""The family of expected failures: each class carries its wire `type` and HTTP status; edges render them in one place."""
+"""The expected failures: each class carries its wire `type` and HTTP status; edges render them in one place."""
 
 from typing import Any
 
 
 class DomainError(Exception):
-    """An expected refusal. `message` is for people and names the field or the cause; `code` is the wire's machine code."""
+    """An expected refusal. `message` names the field or the cause for people; `code` is the wire's machine code."""
 
     type = "invalid_request_error"
     status = 400

@@ -26,6 +26,10 @@ logger = logging.getLogger(__name__)
 OWNER = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
 LEASE = timedelta(seconds=limits.LEASE_SECONDS)
 
+# Columns to set, under the lease, to give it back; with `seen=F("wake")` when everything was taken in, which only the
+# holder of the lock that input needs can know.
+RELEASED: dict[str, Any] = {"lease_until": None, "lease_owner": None, "enqueued_at": None}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
@@ -59,11 +63,6 @@ def acquire(model: type[models.Model], pk: str) -> Any | None:
 def lease_of(row: Any) -> Lease:
     """The lease that `acquire` took when it returned this row."""
     return Lease(model=type(row), pk=row.pk, fence=row.fence)
-
-
-def release(lease: Lease, **changes: Any) -> None:
-    """Give the lease back. `seen=F("wake")` says that everything was taken in; the caller holds the lock that input needs."""
-    lease.row().update(lease_until=None, lease_owner=None, enqueued_at=None, **changes)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from agents import limits, trust
 from agents.eventlog.append import NewEvent, append, lock_session
 from agents.eventlog.fold import Projection, usage_shape
 from agents.exceptions import Fenced
-from agents.leases import acquire, held, lease_of, rest_connection
+from agents.leases import RELEASED, acquire, held, lease_of, rest_connection
 from agents.models import Event, InboxEvent, Session, Thread
 from agents.plugs import model_client
 from agents.runtime import decide as steps
@@ -27,8 +27,6 @@ from agents.runtime.prompt import INTERRUPTED, build_request
 from agents.runtime.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)
-
-RELEASED: dict[str, Any] = {"lease_until": None, "lease_owner": None, "enqueued_at": None}
 
 
 def run_thread(thread_id: str) -> None:

@@ -1,0 +1,68 @@
+"""Where a turn stands and what comes next, read from events alone."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from agents import limits
+from agents.runtime import decide as steps
+from agents.runtime.decide import decide, position_of
+
+
+def event(type, event_id="", **payload):
+    return SimpleNamespace(type=type, event_id=event_id or type, payload=payload)
+
+
+RUNNING = event("session.thread_status_running")
+MESSAGE = event("user.message")
+START = event("span.model_request_start", "start")
+END = event("span.model_request_end")
+FAILED = event("span.model_request_end", is_error=True)
+USE = event("agent.tool_use", "use")
+RESULT = event("agent.tool_result", tool_use_id="use")
+IDLE = event("session.thread_status_idle")
+WAITING = event("session.thread_status_rescheduled")
+
+
+@pytest.mark.parametrize(
+    ("events", "has_mail", "step"),
+    [
+        ([], False, steps.Rest()),
+        ([], True, steps.TakeInput(opens_turn=True)),
+        ([RUNNING, MESSAGE, START, END, IDLE], True, steps.TakeInput(opens_turn=True)),
+        ([RUNNING], True, steps.TakeInput(opens_turn=False)),
+        ([RUNNING], False, steps.Finish("end_turn")),
+        ([RUNNING, MESSAGE], False, steps.CallModel(None)),
+        ([RUNNING, MESSAGE, START], True, steps.CallModel("start")),
+        ([RUNNING, MESSAGE, START, USE, END], True, steps.RunTools((USE,))),
+        ([RUNNING, MESSAGE, START, USE, END, RESULT], True, steps.CallModel(None)),
+        ([RUNNING, MESSAGE, START, END], False, steps.Finish("end_turn")),
+        ([RUNNING, MESSAGE, START, FAILED, WAITING], False, steps.CallModel(None, resumes=True)),
+    ],
+)
+def test_the_next_step_follows_from_the_log(events, has_mail, step):
+    assert decide(position_of(events), has_mail=has_mail, is_recovered=False) == step
+
+
+def test_calls_begun_by_a_lost_worker_are_reported_and_not_repeated():
+    position = position_of([RUNNING, MESSAGE, START, USE, END])
+    assert decide(position, has_mail=False, is_recovered=True) == steps.ReportInterrupted((USE,))
+
+
+def test_a_turn_without_end_is_stopped():
+    rounds = [START, USE, END, RESULT] * limits.MODEL_REQUESTS_PER_TURN_MAX
+    step = decide(position_of([RUNNING, MESSAGE, *rounds]), has_mail=False, is_recovered=False)
+    assert step == steps.Finish("retries_exhausted", error="tool_use_limit_reached_error")
+
+
+def test_failures_in_a_row_are_counted_until_an_answer():
+    assert position_of([RUNNING, MESSAGE, START, FAILED, WAITING, RUNNING, START, FAILED]).failures == 2
+    assert position_of([RUNNING, MESSAGE, START, FAILED, WAITING, RUNNING, START, END]).failures == 0
+
+
+def test_every_position_leads_somewhere():
+    kinds = [RUNNING, MESSAGE, START, END, FAILED, USE, RESULT, IDLE, WAITING]
+    for first in kinds:
+        for second in kinds:
+            for third in kinds:
+                assert decide(position_of([first, second, third]), has_mail=False, is_recovered=True)

@@ -1,0 +1,48 @@
+"""The Messages request that a log leads to."""
+
+from types import SimpleNamespace
+
+from agents.runtime.prompt import build_messages, build_request
+
+AGENT = {"model": {"id": "any-model", "effort": {"type": "high"}}, "system": "Be brief."}
+
+
+def event(type, event_id="sevt_1", **payload):
+    return SimpleNamespace(type=type, event_id=event_id, payload=payload)
+
+
+def text(words):
+    return [{"type": "text", "text": words}]
+
+
+CONVERSATION = [
+    event("session.status_running"),
+    event("user.message", content=text("Go")),
+    event("span.model_request_start"),
+    event("agent.message", content=text("Looking.")),
+    event("agent.tool_use", "sevt_use", name="bash", input={"command": "ls"}),
+    event("span.model_request_end"),
+    event("agent.tool_result", tool_use_id="sevt_use", content=text("a"), is_error=False),
+    event("user.message", content=text("And?")),
+]
+
+
+def test_roles_alternate_and_a_result_names_its_call():
+    roles = [(message["role"], [block["type"] for block in message["content"]]) for message in build_messages(CONVERSATION)]
+    assert roles == [
+        ("user", ["text"]),
+        ("assistant", ["text", "tool_use"]),
+        ("user", ["tool_result", "text"]),
+    ]
+    assert build_messages(CONVERSATION)[2]["content"][0]["tool_use_id"] == "sevt_use"
+
+
+def test_platform_notes_follow_the_agents_own_system_prompt():
+    request = build_request(AGENT, CONVERSATION, tools=[], notes=["Memory is mounted.", ""])
+    assert request["system"] == "Be brief.\n\nMemory is mounted."
+
+
+def test_effort_is_passed_only_when_it_is_not_the_default():
+    assert "output_config" not in build_request(AGENT, [], tools=[], notes=[])
+    keen = {**AGENT, "model": {"id": "any-model", "effort": {"type": "max"}}}
+    assert build_request(keen, [], tools=[], notes=[])["output_config"] == {"effort": "max"}
