@@ -1,0 +1,11 @@
+"""Where tools run: boxes without network, one per session, owned by one host process per machine.
+
+Why a host process apart from web and workers: a session's shell, working directory and files outlive the worker that
+serves a turn. `client` talks to it over a private unix socket; `host` owns the boxes; `box/` is the code that runs
+inside one, as process 1 of its own namespace, so that nothing in there can stop or kill it.
+
+Why the file tools run inside the box: a link or a path can only ever reach what the session's mounts hold. What the
+host itself reads and writes in session folders goes through `folders`, which follows no link at all.
+
+Why bubblewrap: no daemon, no root, no image; 25 ms to open a box. Where it cannot work, tools are off and say why.
+"""

@@ -1,0 +1,108 @@
+"""PURE: the words of the sandbox: mounts, outcomes, reports, errors, and what any backend must offer."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from agents.exceptions import InvalidRequest, Unavailable
+
+Access = Literal["read_only", "read_write"]
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A folder below /mnt/memory: `path` is the whole mount path, `/mnt/memory/<slug>`."""
+
+    path: str
+    access: Access
+
+    @property
+    def slug(self) -> str:
+        return self.path.removeprefix("/mnt/memory/")
+
+
+@dataclass(frozen=True)
+class ToolOutcome:
+    """What a tool call answered: wire content blocks (text, image, document), never empty."""
+
+    content: list[dict[str, Any]]
+    is_error: bool
+
+    @property
+    def text(self) -> str:
+        return "\n".join(block["text"] for block in self.content if block["type"] == "text")
+
+
+@dataclass(frozen=True)
+class SandboxReport:
+    """Whether boxes work on this machine, and if not, why and how to mend it."""
+
+    works: bool
+    reason: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class RefusedFile:
+    """A file of a mount that cannot become a memory."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class CollectedMount:
+    """The text files of a mount (`/prefs/x.md` -> text), and the entries that were refused."""
+
+    files: dict[str, str]
+    refused: list[RefusedFile] = field(default_factory=list)
+
+
+class SandboxUnavailable(Unavailable):
+    """No box can be opened here; the message names the cause and the remedy."""
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        super().__init__(f"{reason}. {remedy}" if remedy else reason)
+        self.reason = reason
+        self.remedy = remedy
+
+
+class SandboxLost(Unavailable):
+    """The host went away in the middle of a call: what the call did is unknown, the session's files remain."""
+
+
+class SandboxStopped(Unavailable):
+    """The caller's own `stop` ended the call; whatever it had started was killed."""
+
+
+class BadPath(InvalidRequest):
+    """A path that no session folder has."""
+
+
+class Sandbox(Protocol):
+    """What runs a session's tools. Every method may raise SandboxUnavailable or SandboxLost."""
+
+    def run_tool(
+        self,
+        session_id: str,
+        name: str,
+        input: Mapping[str, Any],
+        *,
+        mounts: Sequence[Mount] = (),
+        timeout: float | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> ToolOutcome: ...
+
+    def put_files(self, session_id: str, files: Mapping[str, bytes]) -> None: ...
+
+    def read_file(self, session_id: str, path: str) -> bytes: ...
+
+    def sync_mount(self, session_id: str, mount: Mount, files: Mapping[str, str]) -> None: ...
+
+    def collect_mount(self, session_id: str, mount_path: str) -> CollectedMount: ...
+
+    def release(self, session_id: str) -> None: ...
+
+    def destroy(self, session_id: str) -> None: ...
+
+    def probe(self) -> SandboxReport: ...

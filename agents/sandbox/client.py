@@ -1,0 +1,156 @@
+"""The sandbox host as web and workers see it: plain blocking calls, safe in many threads, one connection each."""
+
+import base64
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from agents.sandbox import limits, wire
+from agents.sandbox.base import (
+    BadPath,
+    CollectedMount,
+    Mount,
+    RefusedFile,
+    SandboxLost,
+    SandboxReport,
+    SandboxStopped,
+    SandboxUnavailable,
+    ToolOutcome,
+)
+
+LOOK_SECONDS = 0.2
+SLACK_SECONDS = 30.0  # on top of a call's own limit: the host may wait for room and open a box first
+CHUNK_BYTES = 1024 * 1024
+
+
+class SandboxClient:
+    """Every method may raise SandboxUnavailable (nothing happened) or SandboxLost (unknown what happened)."""
+
+    def __init__(self, socket_path: str | os.PathLike[str]) -> None:
+        self.socket_path = os.fspath(socket_path)
+
+    def run_tool(
+        self,
+        session_id: str,
+        name: str,
+        input: Mapping[str, Any],
+        *,
+        mounts: Sequence[Mount] = (),
+        timeout: float | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> ToolOutcome:
+        """Run a built-in tool. `timeout` can only shorten the platform's own; when `stop` turns true, the call is
+        killed and SandboxStopped is raised."""
+        answer = self._ask(
+            {
+                "operation": "run_tool",
+                "session_id": session_id,
+                "name": name,
+                "input": dict(input) if isinstance(input, Mapping) else input,
+                "mounts": [{"path": mount.path, "access": mount.access} for mount in mounts],
+                "timeout": timeout,
+            },
+            seconds=limits.TOOL_TIMEOUT_SECONDS + limits.BOX_WAIT_SECONDS,
+            stop=stop,
+        )
+        return ToolOutcome(answer["content"], answer["is_error"])
+
+    def put_files(self, session_id: str, files: Mapping[str, bytes]) -> None:
+        """Write whole files below /workspace, /mnt/session/uploads or /mnt/session/outputs."""
+        encoded = {path: base64.b64encode(data).decode() for path, data in files.items()}
+        self._ask({"operation": "put_files", "session_id": session_id, "files": encoded})
+
+    def read_file(self, session_id: str, path: str) -> bytes:
+        """A regular file below one of the same folders; BadPath when there is none."""
+        answer = self._ask({"operation": "read_file", "session_id": session_id, "path": path})
+        return base64.b64decode(answer["data"])
+
+    def sync_mount(self, session_id: str, mount: Mount, files: Mapping[str, str]) -> None:
+        """Let the mount's folder hold exactly these files (`/prefs/x.md` -> text), read-only mounts included."""
+        entry = {"path": mount.path, "access": mount.access}
+        self._ask({"operation": "sync_mount", "session_id": session_id, "mount": entry, "files": dict(files)})
+
+    def collect_mount(self, session_id: str, mount_path: str) -> CollectedMount:
+        """What the mount's folder holds now; links and whatever is no text are named, not followed."""
+        answer = self._ask({"operation": "collect_mount", "session_id": session_id, "path": mount_path})
+        return CollectedMount(answer["files"], [RefusedFile(path, reason) for path, reason in answer["refused"]])
+
+    def release(self, session_id: str) -> None:
+        """End the session's shell and processes; its files stay."""
+        self._ask({"operation": "release", "session_id": session_id})
+
+    def destroy(self, session_id: str) -> None:
+        """End the session's processes and delete its files."""
+        self._ask({"operation": "destroy", "session_id": session_id})
+
+    def stats(self) -> dict[str, int]:
+        """How many boxes are open and busy, and how many there may be."""
+        return self._ask({"operation": "stats"})
+
+    def probe(self) -> SandboxReport:
+        """Run a command in a real box and say whether that worked."""
+        if not sys.platform.startswith("linux"):
+            return SandboxReport(False, "tools need Linux", "Run Lucid on Linux, for example in a virtual machine")
+        try:
+            self._ask({"operation": "probe"})
+        except SandboxUnavailable as error:
+            return SandboxReport(False, error.reason, error.remedy)
+        except SandboxLost as error:
+            return SandboxReport(False, error.message, "Start the sandbox host again")
+        return SandboxReport(True)
+
+    def _ask(
+        self, request: dict[str, Any], *, seconds: float = 60.0, stop: Callable[[], bool] | None = None
+    ) -> dict[str, Any]:
+        try:
+            line = wire.connect(self.socket_path)
+        except OSError as error:
+            raise SandboxUnavailable(
+                f"the sandbox host does not answer ({error.strerror})", "Start it, or the whole with `manage.py up`"
+            ) from error
+        with line:
+            try:
+                answer = exchange(line, request, time.monotonic() + seconds + SLACK_SECONDS, stop)
+            except (OSError, wire.BadMessage) as error:
+                raise SandboxLost("the sandbox host went away in the middle of a call") from error
+        if "error" in answer:
+            raise refusal(answer["error"])
+        return answer
+
+
+def refusal(error: dict[str, Any]) -> Exception:
+    if error["kind"] == "unavailable":
+        return SandboxUnavailable(error["message"], error["remedy"])
+    if error["kind"] == "bad_path":
+        return BadPath(error["message"])
+    return ValueError(error["message"])
+
+
+def exchange(
+    line: socket.socket, request: dict[str, Any], deadline: float, stop: Callable[[], bool] | None
+) -> dict[str, Any]:
+    line.settimeout(SLACK_SECONDS)
+    line.sendall(wire.pack(request))
+    line.settimeout(LOOK_SECONDS)
+    (length,) = wire.HEADER.unpack(read(line, wire.HEADER.size, deadline, stop))
+    return wire.unpack(read(line, length, deadline, stop))
+
+
+def read(line: socket.socket, length: int, deadline: float, stop: Callable[[], bool] | None) -> bytes:
+    data = bytearray()
+    while len(data) < length:
+        if stop is not None and stop():
+            raise SandboxStopped("the call was stopped")
+        try:
+            chunk = line.recv(min(length - len(data), CHUNK_BYTES))
+        except TimeoutError:
+            if time.monotonic() > deadline:
+                raise
+            continue
+        if not chunk:
+            raise ConnectionResetError("end of stream")
+        data += chunk
+    return bytes(data)

@@ -1,0 +1,133 @@
+"""The sandbox host process: owns the boxes and files of this machine's sessions.
+
+    python -m agents.sandbox.host --socket PATH --root FOLDER
+
+It dies with the process that started it, and every box dies with it; files stay."""
+
+import argparse
+import asyncio
+import contextlib
+import ctypes
+import fcntl
+import os
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from agents.sandbox import limits, wire
+from agents.sandbox.machine import NOBODY, Machine
+from agents.sandbox.operations import Operations
+from agents.sandbox.pool import Pool
+
+PR_SET_PDEATHSIG = 1
+IDLE_LOOK_SECONDS = 10.0
+
+
+class AlreadyRunning(Exception):
+    """Another host owns this root."""
+
+
+class Host:
+    """Serves one request per connection; a client that hangs up cancels its call."""
+
+    def __init__(self, operations: Operations) -> None:
+        self.operations = operations
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            try:
+                answer = await self.answer(reader)
+            except wire.BadMessage as error:
+                answer = {"error": {"kind": "bad_request", "message": str(error)}}
+            if answer is not None:
+                writer.write(wire.pack(answer))
+                await writer.drain()
+        writer.close()
+
+    async def answer(self, reader: asyncio.StreamReader) -> dict[str, object] | None:
+        request = await wire.receive(reader, limits.MESSAGE_MAX_BYTES)
+        work = asyncio.ensure_future(self.operations.perform(request))
+        hung_up = asyncio.ensure_future(reader.read(1))
+        try:
+            await asyncio.wait([work, hung_up], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            hung_up.cancel()
+            if not work.done():
+                work.cancel()
+                await asyncio.wait([work])
+        return None if work.cancelled() else work.result()
+
+
+def die_with_parent() -> None:
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit("the process that started this one is gone")
+
+
+def own(root: str) -> int:
+    """Two hosts on one root would end each other's boxes."""
+    os.makedirs(root, mode=0o700, exist_ok=True)
+    fd = os.open(os.path.join(root, ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise AlreadyRunning(f"another sandbox host already owns {root}") from error
+    return fd
+
+
+async def listen(host: Host, path: str) -> asyncio.Server:
+    """The socket appears under its name only when it is ready, and only for this user."""
+    temporary = f"{path}.new"
+    for name in (temporary, path):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+    with wire.short_path(temporary) as name:
+        before = os.umask(0o177)
+        try:
+            server = await asyncio.start_unix_server(host.serve, name)
+        finally:
+            os.umask(before)
+    os.rename(temporary, path)
+    return server
+
+
+async def run(options: argparse.Namespace) -> None:
+    lock = own(options.root)
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(max_workers=2, thread_name_prefix="files"))
+    pool = Pool(Machine(options.root, uid=options.uid), boxes_max=options.boxes_max, idle_seconds=options.idle_seconds)
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    operations = Operations(pool)
+    await operations.clear_trash()
+    server = await listen(Host(operations), options.socket)
+    print(f"sandbox host ready at {options.socket}", flush=True)
+    while not stopping.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), IDLE_LOOK_SECONDS)
+        await pool.close_idle()
+    server.close()
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(options.socket)
+    await pool.close_all()
+    os.close(lock)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Owns the sandboxes of this machine's sessions.")
+    parser.add_argument("--socket", required=True)
+    parser.add_argument("--root", required=True)
+    parser.add_argument("--uid", type=int, default=NOBODY, help="whom boxes run as when the host is root")
+    parser.add_argument("--boxes-max", type=int, default=limits.BOXES_MAX)
+    parser.add_argument("--idle-seconds", type=float, default=limits.BOX_IDLE_SECONDS)
+    die_with_parent()
+    try:
+        asyncio.run(run(parser.parse_args()))
+    except (AlreadyRunning, OSError) as error:
+        sys.exit(f"sandbox host: {error}")
+
+
+if __name__ == "__main__":
+    main()

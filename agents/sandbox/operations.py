@@ -1,0 +1,182 @@
+"""What clients may ask of the host: each request checked, each refusal an answer that names its cause."""
+
+import asyncio
+import base64
+import binascii
+import os
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from agents.sandbox import arguments, folders, limits
+from agents.sandbox.base import BadPath, Mount, SandboxUnavailable
+from agents.sandbox.pool import Pool, failure
+
+SESSION_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}")
+SLUG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}")
+PLACES = {"/workspace": "workspace", "/mnt/session/uploads": "uploads", "/mnt/session/outputs": "outputs"}
+NAMES = "run_tool put_files read_file sync_mount collect_mount release destroy probe stats".split()
+AGENTS_OWN = ("workspace", "outputs")
+
+
+class BadRequest(Exception):
+    """A request that no client of ours sends."""
+
+
+class Operations:
+    """Every method named in NAMES takes a request and returns an answer."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.machine = pool.machine
+        self._works = False
+
+    async def perform(self, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            name = request.get("operation")
+            if name not in NAMES:
+                raise BadRequest(f"unknown operation {name!r}")
+            perform: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]] = getattr(self, name)
+            return await perform(request)
+        except SandboxUnavailable as error:
+            return {"error": {"kind": "unavailable", "message": error.reason, "remedy": error.remedy}}
+        except BadPath as error:
+            return {"error": {"kind": "bad_path", "message": error.message}}
+        except (BadRequest, KeyError, TypeError, ValueError) as error:
+            return {"error": {"kind": "bad_request", "message": str(error)}}
+        except OSError as error:
+            return {"error": {"kind": "unavailable", "message": f"the sandbox folder: {error.strerror}", "remedy": ""}}
+
+    async def run_tool(self, request: dict[str, Any]) -> dict[str, Any]:
+        session_id, name = session_of(request), request["name"]
+        if name not in arguments.TOOL_NAMES:
+            raise BadRequest(f"unknown tool {name!r}")
+        try:
+            checked = arguments.checked(name, request["input"])
+        except arguments.BadArguments as error:
+            return failure(str(error))
+        seconds = min(float(request.get("timeout") or limits.TOOL_TIMEOUT_SECONDS), limits.TOOL_TIMEOUT_SECONDS)
+        return await self.pool.run_tool(session_id, name, checked, mounts_of(request), seconds)
+
+    async def put_files(self, request: dict[str, Any]) -> dict[str, Any]:
+        session_id = session_of(request)
+        files = {str(path): decoded(data) for path, data in request["files"].items()}
+        places = {path: place_of(path) for path in files}
+        async with self.pool.lock(session_id):
+            await asyncio.to_thread(self.machine.prepare, session_id, ())
+            for path, (place, rest) in places.items():
+                owner = self.machine.owner if place in AGENTS_OWN else folders.Owner(None, None)
+                root, scratch = self.inside(session_id, place), self.inside(session_id, "state")
+                await asyncio.to_thread(folders.write_file, root, rest, files[path], owner, scratch)
+        return {}
+
+    async def read_file(self, request: dict[str, Any]) -> dict[str, Any]:
+        session_id = session_of(request)
+        place, rest = place_of(request["path"])
+        data = await asyncio.to_thread(
+            folders.read_file, self.inside(session_id, place), rest, limits.FILE_READ_MAX_BYTES
+        )
+        return {"data": base64.b64encode(data).decode()}
+
+    async def sync_mount(self, request: dict[str, Any]) -> dict[str, Any]:
+        session_id = session_of(request)
+        mount = mount_of(request["mount"])
+        files = {str(path): str(text) for path, text in request["files"].items()}
+        folder, scratch = self.machine.mount_folder(session_id, mount.path), self.inside(session_id, "state")
+        async with self.pool.lock(session_id):
+            await asyncio.to_thread(self.machine.prepare, session_id, (mount,))
+            await asyncio.to_thread(folders.make_equal, folder, files, self.machine.owner, scratch)
+        return {}
+
+    async def collect_mount(self, request: dict[str, Any]) -> dict[str, Any]:
+        session_id = session_of(request)
+        mount = mount_of({"path": request["path"], "access": "read_write"})
+        async with self.pool.lock(session_id):
+            await asyncio.to_thread(self.machine.prepare, session_id, (mount,))
+            found = await asyncio.to_thread(folders.collect, self.machine.mount_folder(session_id, mount.path))
+        return {"files": found.files, "refused": [[each.path, each.reason] for each in found.refused]}
+
+    async def release(self, request: dict[str, Any]) -> dict[str, Any]:
+        await self.pool.release(session_of(request))
+        return {}
+
+    async def destroy(self, request: dict[str, Any]) -> dict[str, Any]:
+        session_id = session_of(request)
+        await self.pool.release(session_id)
+        async with self.pool.lock(session_id):
+            if os.path.isdir(self.machine.folder(session_id)):
+                trash = os.path.join(self.machine.root, ".trash")
+                os.makedirs(trash, mode=0o700, exist_ok=True)
+                os.rename(self.machine.folder(session_id), os.path.join(trash, secrets.token_hex(8)))
+        await self.clear_trash()
+        return {}
+
+    async def clear_trash(self) -> None:
+        """By programs that follow no link and stop at no depth; folders an agent closed are opened first."""
+        trash = os.path.join(self.machine.root, ".trash")
+        if os.path.isdir(trash):
+            await run("chmod", "-R", "u+rwx", trash)
+            await run("rm", "-rf", trash)
+
+    async def probe(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Really open a box and run a command in it; a success is remembered."""
+        if not self._works:
+            session_id = f"probe_{secrets.token_hex(4)}"
+            try:
+                answer = await self.pool.run_tool(session_id, "bash", {"command": "echo $((6 * 7))"}, (), 20.0)
+            finally:
+                await self.destroy({"session_id": session_id})
+            if answer["content"][0]["text"] != "42":
+                raise SandboxUnavailable(f"a box did not run a command: {answer['content'][0]['text'][:200]}")
+            self._works = True
+        return {"works": True}
+
+    async def stats(self, request: dict[str, Any]) -> dict[str, Any]:
+        boxes = self.pool.boxes.values()
+        return {"open": len(boxes), "busy": sum(box.calls > 0 for box in boxes), "boxes_max": self.pool.boxes_max}
+
+    def inside(self, session_id: str, place: str) -> str:
+        return os.path.join(self.machine.folder(session_id), place)
+
+
+async def run(*command: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+    )
+    await process.wait()
+
+
+def session_of(request: dict[str, Any]) -> str:
+    session_id = request["session_id"]
+    if not isinstance(session_id, str) or not SESSION_ID.fullmatch(session_id):
+        raise BadRequest(f"{session_id!r} is no session id")
+    return session_id
+
+
+def mounts_of(request: dict[str, Any]) -> list[Mount]:
+    return [mount_of(each) for each in request.get("mounts") or []]
+
+
+def mount_of(value: dict[str, Any]) -> Mount:
+    mount = Mount(str(value["path"]), value["access"])
+    if not mount.path.startswith("/mnt/memory/") or not SLUG.fullmatch(mount.slug):
+        raise BadPath(f"{mount.path!r} is no mount path below /mnt/memory")
+    if mount.access not in ("read_only", "read_write"):
+        raise BadRequest(f"{mount.access!r} is no access")
+    return mount
+
+
+def place_of(path: str) -> tuple[str, str]:
+    """(session folder, path inside it)"""
+    for prefix, place in PLACES.items():
+        if path.startswith(prefix + "/"):
+            return place, path[len(prefix) + 1 :]
+    raise BadPath(f"{path!r} is not below {', '.join(PLACES)}")
+
+
+def decoded(data: Any) -> bytes:
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, TypeError, ValueError) as error:
+        raise BadRequest("files are sent in base64") from error
