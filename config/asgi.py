@@ -20,9 +20,8 @@ WEB_THREADS = 12  # more threads only fight for the interpreter; a slow client h
 
 django = get_wsgi_application()
 
-from agents.views.stream import match_page_stream, page_stream  # noqa: E402
-
 from agents.api.stream import api_stream, match_api_stream  # noqa: E402
+from agents.views.stream import match_page_stream, page_stream  # noqa: E402
 
 pages = with_whole_body(
     WSGIMiddleware(with_static_files(django), workers=WEB_THREADS),

@@ -128,7 +128,8 @@ def database(name: str, sqlite_file: Path) -> dict[str, Any]:
     parts = urlsplit(url)
     if parts.scheme in POSTGRES_SCHEMES:
         return _postgres(name, url)
-    return _sqlite(parts.path or str(sqlite_file))
+    # sqlite:////absolute/path and sqlite:///relative/path, as other tools write it
+    return _sqlite(unquote(parts.path[1:]) or str(sqlite_file))
 
 
 def _sqlite(path: str) -> dict[str, Any]:

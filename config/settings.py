@@ -140,7 +140,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},  # a missing page is the visitor's affair
         "rq": {"level": "WARNING"},
         "rq.worker": {"level": "WARNING"},
-        "httpx": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
         "anthropic": {"level": "WARNING"},
     },
 }
@@ -156,7 +156,7 @@ LUCID_ALLOW_PRIVATE_WEBHOOKS = env_bool("LUCID_ALLOW_PRIVATE_WEBHOOKS", False)
 
 # Plug points: dotted paths, resolved once by agents/plugs.py
 MODEL_CLIENT = "agents.runtime.messages_api.MessagesClient"
-SANDBOX_BACKEND = "agents.sandbox.client.HostSandbox"
+SANDBOX_BACKEND = "agents.sandbox.client.SandboxClient"
 AGENT_TOOLSETS: list[str] = []
 SESSION_RESOURCE_KINDS = {"memory_store": "memory.resources"}
 OUTCOME_EVALUATOR = ""

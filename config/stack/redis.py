@@ -19,7 +19,7 @@ SERVERS = ("redis-server", "valkey-server")
 
 
 def embedded_redis(data_dir: Path) -> Child:
-    return Child("Redis server", execute(_command(data_dir)))
+    return Child("Redis server", execute(redis_command(data_dir)))
 
 
 def find_server() -> str | None:
@@ -63,7 +63,7 @@ def _shown() -> str:
     return address.rpartition("@")[2] if "@" in address else address
 
 
-def _command(data_dir: Path) -> list[str]:
+def redis_command(data_dir: Path) -> list[str]:
     server = find_server()
     if server is None:
         raise CommandError(

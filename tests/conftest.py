@@ -1,0 +1,226 @@
+"""Alice, Bob and Charlie, their keys and clients, and the real parts of the product as fixtures."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import anthropic
+import httpx2
+import pytest
+import redis
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.wsgi import get_wsgi_application
+from django.test import Client
+
+from agents import plugs, queue
+from agents.actors import Actor
+from agents.models import Member, Role, Scope, Workspace
+from agents.services.tenancy import add_member, create_workspace, issue_api_key
+from config.stack.redis import redis_command
+from tests import stack as parts
+from tests.stack import Stack
+
+PASSWORD = "a-long-test-password"
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture
+def workspace(db: None) -> Workspace:
+    return create_workspace("Acme")
+
+
+@pytest.fixture
+def alice(workspace: Workspace) -> Member:
+    """An admin of the workspace."""
+    return _person(workspace, "alice", Role.ADMIN)
+
+
+@pytest.fixture
+def rita(workspace: Workspace) -> Member:
+    """A reviewer of the workspace."""
+    return _person(workspace, "rita", Role.REVIEWER)
+
+
+@pytest.fixture
+def bob(workspace: Workspace) -> Member:
+    """A viewer of the workspace."""
+    return _person(workspace, "bob", Role.VIEWER)
+
+
+@pytest.fixture
+def charlie(db: None) -> Member:
+    """An admin elsewhere, a stranger here."""
+    return _person(create_workspace("Elsewhere"), "charlie", Role.ADMIN)
+
+
+@pytest.fixture
+def actor(alice: Member) -> Actor:
+    return Actor(workspace=alice.workspace, member=alice)
+
+
+@pytest.fixture
+def api_key(workspace: Workspace) -> str:
+    """A key of the workspace with every scope."""
+    return issue_api_key(workspace, "test key", scopes=list(Scope))[1]
+
+
+@pytest.fixture
+def stranger_key(charlie: Member) -> str:
+    """A key with every scope of another workspace."""
+    return issue_api_key(charlie.workspace, "strange key", scopes=list(Scope))[1]
+
+
+@pytest.fixture
+def as_alice(alice: Member) -> Client:
+    return _signed_in(alice)
+
+
+@pytest.fixture
+def as_rita(rita: Member) -> Client:
+    return _signed_in(rita)
+
+
+@pytest.fixture
+def as_bob(bob: Member) -> Client:
+    return _signed_in(bob)
+
+
+@pytest.fixture
+def as_charlie(charlie: Member) -> Client:
+    return _signed_in(charlie)
+
+
+@pytest.fixture
+def sdk(api_key: str) -> Iterator[anthropic.Anthropic]:
+    """The official client against the application in this process: everything but event streams."""
+    with _in_process_client(api_key) as client:
+        yield client
+
+
+@pytest.fixture
+def stranger_sdk(stranger_key: str) -> Iterator[anthropic.Anthropic]:
+    with _in_process_client(stranger_key) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[str]:
+    """The embedded Redis at the address that the settings name."""
+    with parts.running(*redis_command(settings.DATA_DIR), data_dir=settings.DATA_DIR):
+        parts.wait_for(_redis_answers, parts.READY_SECONDS)
+        yield settings.REDIS_URL
+    queue.connection.cache_clear()
+
+
+@pytest.fixture
+def clean_redis(redis_server: str) -> str:
+    redis.Redis.from_url(redis_server).flushdb()
+    return redis_server
+
+
+@pytest.fixture(scope="session")
+def practice() -> Iterator[str]:
+    """The practice model's address; the model client of this process is pointed at it."""
+    from tests.agents.practice_server import running_practice
+
+    with running_practice() as url, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings, "ANTHROPIC_BASE_URL", url)
+        plugs.model_client.cache_clear()
+        yield url
+    plugs.model_client.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def sandbox_host() -> Iterator[str]:
+    """The socket of a sandbox host that this process's tools use."""
+    command = ("-m", "agents.sandbox.host", "--socket", settings.LUCID_SANDBOX_SOCKET, "--root", settings.SANDBOX_ROOT)
+    with parts.running(sys.executable, *map(str, command), data_dir=settings.DATA_DIR) as process:
+        parts.wait_for(lambda: _is_socket(settings.LUCID_SANDBOX_SOCKET, process), parts.READY_SECONDS)
+        plugs.sandbox.cache_clear()
+        yield settings.LUCID_SANDBOX_SOCKET
+    plugs.sandbox.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def _running_stack(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[Stack]:
+    data_dir = parts.short_folder()
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        database = parts.database_url()
+        placeholder = create_workspace("Here, so that no first admin is made")
+    try:
+        with parts.running_up(data_dir, "--no-demo", DATABASE_URL=database) as running:
+            with django_db_blocker.unblock():  # type: ignore[attr-defined]
+                placeholder.delete()
+            yield running
+    finally:
+        shutil.rmtree(data_dir, ignore_errors=True)
+
+
+@pytest.fixture
+def stack(transactional_db: None, _running_stack: Stack) -> Stack:
+    """The whole product, as `up` starts it, on this test's own database."""
+    return _running_stack
+
+
+@pytest.fixture
+def live_sdk(stack: Stack, api_key: str) -> Iterator[anthropic.Anthropic]:
+    """The official client against the running product."""
+    with anthropic.Anthropic(base_url=stack.url, api_key=api_key, max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, object]) -> dict[str, object]:
+    """Debian's Chromium, or the test is skipped with the reason."""
+    names = [os.environ.get("CHROMIUM", ""), *CHROMIUM_NAMES]
+    path = next((found for name in names if name and (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip("no Chromium on this machine (install chromium, or set CHROMIUM to its path)")
+    # Playwright runs an event loop in this thread; the tests' own queries are not inside it.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    return {**browser_type_launch_args, "executable_path": path, "args": CHROMIUM_ARGUMENTS}
+
+
+def _person(workspace: Workspace, name: str, role: str) -> Member:
+    return add_member(workspace, User.objects.create_user(name, password=PASSWORD), role)
+
+
+def _signed_in(member: Member) -> Client:
+    client = Client()
+    client.force_login(member.user)
+    return client
+
+
+def _in_process_client(key: str) -> anthropic.Anthropic:
+    transport = httpx2.WSGITransport(app=get_wsgi_application(), raise_app_exceptions=False)
+    return anthropic.Anthropic(
+        base_url="http://testserver",
+        api_key=key,
+        max_retries=0,
+        http_client=anthropic.DefaultHttpxClient(transport=transport),
+    )
+
+
+def _redis_answers() -> bool | None:
+    try:
+        return bool(redis.Redis.from_url(settings.REDIS_URL).ping())
+    except (redis.exceptions.RedisError, OSError):
+        return None
+
+
+def _is_socket(path: str, process: "subprocess.Popen[bytes]") -> bool | None:
+    assert process.poll() is None, f"the sandbox host ended with {process.returncode}"
+    return True if Path(path).is_socket() else None
