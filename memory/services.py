@@ -192,7 +192,7 @@ def sha256_of(content: str | bytes) -> str:
 
 def _lock(store: MemoryStore) -> MemoryStore:
     MemoryStore.objects.filter(pk=store.pk).update(tier=F("tier"))
-    locked = MemoryStore.objects.filter(pk=store.pk).select_related("workspace").first()
+    locked: MemoryStore | None = MemoryStore.objects.filter(pk=store.pk).select_related("workspace").first()
     if locked is None:
         raise NotFound(f"Memory store {store.pk!r} was not found.")
     return locked
