@@ -1,8 +1,10 @@
 """Which part of the product answers which address."""
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
+    path("", include("agents.urls")),
+    path("", include("memory.urls")),
 ]

@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from django.db import connections
 
@@ -51,9 +52,17 @@ def run_forked(body: Callable[[], None]) -> int:
         os._exit(status)
 
 
-def execute(command: list[str]) -> Callable[[], None]:
-    """A child's body: become that program."""
-    return lambda: os.execvp(command[0], command)  # noqa: S606
+def execute(command: list[str], *, folder: Path | None = None) -> Callable[[], None]:
+    """A child's body: become that program, whose chatter is dropped and whose errors are shown."""
+
+    def body() -> None:
+        if folder:
+            os.chdir(folder)
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, sys.stdout.fileno())
+        os.execvp(command[0], command)  # noqa: S606
+
+    return body
 
 
 def _settle(parent: int) -> None:

@@ -22,6 +22,7 @@ from config.stack import children, web
 from config.stack.children import Child
 from config.stack.practice import practice_server, use_practice
 from config.stack.redis import embedded_redis, wait_for_redis
+from config.stack.sandbox import sandbox_host
 from config.worker import default_slots, run_worker
 
 logger = logging.getLogger("lucid")
@@ -54,7 +55,7 @@ class Supervisor:
         wait_for_redis(redis)
         if not settings.ANTHROPIC_API_KEY:
             use_practice(self._start(self.base, practice_server(self.data_dir)), self.data_dir)
-        self._start(self.base, Child("sandbox host", _sandbox_host))
+        self._start(self.base, sandbox_host())
 
     def start_work(self) -> None:
         """The web server and the workers, forked from what is loaded here once."""
@@ -118,12 +119,6 @@ def preload() -> None:
 def take_signals(handler: Callable[[int, FrameType | None], Any]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, handler)
-
-
-def _sandbox_host() -> None:
-    from agents.sandbox.host import main
-
-    main(["--socket", settings.LUCID_SANDBOX_SOCKET, "--root", str(settings.SANDBOX_ROOT)])
 
 
 def _answers(listener: socket.socket) -> bool:

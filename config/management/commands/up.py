@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from config.stack import lock, web
 from config.stack.first_start import FirstSecrets, prepare_first_start
+from config.stack.sandbox import tell_about_sandbox
 from config.stack.supervisor import Supervisor, migrate, take_signals
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -54,6 +55,7 @@ class Command(BaseCommand):
             self.show(first)
         self.stdout.write(f"ready at http://{f'[{host}]' if ':' in host else host}:{port}")
         self.stdout.flush()
+        supervisor.run_once("sandbox check", tell_about_sandbox)
         supervisor.run()
 
     def show(self, first: FirstSecrets) -> None:

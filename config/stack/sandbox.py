@@ -1,0 +1,33 @@
+"""The sandbox host, and what the operator is told where no sandbox can work."""
+
+import sys
+import time
+
+from django.conf import settings
+
+from agents import plugs
+from agents.exceptions import DomainError
+from config.stack.children import Child, execute
+
+READY_SECONDS = 15.0
+
+
+def sandbox_host() -> Child:
+    command = ["-m", "agents.sandbox.host", "--socket", settings.LUCID_SANDBOX_SOCKET, "--root", settings.SANDBOX_ROOT]
+    return Child("sandbox host", execute([sys.executable, *map(str, command)], folder=settings.BASE_DIR))
+
+
+def tell_about_sandbox() -> None:
+    """Say once when tools are off, why, and how to mend it; everything else works on."""
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        try:
+            report = plugs.sandbox().probe()
+            break
+        except DomainError as error:
+            if time.monotonic() > deadline:
+                print(f"Tools are off: {error.message}", file=sys.stderr)
+                return
+            time.sleep(0.2)
+    if not report.works:
+        print(f"Tools are off: {report.reason}. {report.remedy}", file=sys.stderr)
