@@ -1,0 +1,561 @@
+"""PURE: operations and a store become changes to single entries; the conservation laws hold, or the dream fails.
+
+1. Every entry ends kept, merged, superseded or retired. 2. A merge that would lose a literal says which. 3. What is new
+rests on verified cites, or on a reason that code found. 4. Read-only tiers stay as they are. 5. Dreaming the same again
+changes nothing, and the order of sessions does not matter. 6. A dream that shrinks the store too much is held.
+"""
+
+import base64
+import hashlib
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dreams.claims import Cited, Claim, Dropped, holds, literals
+from dreams.entries import (
+    FOLDERS,
+    INDEX_PATH,
+    KIND_LETTERS,
+    WHOLE_FILE,
+    Entry,
+    add_entry,
+    all_entries,
+    entry_line,
+    parse_file,
+    remove_entry,
+    render_index,
+    replace_entry,
+)
+from dreams.limits import (
+    ENTRY_MAX_CHARS,
+    EVIDENCE_PER_CHANGE_MAX,
+    FILE_MAX_BYTES,
+    INDEX_MAX_LINES,
+    SHRINK_BYTES_MAX,
+    SHRINK_ENTRIES_MAX,
+)
+from dreams.mining import Fix, duplicate_key, duplicates
+from dreams.operations import Cluster, Operation, suggested_path
+
+_PATH = re.compile(rf"^/(?:{'|'.join(FOLDERS.values())})/[a-z0-9][a-z0-9._-]{{0,80}}\.md$")
+_LEADING_ID = re.compile(r"^\s*(?:[-*]\s+)?(?:\[[wpfrk]-[a-z0-9]{3,8}\]\s+)?")
+_NEGATION = re.compile(r"\b(?:not|never|don't|do not|avoid|disable|without|no longer)\b", re.IGNORECASE)
+
+
+class ConservationBroken(Exception):
+    """An entry would be lost or changed without a change that says so: nothing of the dream may be kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One change to named entries: what stands there, what shall stand there, and everything that speaks for it."""
+
+    op: str  # add | merge | supersede | retire | move | narrow
+    topic: str
+    path: str
+    entry_id: str
+    targets: tuple[Entry, ...] = ()
+    after: str = ""
+    cluster_key: str = ""
+    claims: tuple[Claim, ...] = ()
+    counter: tuple[Claim, ...] = ()  # claims of the same case that ended otherwise
+    reason: str = ""
+    code_reason: str = ""
+    is_typed: bool = False
+    fix: Fix | None = None
+    tainted_by: str = ""
+    missing: tuple[str, ...] = ()  # literals of merged entries that the result would lose
+    novel: tuple[str, ...] = ()  # literals that no claim shows
+    conflicts: tuple[str, ...] = ()  # entries that say otherwise
+
+    @property
+    def before(self) -> str:
+        return "\n".join(entry.text for entry in self.targets)
+
+    @property
+    def sessions(self) -> tuple[str, ...]:
+        return tuple(sorted({claim.session_id for claim in self.claims}))
+
+    @property
+    def principals(self) -> tuple[str, ...]:
+        return tuple(sorted({claim.principal for claim in self.claims}))
+
+    @property
+    def trust(self) -> int:
+        return min((claim.trust for claim in self.claims), default=2 if self.code_reason else 0)
+
+    @property
+    def cited(self) -> tuple[Cited, ...]:
+        """Every quote once, a session's together, each session represented before any is cut."""
+        by_claim = [list(dict.fromkeys(claim.cited)) for claim in self.claims]
+        rounds = [cites[i] for i in range(max(map(len, by_claim), default=0)) for cites in by_claim if i < len(cites)]
+        kept = list(dict.fromkeys(rounds))[:EVIDENCE_PER_CHANGE_MAX]
+        return tuple(sorted(kept, key=lambda cite: (cite.session_id, cite.n)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    changes: tuple[Change, ...]
+    dropped: tuple[Dropped, ...] = ()
+    is_shrinking: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class _State:
+    files: Mapping[str, str]
+    entries: list[Entry]
+    authoritative: Sequence[Entry]
+    quote_errors: bool
+    touched: set[tuple[str, str]] = field(default_factory=set)
+    used_ids: set[str] = field(default_factory=set)
+    changes: list[Change] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
+    sizes: dict[str, int] = field(default_factory=dict)
+
+
+def compile_changes(
+    operations: Iterable[Operation],
+    files: Mapping[str, str],
+    *,
+    authoritative: Sequence[Entry] = (),
+    quote_errors: bool = True,
+) -> Compiled:
+    """The changes that the operations make to a store. `authoritative` are the entries of read-only tiers, which win
+    over what a working store says; `quote_errors` adds the error text to typed lessons, for a person's eyes."""
+    entries = all_entries(files)
+    state = _State(files=files, entries=entries, authoritative=authoritative, quote_errors=quote_errors)
+    state.used_ids = {entry.id for entry in entries}
+    state.sizes = {path: len(content.encode()) for path, content in files.items()}
+    for operation in [*_code_operations(entries, authoritative), *sorted(operations, key=_order)]:
+        _compile(operation, state)
+    changes = tuple(state.changes)
+    check_conservation(files, changes)
+    return Compiled(changes=changes, dropped=tuple(state.dropped), is_shrinking=shrinks(files, changes))
+
+
+def _order(operation: Operation) -> tuple[str, ...]:
+    key = operation.cluster.key if operation.cluster else ""
+    return (key, operation.op, *operation.ids, operation.path, operation.text)
+
+
+def _code_operations(entries: Sequence[Entry], authoritative: Sequence[Entry]) -> list[Operation]:
+    """Merges of exact duplicates, and the retiring of what a read-only tier contradicts."""
+    merges = [
+        Operation(
+            op="MERGE",
+            ids=tuple(_address(e) for e in group),
+            text=group[0].body,
+            code_reason="They say exactly the same.",
+        )
+        for group in duplicates(entries)
+    ]
+    retired = [
+        Operation(
+            op="RETIRE", ids=(_address(entry),), code_reason=f"It contradicts a read-only store: {other.body[:200]}"
+        )
+        for entry in entries
+        for other in authoritative
+        if contradicts(entry, other)
+    ]
+    return [*merges, *retired]
+
+
+def _address(entry: Entry) -> str:
+    return f"{entry.path}#{entry.id}"
+
+
+def _compile(operation: Operation, state: _State) -> None:
+    targets = _targets(operation, state)
+    label = f"{operation.op} {' '.join(operation.ids) or operation.path}".strip()
+    if len(targets) != len(operation.ids):
+        state.dropped.append(Dropped(what=label, why="an entry that it touches is not in the store"))
+        return
+    if any((entry.path, entry.id) in state.touched for entry in targets):
+        state.dropped.append(Dropped(what=label, why="another operation of this dream already changes that entry"))
+        return
+    change = _MAKERS[operation.op](operation, targets, state)
+    if isinstance(change, Dropped):
+        state.dropped.append(change)
+        return
+    state.touched |= {(entry.path, entry.id) for entry in targets}
+    state.used_ids.add(change.entry_id)
+    state.sizes[change.path] = state.sizes.get(change.path, 0) + len(change.after.encode()) + 1
+    state.changes.append(change)
+
+
+def _targets(operation: Operation, state: _State) -> tuple[Entry, ...]:
+    found = []
+    for name in operation.ids:
+        path, _, entry_id = name.rpartition("#")
+        match = [e for e in state.entries if e.id == entry_id and (not path or e.path == path)]
+        found += match[:1]
+    return tuple(found)
+
+
+def _add(operation: Operation, targets: tuple[Entry, ...], state: _State) -> Change | Dropped:
+    cluster = operation.cluster
+    if cluster is None:
+        return Dropped(what="ADD", why="rests on no cluster")
+    body = _body_of(operation, cluster, state)
+    known = _known_as(cluster, body, state.entries)
+    if known is not None:
+        return _superseding_own(operation, cluster, body, known, state)
+    twin = next(
+        (c for c in state.changes if c.op == "add" and duplicate_key_of(c.after) == duplicate_key_of(body)), None
+    )
+    if twin is not None:
+        return Dropped(what="ADD", why=f"the same text is already added as {twin.entry_id}")
+    entry_id = _new_id(cluster, state.used_ids)
+    return _change(
+        operation, (), state, op="add", entry_id=entry_id, path=_path_for(operation, cluster, state), body=body
+    )
+
+
+def _superseding_own(
+    operation: Operation, cluster: Cluster, body: str, known: Entry, state: _State
+) -> Change | Dropped:
+    """What an earlier dream wrote about this case is left alone unless the cure is now another one."""
+    if cluster.fix is None or _mentions(known.body, cluster.fix) or (known.path, known.id) in state.touched:
+        return Dropped(what="ADD", why=f"the entry {known.id} already says so")
+    state.touched.add((known.path, known.id))
+    return _change(operation, (known,), state, op="supersede", entry_id=known.id, path=known.path, body=body)
+
+
+def _merge(operation: Operation, targets: tuple[Entry, ...], state: _State) -> Change | Dropped:
+    body = _clean(operation.text)
+    missing = [text for entry in targets for text in literals(entry.body) if not holds(body, text)]
+    return _change(
+        operation, targets, state, op="merge", entry_id=targets[0].id, path=targets[0].path, body=body, missing=missing
+    )
+
+
+def _supersede(operation: Operation, targets: tuple[Entry, ...], state: _State) -> Change | Dropped:
+    cluster = operation.cluster
+    if cluster is None:
+        return Dropped(what="SUPERSEDE", why="rests on no cluster")
+    body = _body_of(operation, cluster, state)
+    if duplicate_key_of(body) == duplicate_key(targets[0]):
+        return Dropped(what=f"SUPERSEDE {targets[0].id}", why="the entry already says so")
+    return _change(
+        operation, targets[:1], state, op="supersede", entry_id=targets[0].id, path=targets[0].path, body=body
+    )
+
+
+def _retire(operation: Operation, targets: tuple[Entry, ...], state: _State) -> Change | Dropped:
+    return _change(operation, targets[:1], state, op="retire", entry_id=targets[0].id, path=targets[0].path, body="")
+
+
+def _move(operation: Operation, targets: tuple[Entry, ...], state: _State) -> Change | Dropped:
+    entry = targets[0]
+    if not _PATH.match(operation.path) or operation.path == entry.path or not _is_entry_file(operation.path, state):
+        return Dropped(what=f"MOVE {entry.id}", why=f"cannot go to {operation.path[:100]!r}")
+    return _change(operation, targets[:1], state, op="move", entry_id=entry.id, path=operation.path, body=entry.body)
+
+
+def _narrow(operation: Operation, targets: tuple[Entry, ...], state: _State) -> Change | Dropped:
+    entry = targets[0]
+    _, arrow, action = entry.body.partition(" → ")
+    if not arrow:
+        return Dropped(what=f"NARROW {entry.id}", why="the entry names no condition")
+    when = re.sub(r"^when\s+", "", _clean(operation.when), flags=re.IGNORECASE)
+    body = f"when {when} → {action}"
+    return _change(operation, targets[:1], state, op="narrow", entry_id=entry.id, path=entry.path, body=body)
+
+
+_MAKERS = {"ADD": _add, "MERGE": _merge, "SUPERSEDE": _supersede, "RETIRE": _retire, "MOVE": _move, "NARROW": _narrow}
+
+
+def _change(
+    operation: Operation,
+    targets: tuple[Entry, ...],
+    state: _State,
+    *,
+    op: str,
+    entry_id: str,
+    path: str,
+    body: str,
+    missing: Sequence[str] = (),
+) -> Change | Dropped:
+    cluster = operation.cluster
+    claims = _claims_behind(operation)
+    if not claims and not operation.code_reason and op not in ("move", "merge"):
+        return Dropped(what=f"{op} {entry_id}", why="rests on no verified claim")
+    after = _line(op, entry_id, body, claims, targets)
+    if len(after) > ENTRY_MAX_CHARS:
+        return Dropped(what=f"{op} {entry_id}", why=f"longer than {ENTRY_MAX_CHARS} characters")
+    typed = cluster is not None and cluster.fix is not None and body == typed_body(cluster, state.quote_errors)
+    return Change(
+        op=op,
+        topic=cluster.kind if cluster else targets[0].kind,
+        path=path,
+        entry_id=entry_id,
+        targets=targets,
+        after=after,
+        cluster_key=cluster.key if cluster else "",
+        claims=claims,
+        counter=cluster.others if cluster else (),
+        reason=_reason(operation, cluster),
+        code_reason=operation.code_reason,
+        is_typed=typed,
+        fix=cluster.fix if cluster and typed else None,
+        tainted_by=next((claim.tainted_by for claim in claims if claim.tainted_by), ""),
+        missing=tuple(dict.fromkeys(missing)),
+        novel=() if typed or op in ("move", "retire") else _novel(body, claims, targets),
+        conflicts=_conflicts(after, targets, state) if body else (),
+    )
+
+
+def _claims_behind(operation: Operation) -> tuple[Claim, ...]:
+    """Of a mined case every claim of the cluster: they are the same case; else the ones that the operation names."""
+    cluster = operation.cluster
+    if cluster is None or not operation.claims:
+        return operation.claims
+    return cluster.claims if cluster.first.signature or cluster.first.tools else operation.claims
+
+
+def _line(op: str, entry_id: str, body: str, claims: Sequence[Claim], targets: Sequence[Entry]) -> str:
+    if op == "retire":
+        return ""
+    if op == "move":
+        return targets[0].text
+    if not claims:
+        return (
+            targets[0].text
+            if targets and duplicate_key_of(body) == duplicate_key(targets[0])
+            else entry_line(entry_id, body)
+        )
+    return entry_line(
+        entry_id,
+        body,
+        principals=len({claim.principal for claim in claims}),
+        sessions=len({claim.session_id for claim in claims}),
+        last=max((claim.at[:10] for claim in claims), default=""),
+    )
+
+
+def _body_of(operation: Operation, cluster: Cluster, state: _State) -> str:
+    return typed_body(cluster, state.quote_errors) if cluster.fix is not None else _clean(operation.text)
+
+
+def typed_body(cluster: Cluster, quote_error: bool = True) -> str:
+    """A typed lesson in the words of this template alone: nothing that a model or a tool said gets a voice in it."""
+    claim, fix = cluster.first, cluster.fix
+    if fix is None:
+        return ""
+    where = f"`{claim.program}` is run on `{claim.scope}`" if claim.scope else f"`{claim.program}` is called"
+    body = f"when {where} → {', then '.join(_edit(*edit) for edit in fix.edits)}"
+    error = claim.signature.replace("`", "'")[:120]
+    return body + (f"; without it: `{error}`" if quote_error and error else "")
+
+
+def _edit(verb: str, old: tuple[str, ...], new: tuple[str, ...]) -> str:
+    if verb == "replace":
+        return f"replace `{_words(old)}` with `{_words(new)}`"
+    return f"{verb} `{_words(new or old)}`"
+
+
+def _words(words: Sequence[str]) -> str:
+    return " ".join(word if re.fullmatch(r"[\w@%+=:,./*~-]+", word) else shlex.quote(word) for word in words)
+
+
+def _clean(text: str) -> str:
+    """A model's text as one entry's body: one line, no id and no counts of its own."""
+    line = re.sub(r"\s+", " ", text).strip()
+    return re.sub(r" \(\d+ (?:principals?|sessions?)[^()]*\)$", "", _LEADING_ID.sub("", line, count=1)).strip()
+
+
+def _reason(operation: Operation, cluster: Cluster | None) -> str:
+    if operation.code_reason:
+        return operation.code_reason
+    if cluster is None:
+        return operation.why or "Proposed by the dream."
+    sessions, principals = len(cluster.sessions), len(cluster.principals)
+    seen = f"{sessions} session{'s' * (sessions != 1)} of {principals} principal{'s' * (principals != 1)}"
+    if cluster.kind == "workaround":
+        text = f"The failing call worked in {seen} once it was changed this way."
+    elif cluster.first.signature:
+        text = f"The same error was met in {seen}."
+    elif cluster.kind == "workflow":
+        text = f"The same steps did the job in {seen}."
+    else:
+        text = f"It rests on {seen}."
+    return f"{text} {operation.why}".strip()
+
+
+def _novel(body: str, claims: Sequence[Claim], targets: Sequence[Entry]) -> tuple[str, ...]:
+    """Literals that neither a claim, a quote, code's own findings nor the entries being changed show."""
+    texts = [
+        text for claim in claims for text in (claim.when, claim.text, claim.signature, claim.scope, claim.error_line)
+    ]
+    texts += [cite.quote for claim in claims for cite in claim.cited] + [entry.body for entry in targets]
+    texts += [word for claim in claims for word in (claim.program, claim.tool, *claim.tools)]
+    return tuple(literal for literal in literals(body) if not any(holds(text, literal) for text in texts))
+
+
+def _conflicts(after: str, targets: Sequence[Entry], state: _State) -> tuple[str, ...]:
+    new = Entry(id="new", path="", text=after)
+    others = [entry for entry in [*state.entries, *state.authoritative] if entry not in targets]
+    return tuple(f"{entry.path}#{entry.id}" for entry in others if contradicts(new, entry))
+
+
+def contradicts(one: Entry, other: Entry) -> bool:
+    """Whether two entries speak of the same call and either differ in their edits or say the opposite."""
+    if WHOLE_FILE in (one.id, other.id):
+        return False
+    when, _, action = one.body.partition(" → ")
+    other_when, _, other_action = other.body.partition(" → ")
+    about, other_about = set(re.findall(r"`([^`]+)`", when)), set(re.findall(r"`([^`]+)`", other_when))
+    if not about or about != other_about:
+        return False
+    said, other_said = _edit_words(action), _edit_words(other_action)
+    if bool(_NEGATION.search(_outside_code(action))) != bool(_NEGATION.search(_outside_code(other_action))):
+        return bool(said & other_said)
+    return bool(said and other_said and said != other_said and _is_edit(action) and _is_edit(other_action))
+
+
+def _edit_words(action: str) -> set[str]:
+    return set(re.findall(r"`([^`]+)`", re.sub(r";\s*without it\b.*$", "", action, flags=re.IGNORECASE)))
+
+
+def _is_edit(action: str) -> bool:
+    return re.match(r"(?:add|replace|drop) `", action) is not None
+
+
+def _outside_code(text: str) -> str:
+    return re.sub(r"`[^`]*`|;\s*without it\b.*$", " ", text, flags=re.IGNORECASE)
+
+
+def _known_as(cluster: Cluster, body: str, entries: Sequence[Entry]) -> Entry | None:
+    """The entry that already speaks of this case: its own from an earlier dream, or anybody's words for it."""
+    own = _id_candidates(cluster)[:3]
+    for entry in entries:
+        if entry.id in own and _is_about(entry.body, cluster):
+            return entry
+    for entry in entries:
+        if duplicate_key(entry) == duplicate_key_of(body) or _says(entry.body, cluster):
+            return entry
+    return None
+
+
+def _is_about(body: str, cluster: Cluster) -> bool:
+    claim = cluster.first
+    return not claim.program or claim.program in body
+
+
+def _says(body: str, cluster: Cluster) -> bool:
+    """Whether a text holds the case in its own words: program and file type, and the cure or else the error."""
+    claim = cluster.first
+    if claim.tools:
+        return all(f"`{tool}`" in body for tool in claim.tools)
+    if not claim.program or not claim.signature:
+        return False
+    if not holds(body, claim.program) or (claim.scope and claim.scope not in body):
+        return False
+    if cluster.fix is not None:
+        return _mentions(body, cluster.fix)
+    return claim.signature in body
+
+
+def _mentions(body: str, fix: Fix) -> bool:
+    wanted = [_words(new or old) for _, old, new in fix.edits]
+    return all(holds(body, words) for words in wanted)
+
+
+def duplicate_key_of(text: str) -> str:
+    return duplicate_key(Entry(id="x", path="", text=text))
+
+
+def _id_candidates(cluster: Cluster) -> list[str]:
+    digest = base64.b32encode(hashlib.sha256(cluster.key.encode()).digest()).decode().lower()
+    letter = KIND_LETTERS[cluster.kind]
+    return [f"{letter}-{digest[:size]}" for size in (4, 5, 6)] + [f"{letter}-{digest[i : i + 6]}" for i in range(6, 40)]
+
+
+def _new_id(cluster: Cluster, used: set[str]) -> str:
+    return next(name for name in _id_candidates(cluster) if name not in used)
+
+
+def _path_for(operation: Operation, cluster: Cluster, state: _State) -> str:
+    """The file that the operation names where it may be written, else the usual one; a full file gets a follower."""
+    wanted = operation.path if _PATH.match(operation.path) else suggested_path(cluster)
+    stem = wanted.removesuffix(".md")
+    for number in range(1, 200):
+        path = wanted if number == 1 else f"{stem}-{number}.md"
+        if _is_entry_file(path, state) and state.sizes.get(path, 0) + ENTRY_MAX_CHARS <= FILE_MAX_BYTES:
+            return path
+    return f"{stem}-200.md"
+
+
+def _is_entry_file(path: str, state: _State) -> bool:
+    """Not a text that somebody wrote as a whole: an entry inside it would change what its one entry is."""
+    return path not in state.files or parse_file(path, state.files[path]).is_structured
+
+
+# Applying
+
+
+def apply_changes(files: Mapping[str, str], changes: Iterable[Change]) -> dict[str, str]:
+    """The store with the changes made and the index brought up to date; a file that loses its last entry goes."""
+    result = dict(files)
+    made = list(changes)
+    for change in made:
+        _apply(result, change)
+    if made:
+        result[INDEX_PATH] = render_index(result, max_lines=INDEX_MAX_LINES)
+    return result
+
+
+def _apply(files: dict[str, str], change: Change) -> None:
+    stays = change.op in ("merge", "supersede", "narrow")
+    for i, entry in enumerate(change.targets):
+        if stays and i == 0:
+            files[entry.path] = replace_entry(files[entry.path], entry.id, change.after)
+            continue
+        left = remove_entry(files[entry.path], entry.id)
+        if is_empty_file(left):
+            del files[entry.path]
+        else:
+            files[entry.path] = left
+    if change.op in ("add", "move"):
+        files[change.path] = add_entry(files.get(change.path, ""), change.after, title=file_title(change.path))
+
+
+def is_empty_file(content: str) -> bool:
+    """Nothing left but a title."""
+    return all(not line.strip() or line.startswith("# ") for line in content.splitlines())
+
+
+def file_title(path: str) -> str:
+    return path.rsplit("/", 1)[-1].removesuffix(".md")
+
+
+def check_conservation(files: Mapping[str, str], changes: Sequence[Change]) -> None:
+    """Raise unless every entry of the store ends in exactly one way and every other one stays letter for letter."""
+    named = [(entry.path, entry.id) for change in changes for entry in change.targets]
+    if len(named) != len(set(named)):
+        raise ConservationBroken("An entry would be changed twice.")
+    before = {(entry.path, entry.id): entry for entry in all_entries(files)}
+    missing = [place for place in named if place not in before]
+    if missing:
+        raise ConservationBroken(f"The entry {missing[0][1]} of {missing[0][0]} does not exist.")
+    after = apply_changes(files, changes)
+    texts = {entry.text for entry in all_entries(after)}
+    for place, entry in before.items():
+        if place not in named and parse_file(place[0], after.get(place[0], "")).find(place[1]) != entry:
+            raise ConservationBroken(f"The entry {place[1]} of {place[0]} would be lost.")
+    for change in changes:
+        if change.after and change.after not in texts:
+            raise ConservationBroken(f"The change to {change.entry_id} would not arrive.")
+
+
+def shrinks(files: Mapping[str, str], changes: Sequence[Change]) -> bool:
+    """Whether more than a fifth of the entries or three tenths of the bytes would go."""
+    before = all_entries(files)
+    gone = sum(len(c.targets) - (1 if c.op in ("merge", "supersede", "narrow", "move") else 0) for c in changes)
+    taken = sum(len(entry.text.encode()) for c in changes for entry in c.targets if c.op in ("merge", "retire"))
+    given = sum(len(change.after.encode()) for change in changes if change.op == "merge")
+    total = sum(len(entry.text.encode()) for entry in before)
+    return bool(before) and (
+        gone / len(before) > SHRINK_ENTRIES_MAX or (taken - given) / max(1, total) > SHRINK_BYTES_MAX
+    )
