@@ -12,6 +12,7 @@ import fcntl
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from agents.sandbox import limits, wire
@@ -115,7 +116,7 @@ async def run(options: argparse.Namespace) -> None:
     os.close(lock)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Owns the sandboxes of this machine's sessions.")
     parser.add_argument("--socket", required=True)
     parser.add_argument("--root", required=True)
@@ -124,7 +125,7 @@ def main() -> None:
     parser.add_argument("--idle-seconds", type=float, default=limits.BOX_IDLE_SECONDS)
     die_with_parent()
     try:
-        asyncio.run(run(parser.parse_args()))
+        asyncio.run(run(parser.parse_args(argv)))
     except (AlreadyRunning, OSError) as error:
         sys.exit(f"sandbox host: {error}")
 

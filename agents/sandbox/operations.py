@@ -16,7 +16,7 @@ from agents.sandbox.pool import Pool, failure
 SESSION_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}")
 SLUG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}")
 PLACES = {"/workspace": "workspace", "/mnt/session/uploads": "uploads", "/mnt/session/outputs": "outputs"}
-NAMES = "run_tool put_files read_file sync_mount collect_mount release destroy probe stats".split()
+NAMES = ["run_tool", "put_files", "read_file", "sync_mount", "collect_mount", "release", "destroy", "probe", "stats"]
 AGENTS_OWN = ("workspace", "outputs")
 
 

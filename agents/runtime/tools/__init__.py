@@ -1,0 +1,1 @@
+"""The tools an agent's model may call, one file per kind."""
