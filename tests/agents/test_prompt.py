@@ -28,7 +28,9 @@ CONVERSATION = [
 
 
 def test_roles_alternate_and_a_result_names_its_call():
-    roles = [(message["role"], [block["type"] for block in message["content"]]) for message in build_messages(CONVERSATION)]
+    roles = [
+        (message["role"], [block["type"] for block in message["content"]]) for message in build_messages(CONVERSATION)
+    ]
     assert roles == [
         ("user", ["text"]),
         ("assistant", ["text", "tool_use"]),
