@@ -52,14 +52,14 @@ class Supervisor:
     def start_base(self, *, embeds_redis: bool) -> None:
         """Everything that the migrations, the web server and the workers need."""
         redis = self._start(self.base, embedded_redis(self.data_dir)) if embeds_redis else None
+        preload()
         wait_for_redis(redis)
         if not settings.ANTHROPIC_API_KEY:
             use_practice(self._start(self.base, practice_server(self.data_dir)), self.data_dir)
         self._start(self.base, sandbox_host())
 
     def start_work(self) -> None:
-        """The web server and the workers, forked from what is loaded here once."""
-        preload()
+        """The web server and the workers."""
         self._start(self.work, Child("web server", lambda: web.serve(self.listener)))
         for number in range(1, self.workers + 1):
             name = "worker" if self.workers == 1 else f"worker {number}"
