@@ -44,6 +44,9 @@ BADGES: dict[str, tuple[str, str, str]] = {
     "high": ("high", "bad", "alert"),
     "medium": ("medium", "warn", "alert"),
     "low": ("low", "quiet", "info"),
+    "danger": ("danger", "bad", "alert"),
+    "warning": ("caution", "warn", "alert"),
+    "info": ("note", "quiet", "info"),
     # tiers
     "organization": ("organization standards", "quiet", "shield"),
     "verified": ("verified facts", "quiet", "check"),
@@ -162,3 +165,9 @@ def tokens(holder: Any) -> str:
     usage = holder.usage or {}
     total = sum(usage.get(name) or 0 for name in ("input_tokens", "output_tokens"))
     return compact(total) if total else "–"
+
+
+@register.filter
+def words(code: str) -> str:
+    """A code such as lost_literals as words."""
+    return str(code).replace("_", " ")

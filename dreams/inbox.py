@@ -1,0 +1,125 @@
+"""What waits for people, in which order; read side only, every query bounded by an index and a page size."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Min, Q, QuerySet
+
+from agents.models import Member, Workspace
+from dreams.models import Decision, Lane, Proposal, ProposalStatus
+
+PAGE_SIZE = 40
+WAITING = [status.value for status in ProposalStatus if status.is_waiting]
+UNDOABLE = (ProposalStatus.APPLIED, ProposalStatus.REJECTED)
+SET_ASIDE = (Lane.QUARANTINE, Lane.REJECT)
+DECISIONS = (Decision.Verb.APPROVE, Decision.Verb.EDIT, Decision.Verb.REJECT, Decision.Verb.UNDO)
+# A row of the inbox needs none of the long texts.
+ROW_FIELDS = (
+    "id", "workspace_id", "review_id", "store_id", "kind", "topic", "status", "path", "reason", "lane", "lane_reasons",
+    "risks", "risk_rank", "words_added", "words_removed", "evidence_count", "created_at", "decided_at", "revision",
+    "base_sha256", "support", "error", "decided_by_id",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """The state of the queue."""
+
+    count: int
+    quarantined: int
+    oldest: datetime | None
+    by_rank: dict[int, int]
+
+
+def proposals_of(workspace: Workspace) -> QuerySet[Proposal]:
+    """All of them, of this workspace."""
+    return Proposal.objects.in_workspace(workspace)
+
+
+def pending(workspace: Workspace) -> QuerySet[Proposal]:
+    """What waits for a decision; quarantined text has a place of its own."""
+    return proposals_of(workspace).filter(status__in=WAITING).exclude(lane__in=SET_ASIDE)
+
+
+def quarantined(workspace: Workspace) -> QuerySet[Proposal]:
+    """Waiting, and not to be trusted."""
+    return proposals_of(workspace).filter(status__in=WAITING, lane=Lane.QUARANTINE)
+
+
+def decided(workspace: Workspace) -> QuerySet[Proposal]:
+    """Whatever no longer waits."""
+    return proposals_of(workspace).exclude(status__in=WAITING)
+
+
+def waiting(workspace: Workspace) -> Waiting:
+    """How much waits, since when, and how risky it is."""
+    ranks = pending(workspace).values_list("risk_rank").annotate(number=Count("pk"), since=Min("created_at"))
+    rows = list(ranks)
+    return Waiting(
+        count=sum(number for _, number, _ in rows),
+        quarantined=quarantined(workspace).count(),
+        oldest=min((since for *_, since in rows), default=None),
+        by_rank={rank: number for rank, number, _ in rows},
+    )
+
+
+def by_risk(proposals: QuerySet[Proposal], *, after: str = "", size: int = PAGE_SIZE) -> tuple[list[Proposal], str]:
+    """The riskiest first, then the oldest; `after` is the place of the last row seen, the second value the next one.
+
+    Keys are sorted first and rows fetched by key: sorting 10,000 whole rows with their texts takes ten times as long.
+    """
+    rank, _, key = after.partition(".")
+    if rank.isascii() and rank.isdigit() and key:
+        proposals = proposals.filter(Q(risk_rank__lt=int(rank)) | Q(risk_rank=int(rank), pk__gt=key))
+    keys = list(proposals.order_by("-risk_rank", "pk").values_list("pk", flat=True)[: size + 1])
+    items = _rows(keys[:size])
+    return items, place(items[-1]) if len(keys) > size else ""
+
+
+def by_decision(proposals: QuerySet[Proposal], *, after: str = "", size: int = PAGE_SIZE) -> tuple[list[Proposal], str]:
+    """The latest decision first."""
+    seen = Proposal.objects.filter(pk=after).values_list("updated_at", flat=True).first() if after else None
+    if seen:
+        proposals = proposals.filter(Q(updated_at__lt=seen) | Q(updated_at=seen, pk__lt=after))
+    keys = list(proposals.order_by("-updated_at", "-pk").values_list("pk", flat=True)[: size + 1])
+    items = _rows(keys[:size])
+    return items, items[-1].pk if len(keys) > size else ""
+
+
+def place(proposal: Proposal) -> str:
+    """Where a proposal stands in the order of risk."""
+    return f"{proposal.risk_rank}.{proposal.pk}"
+
+
+def neighbours(proposal: Proposal) -> tuple[str, str]:
+    """The ids before and after this one among what waits beside it; empty at the ends."""
+    queue = quarantined if proposal.lane == Lane.QUARANTINE else pending
+    others = queue(proposal.workspace).exclude(pk=proposal.pk)
+    rank, key = proposal.risk_rank, proposal.pk
+    later = others.filter(Q(risk_rank__lt=rank) | Q(risk_rank=rank, pk__gt=key)).order_by("-risk_rank", "pk")
+    earlier = others.filter(Q(risk_rank__gt=rank) | Q(risk_rank=rank, pk__lt=key)).order_by("risk_rank", "-pk")
+    return _first(earlier), _first(later)
+
+
+def next_to_decide(proposal: Proposal) -> str:
+    """Where a reviewer goes from here: the next one, at the end of the queue the first."""
+    before, after = neighbours(proposal)
+    return after or (_first(pending(proposal.workspace).exclude(pk=proposal.pk).order_by("-risk_rank", "pk")) or before)
+
+
+def last_decision(member: Member) -> Decision | None:
+    """What `u` would undo: my last decision, unless it was an undo."""
+    found = Decision.objects.filter(member=member, verb__in=DECISIONS).select_related("proposal")
+    last = found.order_by("-created_at", "-pk").first()
+    return last if last and last.verb != Decision.Verb.UNDO and last.proposal.status in UNDOABLE else None
+
+
+def _first(proposals: QuerySet[Proposal]) -> str:
+    return proposals.values_list("pk", flat=True).first() or ""
+
+
+def _rows(keys: Iterable[str]) -> list[Proposal]:
+    found = Proposal.objects.filter(pk__in=list(keys)).select_related("review", "decided_by__user")
+    rows = found.only(*ROW_FIELDS, "review__dream_id", "decided_by__user__username").in_bulk()
+    return [rows[key] for key in keys if key in rows]

@@ -1,0 +1,1 @@
+"""Pages of dreaming and reviewing: home, inbox, proposals, dreams."""
