@@ -1,0 +1,148 @@
+"""Sandbox hosts of their own for tests, as root and as nobody, and the SDK's local tools to compare with."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from anthropic.lib.tools._beta_session_runner import SessionToolRunner
+from anthropic.lib.tools.agent_toolset import AgentToolContext, beta_agent_toolset_20260401
+
+from agents.sandbox.base import ToolOutcome
+from agents.sandbox.client import SandboxClient
+
+PROJECT = Path(__file__).resolve().parents[2]
+READY_SECONDS = 10
+BOX_ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/python/bin",
+    "LANG": "C.UTF-8",
+    "TMPDIR": "/tmp",
+}
+
+
+class RunningHost:
+    """One host process; `client` talks to it."""
+
+    def __init__(self, folder, *options, user=None):
+        self.folder = Path(folder)
+        self.root = self.folder / "root"
+        self.socket = self.folder / "host.sock"
+        self.client = SandboxClient(self.socket)
+        self.options = options
+        self.user = user
+        self.start()
+
+    def start(self):
+        drop = {} if self.user is None else {"user": self.user, "group": self.user, "extra_groups": []}
+        command = (sys.executable, "-m", "agents.sandbox.host", "--socket", str(self.socket), "--root", str(self.root))
+        self.process = subprocess.Popen([*command, *self.options], cwd=PROJECT, stdout=subprocess.PIPE, **drop)
+        assert self.process.stdout.readline().startswith(b"sandbox host ready")
+
+    def kill(self):
+        """As the kernel would: without a word of farewell."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout=READY_SECONDS)
+        self.process.stdout.close()
+
+    def bash(self, command, session="sesn_1", **options):
+        return self.client.run_tool(session, "bash", {"command": command}, **options)
+
+
+@contextmanager
+def running_host(*options, user=None):
+    folder = tempfile.mkdtemp(prefix="box")
+    if user is not None:
+        os.chown(folder, user, user)
+    host = RunningHost(folder, *options, user=user)
+    try:
+        report = host.client.probe()
+        if not report.works:
+            pytest.skip(f"no box can be opened on this machine: {report.reason}")
+        yield host
+    finally:
+        if host.process.poll() is None:
+            host.stop()
+        subprocess.run(["chmod", "-R", "u+rwx", folder], check=False)
+        shutil.rmtree(folder)
+
+
+def survivors(marker):
+    """Processes of this machine whose command line holds `marker`."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and marker.encode() in (entry / "cmdline").read_bytes():
+                found.append(entry.name)
+        except OSError:
+            continue
+    return found
+
+
+def eventually(condition, seconds=10):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+class Oracle:
+    """The SDK's own tools on a folder of this machine, its paths renamed to the ones a box shows."""
+
+    def __init__(self, folder):
+        # As long as "/workspace", because some answers count the path's characters.
+        self.places = {"/workspace": f"/tmp/{secrets.token_hex(3)[:5]}"}
+        os.mkdir(self.places["/workspace"])
+        for path in ("/mnt/session/uploads", "/mnt/session/outputs", "/mnt/memory/notes"):
+            place = Path(folder, path.strip("/").replace("/", "-"))
+            place.mkdir()
+            self.places[path] = str(place)
+        context = AgentToolContext(
+            workdir=self.places["/workspace"],
+            allowed_roots=[Path(place) for place in list(self.places.values())[1:]],
+            read_only_roots=[Path(self.places["/mnt/session/uploads"]), Path(self.places["/mnt/memory/notes"])],
+            env={**BOX_ENVIRONMENT, "HOME": self.places["/workspace"]},
+        )
+        self.tools = {tool.name: tool for tool in beta_agent_toolset_20260401(context)}
+        self.loop = asyncio.new_event_loop()
+
+    def run(self, name, values):
+        event = SimpleNamespace(type="agent.tool_use", id="sevt_1", name=name)
+        call = SessionToolRunner._call_tool(None, self.tools[name], event, self.rename(values, back=False))
+        result, _ = self.loop.run_until_complete(call)
+        return ToolOutcome(self.rename(result["content"], back=True), result["is_error"])
+
+    def rename(self, value, *, back):
+        if isinstance(value, str):
+            for path, place in self.places.items():
+                value = value.replace(place, path) if back else value.replace(path, place)
+            return value
+        if isinstance(value, dict):
+            return {key: self.rename(each, back=back) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self.rename(each, back=back) for each in value]
+        return value
+
+    def close(self):
+        async def end():
+            for tool in self.tools.values():
+                if (manager := tool._context_manager) is not None:
+                    await manager.__aexit__(None, None, None)
+
+        self.loop.run_until_complete(end())
+        self.loop.close()
+        shutil.rmtree(self.places["/workspace"])
