@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.handlers.asgi import ASGIRequest
 
+from agents.envelope import error_body, error_headers
 from agents.exceptions import DomainError
 from agents.ids import new_id
 
@@ -62,15 +63,10 @@ async def send_stream(frames: AsyncIterator[bytes], receive: Receive, send: Send
 
 async def send_error(error: DomainError, send: Send, *, request_id: str) -> None:
     """Refuse the stream with the same envelope that every other call uses."""
-    details = {"details": {"error_code": error.code}} if error.code else {}
-    body = {
-        "type": "error",
-        "error": {"type": error.type, "message": error.message, **details},
-        "request_id": request_id,
-    }
-    headers = [(b"content-type", b"application/json"), _request_id(request_id)]
+    told = [(name.lower().encode(), value.encode()) for name, value in error_headers(error).items()]
+    headers = [(b"content-type", b"application/json"), _request_id(request_id), *told]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+    await send({"type": "http.response.body", "body": json.dumps(error_body(error, request_id)).encode()})
 
 
 def new_request_id() -> str:

@@ -12,10 +12,10 @@ if "LUCID_TEST_DIR" not in os.environ:
 TEST_DIR = Path(os.environ["LUCID_TEST_DIR"])
 
 os.environ["LUCID_DATA_DIR"] = str(TEST_DIR)
-os.environ["SECRET_KEY"] = "only-for-tests-0123456789-0123456789-0123456789"  # noqa: S105
+os.environ["SECRET_KEY"] = "only-for-tests-0123456789-0123456789-0123456789"
 os.environ.pop("REDIS_URL", None)
 os.environ.pop("ANTHROPIC_BASE_URL", None)
-os.environ["ANTHROPIC_API_KEY"] = "practice"
+os.environ.pop("ANTHROPIC_API_KEY", None)
 
 from config.settings import *  # noqa: E402, F403
 from config.settings import DATABASES  # noqa: E402

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from agents.api.auth import authenticate
 from django.core.handlers.asgi import ASGIRequest
 
 from agents.access import access_session, access_thread
+from agents.api.auth import authenticate
+from agents.api.errors import as_domain_error
 from agents.eventlog.follow import Item, following, in_database
-from agents.exceptions import DomainError, InvalidRequest
-from agents.models import Scope as KeyScope
+from agents.exceptions import InvalidRequest
 from agents.sse import PING, Receive, Scope, Send, json_frame, new_request_id, request_of, send_error, send_stream
 
 ADDRESS = re.compile(r"/v1/sessions/(?P<session>[^/]+)/(?:events|threads/(?P<thread>[^/]+))/stream")
@@ -40,8 +40,8 @@ async def api_stream(found: re.Match[str], scope: Scope, receive: Receive, send:
     request_id = new_request_id()
     try:
         wanted = await in_database(_access, request_of(scope), found["session"], found["thread"])
-    except DomainError as error:
-        await send_error(error, send, request_id=request_id)
+    except Exception as error:
+        await send_error(as_domain_error(error), send, request_id=request_id)
         return
     async with following(wanted.session_id) as items:
         await send_stream(_frames(items, wanted), receive, send, request_id=request_id)
@@ -49,7 +49,6 @@ async def api_stream(found: re.Match[str], scope: Scope, receive: Receive, send:
 
 def _access(request: ASGIRequest, session_id: str, thread_id: str | None) -> Wanted:
     actor = authenticate(request)
-    actor.require(KeyScope.READ)
     previews = _previews(request)
     session = access_session(actor, session_id)
     thread = access_thread(session, thread_id) if thread_id else session.threads.primary().get()
