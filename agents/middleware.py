@@ -1,28 +1,34 @@
 """What every request carries: an id, and for pages the workspace, the member and the actor."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
 from agents.actors import Actor
+from agents.envelope import error_body
+from agents.exceptions import DomainError
 from agents.ids import new_id
 from agents.models import Member
 
 API_PREFIX = "/v1/"
 WORKSPACE_KEY = "workspace_id"  # session key of the workspace that a member of several has chosen
+ERROR_TYPES = {404: "not_found_error", 413: "request_too_large"}
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
 class RequestIdMiddleware:
-    """Outermost, so that errors of everything inside carry the id as well."""
+    """Outermost: the answer to every request has an id, and an API client never gets an HTML page for an error."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        request.request_id = new_id("request")  # type: ignore[attr-defined]
+        request.request_id = request_id = new_id("request")  # type: ignore[attr-defined]
         response = self.get_response(request)
-        response.headers.setdefault("request-id", request.request_id)  # type: ignore[attr-defined]
+        if request.path.startswith(API_PREFIX) and response.status_code >= 400 and not _is_json(response):
+            response = _enveloped(response, request_id)
+        response.headers.setdefault("request-id", request_id)
         return response
 
 
@@ -47,3 +53,17 @@ def find_member(request: HttpRequest) -> Member | None:
     members = Member.objects.filter(user=request.user).select_related("workspace", "user").order_by("created_at", "pk")
     chosen = request.session.get(WORKSPACE_KEY)
     return (members.filter(workspace=chosen).first() if chosen else None) or members.first()
+
+
+def _is_json(response: HttpResponseBase) -> bool:
+    return response.headers.get("content-type", "").startswith("application/json")
+
+
+def _enveloped(response: HttpResponseBase, request_id: str) -> HttpResponse:
+    error = DomainError(f"{HTTPStatus(response.status_code).phrase}.")
+    error.status = response.status_code
+    error.type = ERROR_TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "api_error")
+    answer = JsonResponse(error_body(error, request_id), status=error.status)
+    if allow := response.headers.get("allow"):
+        answer.headers["allow"] = allow
+    return answer

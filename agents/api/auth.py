@@ -1,0 +1,107 @@
+"""Which key a call brings, what it may do, and whether the call speaks the version and the beta of its endpoint."""
+
+from datetime import timedelta
+from typing import get_args
+
+from anthropic.types.anthropic_beta_param import AnthropicBetaParam
+from django.conf import settings
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils import timezone
+
+from agents.actors import Actor
+from agents.crypto import is_well_formed, key_digest
+from agents.exceptions import InvalidRequest, NotAuthenticated, NotFound, PermissionDenied
+from agents.limits import API_KEY_TOUCH_SECONDS
+from agents.models import ApiKey, Scope
+
+VERSIONS = ("2026-10-21", "2023-06-01")
+MANAGED_AGENTS = "managed-agents-2026-04-01"
+AGENT_MEMORY = "agent-memory-2026-07-22"
+DREAMING = "dreaming-2026-04-21"
+KNOWN_BETAS = frozenset(get_args(get_args(AnthropicBetaParam)[1]))
+GROUPS = {
+    "agents": {MANAGED_AGENTS},
+    "environments": {MANAGED_AGENTS},
+    "sessions": {MANAGED_AGENTS},
+    "memory_stores": {AGENT_MEMORY, MANAGED_AGENTS},  # the second is the older spelling
+    "dreams": {DREAMING},
+}
+# Endpoints that the wire does not know belong to no beta.
+BEYOND_THE_WIRE = ("import", "verdict", "escalate")
+READING = ("GET", "HEAD", "OPTIONS")
+
+
+class ApiRequest(HttpRequest):
+    """A request behind `authenticate`."""
+
+    auth: Actor
+    request_id: str
+
+
+def authenticate(request: HttpRequest) -> Actor:
+    """The actor behind the request's key, allowed to read or write as the method asks."""
+    key = _find_key(_credential(request))
+    _check_workspace(request, key)
+    _check_version(request)
+    _check_betas(request)
+    actor = Actor.of_api_key(key)
+    actor.require(Scope.READ if request.method in READING else Scope.WRITE)
+    _touch(key)
+    return actor
+
+
+def _credential(request: HttpRequest) -> str:
+    bearer, old = request.headers.get("authorization", ""), request.headers.get("x-api-key", "")
+    if bearer and old:
+        raise NotAuthenticated("Send the API key in Authorization or in x-api-key, not in both.")
+    if old:
+        return old
+    scheme, _, key = bearer.partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise NotAuthenticated("An API key is needed: send it as 'Authorization: Bearer <key>'.")
+    return key.strip()
+
+
+def _find_key(text: str) -> ApiKey:
+    key: ApiKey | None = None
+    if is_well_formed(text):
+        live = ApiKey.objects.filter(digest=key_digest(text), revoked_at=None)
+        key = live.select_related("workspace").first()
+    if key is None:
+        raise NotAuthenticated("The API key is unknown or was revoked.")
+    return key
+
+
+def _check_workspace(request: HttpRequest, key: ApiKey) -> None:
+    wanted = request.headers.get("anthropic-workspace-id")
+    if wanted and wanted != key.workspace_id:
+        raise PermissionDenied(f"anthropic-workspace-id: this API key does not belong to {wanted!r}.")
+
+
+def _check_version(request: HttpRequest) -> None:
+    version = request.headers.get("anthropic-version", "")
+    if version not in VERSIONS:
+        raise InvalidRequest(f"anthropic-version: send one of {', '.join(VERSIONS)} in this header.")
+
+
+def _check_betas(request: HttpRequest) -> None:
+    sent = {value.strip() for value in request.headers.get("anthropic-beta", "").split(",") if value.strip()}
+    if unknown := sorted(sent - KNOWN_BETAS):
+        raise InvalidRequest(
+            f"Unexpected value(s) `{'`, `'.join(unknown)}` for the `anthropic-beta` header."
+            " See /v1/openapi.json for what each endpoint takes."
+        )
+    _, group, *rest = request.path.strip("/").split("/")
+    needed = set() if rest and rest[-1] in BEYOND_THE_WIRE else GROUPS.get(group, set())
+    if group == "memory_stores" and needed <= sent:
+        raise InvalidRequest(f"anthropic-beta: send {AGENT_MEMORY} or {MANAGED_AGENTS} here, not both.")
+    if needed and not needed & sent and settings.REQUIRE_BETA_HEADERS:
+        raise NotFound(f"Not found: this endpoint needs the header anthropic-beta: {' or '.join(sorted(needed))}.")
+
+
+def _touch(key: ApiKey) -> None:
+    now = timezone.now()
+    stale = Q(last_used_at=None) | Q(last_used_at__lt=now - timedelta(seconds=API_KEY_TOUCH_SECONDS))
+    if key.last_used_at is None or key.last_used_at < now - timedelta(seconds=API_KEY_TOUCH_SECONDS):
+        ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)

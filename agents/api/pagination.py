@@ -1,0 +1,156 @@
+"""Cursor pages: a cursor names the list, its order and the key of the row where the page ends, so pages stay stable
+while rows come and go."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
+
+from agents.api import queries
+from agents.exceptions import InvalidRequest
+from agents.limits import PAGE_DEFAULT, PAGE_MAX
+
+PREFIX = "page_"
+NEWEST_FIRST = "desc"
+OLDEST_FIRST = "asc"
+type Key = tuple[Any, ...]
+type Shape = Callable[[Any], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """Where a page begins: after `key` in the given order of the named list, or before it."""
+
+    listing: str
+    order: str
+    key: Key
+    is_backwards: bool = False
+
+    def encoded(self) -> str:
+        key = [part.isoformat() if isinstance(part, datetime) else part for part in self.key]
+        data = json.dumps([self.listing, self.order, key, self.is_backwards], separators=(",", ":"))
+        return PREFIX + base64.urlsafe_b64encode(data.encode()).decode().rstrip("=")
+
+    @classmethod
+    def decoded(cls, text: str, listing: str, order: str) -> "Cursor":
+        try:
+            data = text.removeprefix(PREFIX).encode()
+            padded = data + b"=" * (-len(data) % 4)
+            found, cursor_order, key, is_backwards = json.loads(base64.urlsafe_b64decode(padded))
+            cursor = cls(listing=found, order=cursor_order, key=tuple(key), is_backwards=bool(is_backwards))
+        except (ValueError, TypeError, binascii.Error):
+            raise InvalidRequest("page: this cursor cannot be read.")
+        if not text.startswith(PREFIX) or cursor.listing != listing:
+            raise InvalidRequest("page: this cursor belongs to another list.")
+        if cursor.order != order:
+            raise InvalidRequest("page: this cursor belongs to another order.")
+        return cursor
+
+
+def limit_of(request: HttpRequest, *, default: int = PAGE_DEFAULT, longest: int = PAGE_MAX) -> int:
+    return queries.whole(request, "limit", least=1, most=longest) or default
+
+
+def cursor_of(request: HttpRequest, listing: str, order: str, kinds: Sequence[type]) -> Cursor | None:
+    """The request's cursor, its key's parts being of the given kinds."""
+    text = request.GET.get("page")
+    if not text:
+        return None
+    cursor = Cursor.decoded(text, listing, order)
+    if len(cursor.key) != len(kinds):
+        raise InvalidRequest("page: this cursor cannot be read.")
+    key = tuple(_part(part, kind) for part, kind in zip(cursor.key, kinds, strict=True))
+    return Cursor(listing=listing, order=order, key=key, is_backwards=cursor.is_backwards)
+
+
+def page_of(
+    request: HttpRequest,
+    rows: QuerySet[Any],
+    shape: Shape,
+    *,
+    listing: str,
+    order: str = NEWEST_FIRST,
+    limit: int | None = None,
+    created_at: Mapping[str, datetime] | None = None,
+    is_bidirectional: bool = False,
+) -> dict[str, Any]:
+    """A page of rows by creation; `created_at` bounds are applied, and a cursor that they exclude is refused."""
+    cursor = cursor_of(request, listing, order, (datetime, str))
+    rows = _within(rows, created_at or {}, cursor)
+    limit = limit or limit_of(request)
+    is_backwards = cursor is not None and cursor.is_backwards
+    is_descending = (order == NEWEST_FIRST) != is_backwards
+    if cursor:
+        rows = rows.filter(_beyond(cursor.key, "lt" if is_descending else "gt"))
+    sign = "-" if is_descending else ""
+    found = list(rows.order_by(f"{sign}created_at", f"{sign}pk")[: limit + 1])
+    has_more, found = len(found) > limit, found[:limit]
+    if is_backwards:
+        found.reverse()
+    has_next, has_previous = (bool(found), has_more) if is_backwards else (has_more, cursor is not None)
+    page = {
+        "data": [shape(row) for row in found],
+        "next_page": _cursor_at(found[-1], listing, order) if has_next and found else None,
+    }
+    if is_bidirectional:
+        first = found[0] if found and has_previous else None
+        page["prev_page"] = _cursor_at(first, listing, order, is_backwards=True) if first else None
+    return page
+
+
+def slice_of[Item](
+    request: HttpRequest,
+    items: Sequence[Item],
+    key: Callable[[Item], Key],
+    *,
+    listing: str,
+    order: str,
+    kinds: Sequence[type],
+    limit: int,
+) -> tuple[list[Item], str | None]:
+    """A page of a list that is short enough to be in memory, already sorted by `key`; also the next cursor."""
+    cursor = cursor_of(request, listing, order, kinds)
+    is_ascending = order == OLDEST_FIRST
+    if cursor:
+        start = cursor.key
+        items = [item for item in items if (key(item) > start if is_ascending else key(item) < start)]
+    page = list(items[:limit])
+    if len(items) <= limit:
+        return page, None
+    return page, Cursor(listing=listing, order=order, key=key(page[-1])).encoded()
+
+
+def _part(part: Any, kind: type) -> Any:
+    if kind is datetime and isinstance(part, str):
+        return queries.moment(part, "page")
+    if not isinstance(part, kind):
+        raise InvalidRequest("page: this cursor cannot be read.")
+    return part
+
+
+def _within(rows: QuerySet[Any], bounds: Mapping[str, datetime], cursor: Cursor | None) -> QuerySet[Any]:
+    for operator, bound in bounds.items():
+        rows = rows.filter(**{f"created_at__{operator}": bound})
+        if cursor and not _holds(cursor.key[0], operator, bound):
+            raise InvalidRequest(f"page: this cursor lies outside created_at[{operator}].")
+    return rows
+
+
+def _holds(value: datetime, operator: str, bound: datetime) -> bool:
+    return {"gt": value > bound, "gte": value >= bound, "lt": value < bound, "lte": value <= bound}[operator]
+
+
+def _beyond(key: Key, operator: str) -> Q:
+    moment, pk = key
+    return Q(**{f"created_at__{operator}": moment}) | Q(**{"created_at": moment, f"pk__{operator}": pk})
+
+
+def _cursor_at(row: Model, listing: str, order: str, *, is_backwards: bool = False) -> str:
+    key = (row.created_at, row.pk)  # type: ignore[attr-defined]
+    return Cursor(listing=listing, order=order, key=key, is_backwards=is_backwards).encoded()

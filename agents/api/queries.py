@@ -1,0 +1,61 @@
+"""Query strings as both SDKs write them: brackets for arrays and dates, true and false, whole numbers."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+from django.http import HttpRequest
+
+from agents.exceptions import InvalidRequest
+
+BOOLEANS = {"true": True, "false": False}
+
+
+def text(request: HttpRequest, name: str) -> str | None:
+    return request.GET.get(name) or None
+
+
+def choice(request: HttpRequest, name: str, allowed: Collection[str], default: str) -> str:
+    value = request.GET.get(name, default)
+    if value not in allowed:
+        raise InvalidRequest(f"{name}: {value!r} is not allowed; use {', '.join(allowed)}.")
+    return value
+
+
+def flag(request: HttpRequest, name: str) -> bool:
+    value = request.GET.get(name, "false").lower()
+    if value not in BOOLEANS:
+        raise InvalidRequest(f"{name}: it must be true or false.")
+    return BOOLEANS[value]
+
+
+def whole(request: HttpRequest, name: str, *, least: int, most: int) -> int | None:
+    """A whole number within bounds, None when it is not given."""
+    value = request.GET.get(name)
+    if value is None:
+        return None
+    if not (value.isascii() and value.isdecimal() and len(value) < 12 and least <= int(value) <= most):
+        raise InvalidRequest(f"{name}: it must be a whole number from {least} to {most}.")
+    return int(value)
+
+
+def many(request: HttpRequest, name: str, allowed: Collection[str]) -> list[str]:
+    """An array: `name[]=a&name[]=b`, and also `name=a&name=b` or `name=a,b`."""
+    given = [*request.GET.getlist(f"{name}[]"), *request.GET.getlist(name)]
+    values = [value for entry in given for value in entry.split(",") if value]
+    if unknown := next((value for value in values if value not in allowed), None):
+        raise InvalidRequest(f"{name}: {unknown!r} is not allowed; use {', '.join(sorted(allowed))}.")
+    return values
+
+
+def bounds(request: HttpRequest, name: str, operators: Collection[str]) -> dict[str, datetime]:
+    """`created_at[gte]=…` as `{"gte": …}`."""
+    found = {operator: request.GET.get(f"{name}[{operator}]") for operator in operators}
+    return {operator: moment(value, f"{name}[{operator}]") for operator, value in found.items() if value}
+
+
+def moment(value: str, name: str) -> datetime:
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        raise InvalidRequest(f"{name}: {value!r} is no RFC 3339 time.")
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

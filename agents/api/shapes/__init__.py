@@ -1,0 +1,1 @@
+"""One file per noun: a row as the plain dict that the wire shows."""

@@ -1,0 +1,19 @@
+"""PURE: the wire's error envelope."""
+
+from typing import Any
+
+from agents.exceptions import DomainError
+
+
+def error_body(error: DomainError, request_id: str) -> dict[str, Any]:
+    details = {"details": {"error_code": error.code}} if error.code else {}
+    return {
+        "type": "error",
+        "error": {"type": error.type, "message": error.message, **details, **error.extra},
+        "request_id": request_id,
+    }
+
+
+def error_headers(error: DomainError) -> dict[str, str]:
+    """A conflict does not go away by asking again: the official clients would, twice."""
+    return {"x-should-retry": "false"} if error.status == 409 else {}
