@@ -10,6 +10,13 @@ from agents.exceptions import Conflict
 from agents.models import Environment
 from agents.outbox import emit
 
+# The default: a local box. What `networking` and `packages` say is kept; the page says what applies on this machine.
+CLOUD: dict[str, Any] = {
+    "type": "cloud",
+    "networking": {"type": "unrestricted"},
+    "packages": {"type": "packages", "apt": [], "cargo": [], "gem": [], "go": [], "npm": [], "pip": []},
+}
+
 
 def create_environment(body: dict[str, Any], *, actor: Actor, is_internal: bool = False) -> Environment:
     """`body` has the wire's create members, its `config` already resolved; the name is unique in the workspace."""
