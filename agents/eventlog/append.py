@@ -133,7 +133,7 @@ def _write_threads(
     others = {row.thread_id for row in rows} - {thread.pk}
     targets = [thread, *Thread.objects.filter(pk__in=others)] if others else [thread]
     for target in targets:
-        # A status event names its thread: a child's is cross-posted on the primary thread, where it counts for the child.
+        # A status event names its thread: a child's, cross-posted on the primary thread, counts for the child.
         own = [
             row
             for row in rows

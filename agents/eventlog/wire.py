@@ -1,7 +1,17 @@
 """PURE: a logged or queued event as the wire shows it."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """An event as decisions need it; what was read from the table and what was just appended look alike."""
+
+    event_id: str
+    type: str
+    payload: dict[str, Any]
 
 
 class EventRow(Protocol):

@@ -1,14 +1,19 @@
 """What every table shares: a prefixed id as primary key, a workspace, and the vocabulary to look things up in one."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.utils import timezone
 
 from agents.ids import MAX_ID_LENGTH, new_id
 
+if TYPE_CHECKING:
+    TextField = models.CharField[str, str]
+else:
+    TextField = models.CharField
 
-class PublicIdField(models.CharField):
+
+class PublicIdField(TextField):
     """A primary key such as `agent_01…`, made when the row is made."""
 
     def __init__(self, kind: str = "", **options: Any) -> None:
@@ -28,7 +33,7 @@ class PublicIdField(models.CharField):
         return name, path, args, {**kwargs, "kind": self.kind}
 
 
-class WorkspaceQuerySet(models.QuerySet):
+class WorkspaceQuerySet(models.QuerySet[Any]):
     def in_workspace(self, workspace: Any) -> Self:
         return self.filter(workspace=workspace)
 

@@ -1,6 +1,6 @@
 """The append-only log of a session, and the inbox where client events wait until they are processed."""
 
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from django.db import models
 
@@ -9,16 +9,16 @@ from agents.models.base import PublicIdField
 from agents.models.sessions import Session, Thread
 
 
-class EventQuerySet(models.QuerySet):
+class EventQuerySet(models.QuerySet[Any]):
     """Reading only: what is in the log stays as it is; a session's deletion takes its rows along in the database."""
 
     def update(self, **kwargs: Any) -> NoReturn:
         raise TypeError("Events are append-only.")
 
-    def in_order(self) -> "EventQuerySet":
+    def in_order(self) -> Self:
         return self.order_by("seq")
 
-    def after(self, seq: int) -> "EventQuerySet":
+    def after(self, seq: int) -> Self:
         return self.filter(seq__gt=seq)
 
 

@@ -61,7 +61,9 @@ class Session(Archivable, WorkspaceOwned):
     usage = models.JSONField(default=dict, blank=True)
     active_seconds = models.FloatField(default=0.0)
     running_since = models.DateTimeField(null=True, blank=True)
-    repeated_requests = models.PositiveIntegerField(default=0)  # model requests that a killed worker made necessary again
+    repeated_requests = models.PositiveIntegerField(
+        default=0
+    )  # model requests that a killed worker made necessary again
     import_key = models.CharField(
         max_length=64, null=True, blank=True
     )  # content hash: importing twice makes one session

@@ -2,19 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from agents import limits
+from agents.eventlog.wire import Logged
 
 INPUT_TYPES = ("user.message", "agent.thread_message_received")
 RESULT_TYPES = ("agent.tool_result", "user.custom_tool_result")
 USE_TYPES = ("agent.tool_use", "agent.custom_tool_use")
-
-
-class LoggedEvent(Protocol):
-    type: str
-    payload: dict[str, Any]
-    event_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +22,7 @@ class Position:
     is_rescheduled: bool = False
     has_input: bool = False
     open_request: str | None = None
-    calls: tuple[LoggedEvent, ...] = ()
+    calls: tuple[Logged, ...] = ()
     is_answered: bool = False
     requests: int = 0
     failures: int = 0
@@ -61,14 +55,14 @@ class CallModel:
 
 @dataclass(frozen=True, slots=True)
 class RunTools:
-    calls: tuple[LoggedEvent, ...]
+    calls: tuple[Logged, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ReportInterrupted:
     """These calls may have run or not: the agent is told, nothing is repeated silently."""
 
-    calls: tuple[LoggedEvent, ...]
+    calls: tuple[Logged, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +76,11 @@ class Finish:
 type Step = Rest | TakeInput | CallModel | RunTools | ReportInterrupted | Finish
 
 
-def position_of(events: Sequence[LoggedEvent]) -> Position:
+def position_of(events: Sequence[Logged]) -> Position:
     """`events`: the thread's, from its last `session.thread_status_idle` (or the beginning) on."""
     is_open = is_rescheduled = has_input = is_answered = False
     open_request: str | None = None
-    calls: dict[str, LoggedEvent] = {}
+    calls: dict[str, Logged] = {}
     requests = failures = 0
     for event in events:
         match event.type:

@@ -5,7 +5,6 @@ transaction that follows it or was never seen by anyone; the next worker reads t
 """
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
@@ -17,6 +16,7 @@ from django.utils import timezone
 from agents import limits, trust
 from agents.eventlog.append import NewEvent, append, lock_session
 from agents.eventlog.fold import Projection, usage_shape
+from agents.eventlog.wire import Logged
 from agents.exceptions import Fenced
 from agents.leases import RELEASED, acquire, held, lease_of, rest_connection
 from agents.models import Event, InboxEvent, Session, Thread
@@ -43,15 +43,6 @@ def run_thread(thread_id: str) -> None:
             logger.exception("The thread %s came to a stop.", thread_id)
             if fresh := Thread.objects.filter(pk=thread.pk, fence=thread.fence).first():
                 Turn(fresh).stop_broken(error)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Logged:
-    """An event as the loop needs it; what was read from the table and what was just appended look alike."""
-
-    event_id: str
-    type: str
-    payload: dict[str, Any]
 
 
 class Turn:
@@ -144,8 +135,7 @@ class Turn:
         if uses:
             self._commit([*events, *uses, end, *refusals])
         elif reply.stop_reason == "refusal":
-            reason = {"stop_reason": {"type": "refusal"}, "stop_details": _refusal(reply.stop_details)}
-            self._finish([*events, end], **reason)
+            self._finish([*events, end], {"type": "refusal"}, _refusal(reply.stop_details))
         else:
             self._finish([*events, end], {"type": "end_turn"})
 

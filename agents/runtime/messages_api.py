@@ -25,7 +25,7 @@ class MessagesClient:
         )
 
     def answer(self, request: dict[str, Any], *, timeout: float | None = None) -> Reply:
-        options = {} if timeout is None else {"timeout": timeout}
+        options: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
         try:
             raw = self._client.messages.with_raw_response.create(**request, **options)
             body = json.loads(raw.http_response.content)

@@ -1,9 +1,10 @@
 """PURE: a thread's log and its agent -> the Messages request."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from agents import limits
+from agents.eventlog.wire import Logged
 
 type Block = dict[str, Any]
 type Message = dict[str, Any]
@@ -12,14 +13,8 @@ INTERRUPTED = "Tool execution was interrupted before completion. Please retry."
 DEFAULT_EFFORT = "high"  # the Messages API's own default; sent only when the agent asks for another
 
 
-class LoggedEvent(Protocol):
-    type: str
-    payload: dict[str, Any]
-    event_id: str
-
-
 def build_request(
-    agent: dict[str, Any], events: Iterable[LoggedEvent], *, tools: Sequence[dict[str, Any]], notes: Sequence[str]
+    agent: dict[str, Any], events: Iterable[Logged], *, tools: Sequence[dict[str, Any]], notes: Sequence[str]
 ) -> dict[str, Any]:
     """`agent` is the session's snapshot, `notes` what the platform adds to its system prompt, in order."""
     request: dict[str, Any] = {
@@ -38,7 +33,7 @@ def build_request(
     return request
 
 
-def build_messages(events: Iterable[LoggedEvent]) -> list[Message]:
+def build_messages(events: Iterable[Logged]) -> list[Message]:
     """The conversation so far; neighbours of one role become one message, as the API wants them."""
     messages: list[Message] = []
     for event in events:
@@ -52,7 +47,7 @@ def build_messages(events: Iterable[LoggedEvent]) -> list[Message]:
     return messages
 
 
-def _blocks_of(event: LoggedEvent) -> tuple[str, list[Block]]:
+def _blocks_of(event: Logged) -> tuple[str, list[Block]]:
     payload = event.payload
     match event.type:
         case "user.message" | "agent.thread_message_received":

@@ -61,9 +61,10 @@ class Toolbox:
             return _failed(f"The tool {name} does not exist.")
         try:
             self._refresh()
-            return sandbox().run_tool(self.session.pk, name, arguments, mounts=self._mounts)
+            outcome: ToolOutcome = sandbox().run_tool(self.session.pk, name, arguments, mounts=self._mounts)
         except DomainError as error:
             return _failed(str(error))
+        return outcome
 
     def collect(self) -> list[str]:
         """Keep what the tools wrote into mounted resources; sentences for the agent about what could not be kept."""

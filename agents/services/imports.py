@@ -181,7 +181,9 @@ def _tools(transcripts: list[Transcript]) -> list[dict[str, Any]]:
             seen.setdefault(call.name, set()).update(call.arguments)
     tools: list[dict[str, Any]] = [{"type": TOOLSET}] if seen.keys() & set(BUILT_IN_TOOLS) else []
     for name in sorted(name for name in seen.keys() - set(BUILT_IN_TOOLS) if SAFE_TOOL.fullmatch(name)):
-        properties = {argument: {} for argument in sorted(seen[name]) if SAFE_ARGUMENT.fullmatch(argument)}
+        properties: dict[str, Any] = {
+            argument: {} for argument in sorted(seen[name]) if SAFE_ARGUMENT.fullmatch(argument)
+        }
         schema = {"type": "object", "properties": properties}
         tools.append({"type": "custom", "name": name, "description": TOOL_DESCRIPTION, "input_schema": schema})
     return tools
