@@ -10,6 +10,8 @@ from django.utils.module_loading import import_string
 
 from agents.limits import SWEEP_SECONDS
 
+DEMO_SECONDS = 2.0  # how long a demo round that can go on waits at most
+
 logger = logging.getLogger("lucid")
 
 
@@ -23,7 +25,7 @@ class Task:
 
 
 def periodic_tasks() -> list[Task]:
-    return [Task("agents.jobs.sweep_threads", SWEEP_SECONDS)]
+    return [Task("agents.jobs.sweep_threads", SWEEP_SECONDS), Task("dreams.demo.jobs.tick", DEMO_SECONDS)]
 
 
 def run_due(tasks: list[Task], *, now: Callable[[], float] = time.monotonic) -> None:

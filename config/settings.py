@@ -150,6 +150,9 @@ ANTHROPIC_BASE_URL_IS_SET = bool(env_str("ANTHROPIC_BASE_URL"))
 ANTHROPIC_BASE_URL = env_url("ANTHROPIC_BASE_URL", "https://api.anthropic.com", schemes=("http", "https"))
 ANTHROPIC_API_KEY = env_str("ANTHROPIC_API_KEY")
 
+# Where this installation's own programs reach its API; `up` sets it to where it listens
+LOCAL_URL = "http://127.0.0.1:8000"
+
 # What operators may change
 REQUIRE_BETA_HEADERS = env_bool("REQUIRE_BETA_HEADERS", True)
 LUCID_ALLOW_PRIVATE_WEBHOOKS = env_bool("LUCID_ALLOW_PRIVATE_WEBHOOKS", False)

@@ -9,6 +9,7 @@ from django.db import transaction
 from agents.actors import Actor
 from agents.models import Role, Scope, Workspace
 from agents.services.tenancy import add_member, create_workspace, issue_api_key
+from dreams.demo.rounds import build
 
 WORKSPACE_NAME = "Default"
 ADMIN_NAME = "admin"
@@ -23,8 +24,8 @@ class FirstSecrets:
 
 
 @transaction.atomic
-def prepare_first_start() -> FirstSecrets | None:
-    """Make the first workspace, person and key; None when there is a workspace already."""
+def prepare_first_start(*, with_demo: bool = False) -> FirstSecrets | None:
+    """Make the first workspace, person and key, and the demo if wanted; None when there is a workspace already."""
     if Workspace.objects.exists():
         return None
     workspace = create_workspace(WORKSPACE_NAME)
@@ -32,4 +33,6 @@ def prepare_first_start() -> FirstSecrets | None:
     user = User.objects.create_superuser(ADMIN_NAME, password=password)
     member = add_member(workspace, user, Role.ADMIN)
     _, key = issue_api_key(workspace, "first key", scopes=list(Scope), actor=Actor(workspace=workspace, member=member))
+    if with_demo:
+        build(workspace)
     return FirstSecrets(username=ADMIN_NAME, password=password, api_key=key)

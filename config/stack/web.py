@@ -25,6 +25,13 @@ class Server(uvicorn.Server):
         self._loop.call_soon_threadsafe(hub.close)
 
 
+def local_url(listener: socket.socket) -> str:
+    """Where programs of this machine reach the server."""
+    host, port = listener.getsockname()[:2]
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+
+
 def listen(host: str, port: int) -> socket.socket:
     """The listening socket, or one line that says why there is none."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -45,7 +45,9 @@ class Command(BaseCommand):
     def run_stack(self, supervisor: Supervisor, options: dict[str, Any]) -> None:
         supervisor.start_base(embeds_redis="REDIS_URL" not in os.environ)
         migrate()
-        first = prepare_first_start()
+        settings.LOCAL_URL = web.local_url(supervisor.listener)
+        # Generated tasks are no work for a paid model: the demo is for the practice model alone.
+        first = prepare_first_start(with_demo=not options["no_demo"] and not settings.ANTHROPIC_API_KEY)
         supervisor.start_work()
         supervisor.wait_until_ready()
         if supervisor.stopping.is_set():
