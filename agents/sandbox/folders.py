@@ -29,7 +29,7 @@ class Owner:
 
 def segments(path: str) -> list[str]:
     """The parts of a relative path, or BadPath."""
-    parts = path.strip("/").split("/")
+    parts = path.split("/")
     if any(part in ("", ".", "..") or "\0" in part for part in parts):
         raise BadPath(f"path {path!r} is empty or has empty, '.' or '..' parts")
     return parts
@@ -178,17 +178,20 @@ def refuse(collected: CollectedMount, path: str, reason: str) -> None:
 
 def make_equal(root: str, files: Mapping[str, str], owner: Owner, scratch: str) -> None:
     """Let `root` hold exactly these files: others and empty folders go, equal ones are left alone."""
-    wanted = {"/" + "/".join(segments(path)): text.encode("utf-8", "replace") for path, text in files.items()}
+    wanted = {
+        "/" + "/".join(segments(path.removeprefix("/"))): text.encode("utf-8", "replace")
+        for path, text in files.items()
+    }
     folders = {path.rsplit("/", depth)[0] for path in wanted for depth in range(1, path.count("/"))}
     with opened(root, []) as folder:
         prune(folder, "", wanted, folders)
     for path, data in wanted.items():
         try:
-            if read_file(root, path, max(len(data), 1)) == data:
+            if read_file(root, path[1:], max(len(data), 1)) == data:
                 continue
         except BadPath:
             pass  # missing, longer, a link: it is written anew
-        write_file(root, path, data, owner, scratch)
+        write_file(root, path[1:], data, owner, scratch)
 
 
 def prune(folder: int, prefix: str, wanted: Mapping[str, bytes], folders: set[str]) -> None:

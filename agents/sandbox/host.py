@@ -97,7 +97,13 @@ async def run(options: argparse.Namespace) -> None:
     lock = own(options.root)
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(max_workers=2, thread_name_prefix="files"))
-    pool = Pool(Machine(options.root, uid=options.uid), boxes_max=options.boxes_max, idle_seconds=options.idle_seconds)
+    machine = Machine(
+        options.root,
+        uid=options.uid,
+        memory=options.memory_mib * limits.MIB,
+        folder_size=options.folder_mib * limits.MIB,
+    )
+    pool = Pool(machine, boxes_max=options.boxes_max, idle_seconds=options.idle_seconds)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
@@ -107,7 +113,7 @@ async def run(options: argparse.Namespace) -> None:
     print(f"sandbox host ready at {options.socket}", flush=True)
     while not stopping.is_set():
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), IDLE_LOOK_SECONDS)
+            await asyncio.wait_for(stopping.wait(), min(IDLE_LOOK_SECONDS, options.idle_seconds / 2))
         await pool.close_idle()
     server.close()
     with contextlib.suppress(FileNotFoundError):
@@ -123,9 +129,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--uid", type=int, default=NOBODY, help="whom boxes run as when the host is root")
     parser.add_argument("--boxes-max", type=int, default=limits.BOXES_MAX)
     parser.add_argument("--idle-seconds", type=float, default=limits.BOX_IDLE_SECONDS)
+    parser.add_argument("--memory-mib", type=int, default=limits.BOX_MEMORY // limits.MIB, help="of one box")
+    parser.add_argument("--folder-mib", type=int, default=limits.BOX_FOLDER_SIZE // limits.MIB, help="of one session")
+    options = parser.parse_args(argv)
     die_with_parent()
     try:
-        asyncio.run(run(parser.parse_args(argv)))
+        asyncio.run(run(options))
     except (AlreadyRunning, OSError) as error:
         sys.exit(f"sandbox host: {error}")
 

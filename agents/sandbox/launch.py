@@ -24,7 +24,7 @@ class Sources:
 
     python: str  # what to execute inside the box
     prefix: str | None  # of a Python outside /usr, bound at /opt/python
-    shared_library: str | None  # of that Python, when it looks for one at a fixed place
+    shared_library: str | None  # where that Python looks for its own library, when that is a fixed place
     code: str  # folder with `box/` and `etc/`
 
 
@@ -51,14 +51,15 @@ def bubblewraps() -> Iterator[str]:
 
 
 def find_python() -> tuple[str, str | None, str | None]:
-    """(path inside the box, prefix to bind or None, shared library to bind at its own place or None)"""
+    """(path inside the box, prefix to bind or None, place of its shared library or None)"""
     prefix = os.path.realpath(sys.base_prefix)
     if prefix == "/usr" or prefix.startswith("/usr/"):
         return os.path.join(prefix, "bin", VERSION), None, None
     library = None
     if sysconfig.get_config_var("Py_ENABLE_SHARED"):
-        candidate = os.path.join(prefix, "lib", str(sysconfig.get_config_var("INSTSONAME")))
-        library = candidate if os.path.isfile(candidate) else None
+        name = str(sysconfig.get_config_var("INSTSONAME"))
+        if os.path.isfile(os.path.join(prefix, "lib", name)):
+            library = os.path.join(str(sysconfig.get_config_var("LIBDIR")), name)
     return f"/opt/python/bin/{VERSION}", prefix, library
 
 

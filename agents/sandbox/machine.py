@@ -30,13 +30,15 @@ class Machine:
 
     root: str
     uid: int = NOBODY
+    memory: int = limits.BOX_MEMORY
+    folder_size: int = limits.BOX_FOLDER_SIZE
     owner: Owner = field(init=False)
     bwrap: str = ""
 
     def __post_init__(self) -> None:
         self.root = os.path.realpath(self.root)
         os.makedirs(self.root, mode=0o700, exist_ok=True)
-        privileged = os.geteuid() == 0
+        privileged = os.geteuid() == 0 and is_mapped(self.uid)
         self.owner = Owner(self.uid, self.uid) if privileged else Owner(None, None)
         os.chmod(self.root, 0o711 if privileged else 0o700)
         self.write_code()
@@ -147,35 +149,45 @@ class Machine:
         finally:
             os.close(status_write)
         box = Box(session_id, process, status_read, tuple(mounts))
-        await box.begin(configuration(mounts, shell_was_lost=shell_was_lost))
+        await box.begin(self.configuration(mounts, shell_was_lost=shell_was_lost))
         return box
 
+    def configuration(self, mounts: Sequence[Mount], *, shell_was_lost: bool) -> dict[str, object]:
+        """What the code inside a box is told once."""
+        return {
+            "shell_was_lost": shell_was_lost,
+            "roots": roots(mounts),
+            "limits": {
+                "processes": limits.BOX_PROCESSES,
+                "process_memory": min(limits.BOX_PROCESS_MEMORY, self.memory),
+                "memory": self.memory,
+                "file_size": limits.BOX_FILE_SIZE,
+                "folder_size": self.folder_size,
+                "folder_entries": limits.BOX_FOLDER_ENTRIES,
+                "cpu_seconds": limits.BOX_CPU_SECONDS,
+                "open_files": limits.BOX_OPEN_FILES,
+            },
+        }
 
-def configuration(mounts: Sequence[Mount], *, shell_was_lost: bool) -> dict[str, object]:
-    """What the code inside a box is told once."""
-    read_only = [mount.path for mount in mounts if mount.access == "read_only"]
+
+def roots(mounts: Sequence[Mount]) -> dict[str, object]:
+    """What the file tools may touch, and what counts as the session's files."""
     writable = [mount.path for mount in mounts if mount.access == "read_write"]
     return {
-        "shell_was_lost": shell_was_lost,
-        "roots": {
-            "workdir": "/workspace",
-            "allowed": ["/mnt/session", "/mnt/memory"],
-            "read_only": ["/mnt/session/uploads", *read_only],
-            "sealed": "/mnt/memory",
-            "open_below": writable,
-            "measured": ["/workspace", "/mnt/session/outputs", *writable],
-        },
-        "limits": {
-            "processes": limits.BOX_PROCESSES,
-            "process_memory": limits.BOX_PROCESS_MEMORY,
-            "memory": limits.BOX_MEMORY,
-            "file_size": limits.BOX_FILE_SIZE,
-            "folder_size": limits.BOX_FOLDER_SIZE,
-            "folder_entries": limits.BOX_FOLDER_ENTRIES,
-            "cpu_seconds": limits.BOX_CPU_SECONDS,
-            "open_files": limits.BOX_OPEN_FILES,
-        },
+        "workdir": "/workspace",
+        "allowed": ["/mnt/session", "/mnt/memory"],
+        "read_only": ["/mnt/session/uploads", *(mount.path for mount in mounts if mount.access == "read_only")],
+        "sealed": "/mnt/memory",
+        "open_below": writable,
+        "measured": ["/workspace", "/mnt/session/outputs", *writable],
     }
+
+
+def is_mapped(uid: int) -> bool:
+    """Whether this user namespace has such a user; rootless containers may have root alone."""
+    with open("/proc/self/uid_map") as file:
+        ranges = [tuple(map(int, line.split())) for line in file]
+    return any(first <= uid < first + count for first, _, count in ranges)
 
 
 def in_container() -> bool:

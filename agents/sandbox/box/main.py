@@ -8,13 +8,13 @@ import select
 import signal
 import struct
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 from . import files, processes, search
 from .errors import ShellLost, TimedOut, ToolError
 from .paths import Roots
 from .shell import Shell
+from .timers import time_limit
 from .watch import Watch
 
 BASH_DEFAULT_TIMEOUT = 120.0
@@ -56,11 +56,8 @@ class Box:
         tool = FILE_TOOLS[name]
         if name in ("write", "edit"):
             self.watch.check_folders(name)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-        try:
+        with time_limit(seconds, TimedOut):
             return tool(self.roots, **arguments)
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
 
     def bash(
         self, *, seconds: float, command: str | None = None, restart: bool | None = None, timeout_ms: int | None = None
@@ -200,17 +197,12 @@ def seal_self() -> None:
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-def expire(_signum: int, _frame: FrameType | None) -> None:
-    raise TimedOut
-
-
 def main() -> None:
     line = Line()
     config = line.receive()
     bound(config["limits"])
     seal_self()
-    signal.signal(signal.SIGALRM, expire)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # which means nothing to process 1, unlike Python's own handler
     box = Box(config, line)
     line.send({"ready": True})
     while True:

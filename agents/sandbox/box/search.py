@@ -3,16 +3,14 @@
 import os
 import re
 import select
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
-from types import FrameType
 
 from . import processes
 from .errors import ToolError
 from .files import resolve
 from .paths import Roots, canonicalize, is_within
+from .timers import cpu_limit
 
 GREP_OUTPUT_LIMIT = 100 * 1024
 GREP_MAX_LINE_LENGTH = 2000  # patterns come from the model and backtrack
@@ -65,21 +63,8 @@ def grep(roots: Roots, pattern: str, path: str | None = None) -> str:
         regex = re.compile(pattern)
     except re.error as error:
         raise ToolError(f"grep: invalid regex: {error}") from error
-    with cpu_limit():
+    with cpu_limit(GREP_CPU_SECONDS, ToolError(f"grep: timed out after {GREP_CPU_SECONDS}s")):
         return "\n".join(capped(hits(regex, search))) or "no matches"
-
-
-@contextmanager
-def cpu_limit() -> Iterator[None]:
-    def expire(_signum: int, _frame: FrameType | None) -> None:
-        raise ToolError(f"grep: timed out after {GREP_CPU_SECONDS}s")
-
-    signal.signal(signal.SIGVTALRM, expire)
-    signal.setitimer(signal.ITIMER_VIRTUAL, GREP_CPU_SECONDS)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
 def ripgrep(program: str, pattern: str, search: str) -> str:
