@@ -17,13 +17,14 @@ from django.db import connections
 logger = logging.getLogger("lucid")
 
 PR_SET_PDEATHSIG = 1
+PR_SET_NAME = 15
 BACKOFF_FIRST_SECONDS = 0.5
 BACKOFF_MAX_SECONDS = 30.0
 STEADY_SECONDS = 60.0  # a child that lived this long starts again at once
 STOP_POLL_SECONDS = 0.02
 
 
-def run_forked(body: Callable[[], None]) -> int:
+def run_forked(body: Callable[[], None], title: str) -> int:
     """Run `body` in a forked child that dies with this process and is out of reach of the terminal's Ctrl+C."""
     connections.close_all()
     for connection in connections.all(initialized_only=True):
@@ -37,7 +38,7 @@ def run_forked(body: Callable[[], None]) -> int:
         return pid
     status = 1
     try:
-        _settle(parent)
+        _settle(parent, title)
         body()
         status = 0
     except SystemExit as ending:
@@ -65,12 +66,14 @@ def execute(command: list[str], *, folder: Path | None = None) -> Callable[[], N
     return body
 
 
-def _settle(parent: int) -> None:
+def _settle(parent: int, title: str) -> None:
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        process = ctypes.CDLL(None)
+        process.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        process.prctl(PR_SET_NAME, f"lucid-{title}".encode())
     if os.getppid() != parent:
         os._exit(1)  # the parent died before the line above
 
@@ -81,6 +84,7 @@ class Child:
 
     name: str
     body: Callable[[], None]
+    title: str  # what lists of processes show
     once: bool = False
     pid: int = 0
     started_at: float = 0.0
@@ -93,7 +97,7 @@ class Child:
 
     def start(self) -> None:
         self.started_at = time.monotonic()
-        self.pid = run_forked(self.body)
+        self.pid = run_forked(self.body, self.title)
 
     def tend(self) -> None:
         """Notice that it ended, and start it again when its time has come."""

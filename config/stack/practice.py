@@ -22,7 +22,7 @@ def practice_server(data_dir: Path) -> Child:
         port = announced.read_text().strip().rpartition(":")[2] if announced.exists() else "0"
         main(["--port", port, "--announce", str(announced)])
 
-    return Child("practice model", body)
+    return Child("practice model", body, "practice")
 
 
 def use_practice(child: Child, data_dir: Path) -> None:

@@ -19,7 +19,7 @@ SERVERS = ("redis-server", "valkey-server")
 
 
 def embedded_redis(data_dir: Path) -> Child:
-    return Child("Redis server", execute(redis_command(data_dir)))
+    return Child("Redis server", execute(redis_command(data_dir)), "redis")
 
 
 def find_server() -> str | None:

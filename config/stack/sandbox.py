@@ -14,7 +14,7 @@ READY_SECONDS = 15.0
 
 def sandbox_host() -> Child:
     command = ["-m", "agents.sandbox.host", "--socket", settings.LUCID_SANDBOX_SOCKET, "--root", settings.SANDBOX_ROOT]
-    return Child("sandbox host", execute([sys.executable, *map(str, command)], folder=settings.BASE_DIR))
+    return Child("sandbox host", execute([sys.executable, *map(str, command)], folder=settings.BASE_DIR), "sandbox")
 
 
 def tell_about_sandbox() -> None:

@@ -13,9 +13,7 @@ from types import FrameType
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import DatabaseError, OperationalError
 
 from config.scheduler import periodic_tasks, run_due
 from config.stack import children, web
@@ -60,14 +58,14 @@ class Supervisor:
 
     def start_work(self) -> None:
         """The web server and the workers."""
-        self._start(self.work, Child("web server", lambda: web.serve(self.listener)))
+        self._start(self.work, Child("web server", lambda: web.serve(self.listener), "web"))
         for number in range(1, self.workers + 1):
             name = "worker" if self.workers == 1 else f"worker {number}"
-            self._start(self.work, Child(name, lambda: run_worker(default_slots())))
+            self._start(self.work, Child(name, lambda: run_worker(default_slots()), "worker"))
 
     def run_once(self, name: str, body: Callable[[], None]) -> None:
         """Work in the background that ends by itself."""
-        self._start(self.work, Child(name, body, once=True))
+        self._start(self.work, Child(name, body, title="task", once=True))
 
     def wait_until_ready(self) -> None:
         """Return when the web server answers a request."""
@@ -97,14 +95,6 @@ class Supervisor:
         for child in (*self.base, *self.work):
             child.tend()
         time.sleep(0.02)
-
-
-def migrate() -> None:
-    try:
-        call_command("migrate", interactive=False, verbosity=0)
-    except (OperationalError, DatabaseError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise CommandError(f"DATABASE_URL: the database cannot be used: {reason}")
 
 
 def preload() -> None:

@@ -8,9 +8,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from config.stack import lock, web
+from config.stack.database import prepare_database
 from config.stack.first_start import FirstSecrets, prepare_first_start
 from config.stack.sandbox import tell_about_sandbox
-from config.stack.supervisor import Supervisor, migrate, take_signals
+from config.stack.supervisor import Supervisor, take_signals
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
@@ -44,7 +45,7 @@ class Command(BaseCommand):
 
     def run_stack(self, supervisor: Supervisor, options: dict[str, Any]) -> None:
         supervisor.start_base(embeds_redis="REDIS_URL" not in os.environ)
-        migrate()
+        prepare_database()
         settings.LOCAL_URL = web.local_url(supervisor.listener)
         # Generated tasks are no work for a paid model: the demo is for the practice model alone.
         first = prepare_first_start(with_demo=not options["no_demo"] and not settings.ANTHROPIC_API_KEY)

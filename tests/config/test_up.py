@@ -1,0 +1,139 @@
+"""`manage.py up`: everything on one machine, ended by a signal, with one clear line for what is wrong."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+
+from tests.stack import ROOT, STOP_SECONDS, Stack, clean_environment, running_up, short_folder, wait_for
+
+
+@pytest.fixture(scope="module")
+def data_dir() -> Iterator[Path]:
+    folder = short_folder()
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def up(data_dir: Path) -> Iterator[Stack]:
+    with running_up(data_dir, "--no-demo") as stack:
+        yield stack
+
+
+def up_fails(data_dir: Path, *options: str, **environment: str) -> str:
+    """The one line that a start which cannot succeed leaves."""
+    command = [sys.executable, "manage.py", "up", "--no-demo", "--data-dir", str(data_dir), *options]
+    known = clean_environment(data_dir, **environment)
+    ended = subprocess.run(
+        command, cwd=ROOT, env=known, capture_output=True, text=True, timeout=STOP_SECONDS, check=False
+    )
+    assert ended.returncode == 1, ended.stdout
+    (line,) = ended.stderr.splitlines()
+    return line
+
+
+def children(stack: Stack) -> list[psutil.Process]:
+    return psutil.Process(stack.process.pid).children(recursive=True)
+
+
+def part(stack: Stack, mark: str) -> psutil.Process | None:
+    """A direct child by its name or by what stands in its command line."""
+    found = psutil.Process(stack.process.pid).children()
+    return next((child for child in found if mark in f"{child.name()} {' '.join(child.cmdline())}"), None)
+
+
+def gone(processes: list[psutil.Process]) -> bool | None:
+    return True if not [process for process in processes if process.is_running()] else None
+
+
+def test_it_answers_when_it_says_ready(up: Stack):
+    answer = httpx2.get(f"{up.url}/login/")
+    assert answer.status_code == 200
+    assert answer.headers["content-security-policy"].startswith("default-src 'self'")
+    assert answer.headers["request-id"].startswith("req_")
+
+
+def test_static_files_are_served_without_a_build_step(up: Stack):
+    answer = httpx2.get(f"{up.url}/static/css/app.css")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/css")
+
+
+def test_the_first_start_shows_a_password_that_signs_in(up: Stack):
+    password = re.search(r"password +(\S+)", up.output())[1]
+    with httpx2.Client(base_url=up.url) as browser:
+        form = {"username": "admin", "password": password}
+        form["csrfmiddlewaretoken"] = re.search(r'csrfmiddlewaretoken" value="(\w+)"', browser.get("/login/").text)[1]
+        assert browser.post("/login/", data=form).headers["location"] == "/"
+        assert browser.get("/sessions/").status_code == 200
+
+
+def test_a_second_start_on_the_same_folder_is_refused(up: Stack, data_dir: Path):
+    line = up_fails(data_dir, "--port", "0")
+    assert f"running on {data_dir} already (process {up.process.pid})" in line
+
+
+def test_a_busy_port_is_named(up: Stack, tmp_path: Path):
+    port = up.url.rpartition(":")[2]
+    assert f"127.0.0.1:{port}: Address already in use" in up_fails(tmp_path, "--port", port)
+
+
+def test_a_redis_that_does_not_answer_is_named_without_its_password(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    line = up_fails(tmp_path, "--port", "0", REDIS_URL=f"redis://:secret@127.0.0.1:{port}/0")
+    assert f"127.0.0.1:{port}" in line
+    assert "secret" not in line
+
+
+def test_a_database_that_does_not_answer_is_named(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    folder = short_folder()
+    line = up_fails(folder, "--port", "0", DATABASE_URL=f"postgres://nobody@127.0.0.1:{port}/lucid")
+    assert line.startswith("CommandError: DATABASE_URL")
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("mark", ["lucid-worker", "lucid-web", "lucid-practice", "agents.sandbox.host", "redis.sock"])
+def test_a_part_that_dies_is_started_again(up: Stack, mark: str):
+    victim = wait_for(lambda: part(up, mark), 30)
+    victim.kill()
+    wait_for(lambda: gone([victim]), 10)
+    replacement = wait_for(lambda: part(up, mark), 30)
+    assert replacement.pid != victim.pid
+    wait_for(lambda: True if _status(up.url) == 200 else None, 30)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_and_every_child(data_dir: Path, number: int):
+    folder = short_folder()
+    with running_up(folder, "--no-demo") as stack:
+        processes = children(stack)
+        assert len(processes) >= 5
+        assert stack.stop(number) == 0
+        assert gone(processes)
+        assert "password" in stack.output()
+    with running_up(folder, "--no-demo") as again:
+        assert "password" not in again.output()
+        orphans = children(again)
+        os.kill(again.process.pid, signal.SIGKILL)
+        wait_for(lambda: gone(orphans), STOP_SECONDS)
+    shutil.rmtree(folder)
+
+
+def _status(url: str) -> int:
+    try:
+        return httpx2.get(f"{url}/login/").status_code
+    except httpx2.HTTPError:
+        return 0
