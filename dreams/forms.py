@@ -6,7 +6,7 @@ from django import forms
 from django.db.models import QuerySet
 
 from agents.models import Session
-from dreams.limits import INSTRUCTIONS_MAX_CHARS, SESSIONS_MAX
+from dreams.limits import INSTRUCTIONS_MAX_CHARS, MODEL_ID_MAX_CHARS, SESSIONS_MAX
 from dreams.models import Dream, Lane, Proposal, ProposalKind
 from memory.limits import CONTENT_MAX_BYTES
 from memory.models import MemoryStore
@@ -88,12 +88,28 @@ class RejectForm(DecisionForm):
     reason = forms.CharField(required=False, max_length=2_000, label="In your words")
 
 
+class ReasonForm(forms.Form):
+    """Why a quarantined text may be trusted."""
+
+    reason = forms.CharField(
+        max_length=2_000,
+        label="Why can this be trusted?",
+        error_messages={"required": "Say why this text can be trusted."},
+    )
+
+
 class DreamForm(forms.Form):
     """Which sessions shall be read into which store."""
 
     store = forms.ChoiceField(label="Memory store", error_messages={"required": "Choose a memory store."})
     sessions = forms.MultipleChoiceField(
         label="Sessions to read", error_messages={"required": "Choose at least one session."}
+    )
+    model = forms.CharField(
+        label="Model",
+        max_length=MODEL_ID_MAX_CHARS,
+        help_text="The id as the model endpoint knows it.",
+        error_messages={"required": "Name the model that shall read the sessions."},
     )
     instructions = forms.CharField(
         required=False,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dreams.compiler import Change, apply_changes
-from dreams.entries import INDEX_PATH, Entry, parse_file
+from dreams.entries import INDEX_PATH, Entry
 from memory.diffs import Diff, compare
 
 
@@ -19,20 +19,17 @@ class FilePreview:
 
 
 def preview(
-    *, kind: str, path: str, targets: Sequence[Mapping[str, str]], text: str, files: Mapping[str, str]
+    *, kind: str, path: str, entries: Sequence[Entry], text: str, files: Mapping[str, str]
 ) -> tuple[FilePreview, ...]:
-    """The files that change; entries that are no longer there are left out, the rest is shown all the same."""
-    entries = tuple(
-        Entry(id=target["entry_id"], path=target["path"], text=target["text"])
-        for target in targets
-        if parse_file(target["path"], files.get(target["path"], "")).find(target["entry_id"])
-    )
-    change = Change(op=kind, topic="", path=path, entry_id=entries[0].id if entries else "", targets=entries, after=text)
+    """The files that change when `entries`, as they now stand, give way to `text`; nothing when they are all gone."""
     if not entries and kind != "add":
         return ()
-    after = apply_changes(files, [change])
-    paths = sorted((set(files) | set(after)) - {INDEX_PATH})
-    return tuple(_file(name, files.get(name), after.get(name)) for name in paths if files.get(name) != after.get(name))
+    places = {path, *(entry.path for entry in entries)}
+    near = {name: content for name, content in files.items() if name in places}
+    change = Change(op=kind, topic="", path=path, entry_id="", targets=tuple(entries), after=text)
+    after = apply_changes(near, [change])
+    paths = sorted((set(near) | set(after)) - {INDEX_PATH})
+    return tuple(_file(name, near.get(name), after.get(name)) for name in paths if near.get(name) != after.get(name))
 
 
 def _file(path: str, old: str | None, new: str | None) -> FilePreview:

@@ -102,7 +102,9 @@ def memory_history(request: HtmxHttpRequest, store_id: str, memory_id: str) -> H
     """Every version of a file, deleted ones included; any two can be compared."""
     store = access_store(request.actor, store_id)
     found = newest_first(
-        MemoryVersion.objects.filter(store=store, memory_id=memory_id), after=request.GET.get("after", ""), size=PAGE_SIZE
+        MemoryVersion.objects.filter(store=store, memory_id=memory_id),
+        after=request.GET.get("after", ""),
+        size=PAGE_SIZE,
     )
     if not found.items:
         raise NotFound(f"Memory {memory_id!r} was not found.")
@@ -173,7 +175,9 @@ def _lines(content: str, versions: Iterable[MemoryVersion]) -> list[Line]:
 
 def _steps(workspace: Workspace, versions: list[MemoryVersion], *, with_words: bool) -> list[Step]:
     names = author_names(workspace, versions)
-    heads = set(Memory.objects.filter(head_version_id__in=[v.pk for v in versions]).values_list("head_version_id", flat=True))
+    heads = set(
+        Memory.objects.filter(head_version_id__in=[v.pk for v in versions]).values_list("head_version_id", flat=True)
+    )
     return [
         Step(
             version=version,
@@ -206,5 +210,5 @@ def author_names(workspace: Workspace, versions: Iterable[MemoryVersion]) -> dic
     return {
         **{member.pk: member.user.get_username() for member in members.select_related("user")},
         **{key.pk: f"API key {key.name}" for key in keys},
-        **{session_id: "an agent's session" for session_id in by_kind.get("session_actor", ())},
+        **dict.fromkeys(by_kind.get("session_actor", ()), "an agent's session"),
     }

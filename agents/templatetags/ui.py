@@ -83,7 +83,9 @@ def when(moment: datetime | None, missing: str = "–") -> SafeString | str:
         return missing
     stamp = moment.astimezone(UTC)
     title = f"{stamp:%d %b %Y, %H:%M:%S} UTC"
-    return format_html('<time datetime="{}" title="{}">{}</time>', stamp.isoformat(), title, ago(moment, timezone.now()))
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', stamp.isoformat(), title, ago(moment, timezone.now())
+    )
 
 
 def ago(moment: datetime, now: datetime) -> str:

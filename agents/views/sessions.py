@@ -109,7 +109,9 @@ def _window(request: HtmxHttpRequest, session: Session) -> Window:
     """The end of the log unless the address names an event or a place in it."""
     total = session.next_seq - 1
     wanted = request.GET.get("event", "")
-    seq = session.events.filter(event_id=wanted).order_by("seq").values_list("seq", flat=True).first() if wanted else None
+    seq = (
+        session.events.filter(event_id=wanted).order_by("seq").values_list("seq", flat=True).first() if wanted else None
+    )
     start = request.GET.get("from", "")
     if seq is not None:
         first = seq - EVENTS_SHOWN // 2

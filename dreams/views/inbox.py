@@ -39,9 +39,7 @@ def proposal_list(request: HtmxHttpRequest) -> HttpResponse:
         "is_filtered": form.is_narrowing,
         "may_review": request.member.may_review,
         "last": inbox.last_decision(request.member),
-        "practice_shown": Dream.objects.filter(
-            pk__in={row.review.dream_id for row in rows}, is_practice=True
-        ).exists(),
+        "practice_shown": Dream.objects.filter(pk__in={row.review.dream_id for row in rows}, is_practice=True).exists(),
     }
     return page(request, "dreams/inbox.html", context, partial={"inbox-rows": "rows"})
 

@@ -1,28 +1,30 @@
 """The proposal page and its verbs: approve, edit then approve, reject, undo; each is one call and one new place."""
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from agents.access import access_row, require_role
-from agents.exceptions import Conflict
+from agents.exceptions import InvalidRequest
 from agents.http import HtmxHttpRequest, go, page
 from agents.models import Role, Session
 from dreams import inbox, reviewing
-from dreams.entries import parse_file
-from dreams.forms import DecisionForm, EditForm, RejectForm
-from dreams.models import Evidence, Proposal, ProposalStatus
-from dreams.preview import preview
-from memory.diffs import compare
-from memory.models import Memory
+from dreams.entries import Entry
+from dreams.exceptions import ReviewConflict
+from dreams.forms import DecisionForm, EditForm, ReasonForm, RejectForm
+from dreams.models import Evidence, Lane, Proposal, ProposalKind, ProposalStatus
+from dreams.preview import FilePreview, preview
+from dreams.promotion import base_of, current_entries, read_files
+from memory.diffs import Diff, compare
 
 DETAIL = "dreams/proposal_detail.html"
 MODES = ("", "edit", "reject")
-EVIDENCE_SHOWN = 12
 SAME_FILE_SHOWN = 8
 
 
@@ -43,10 +45,10 @@ def proposal_approve(request: HtmxHttpRequest, proposal_id: str) -> HttpResponse
     form = DecisionForm(request.POST)
     form.is_valid()
     try:
-        reviewing.approve_proposal(proposal, actor=request.actor, **_seen(form))
-    except Conflict as conflict:
-        return _conflict(request, proposal, conflict, proposal.text)
-    return _onward(request, proposal, "Approved")
+        decided = reviewing.approve_proposal(proposal, actor=request.actor, **_seen(form))
+    except ReviewConflict as conflict:
+        return _conflict(request, proposal_id, conflict)
+    return _onward(request, decided, "Approved")
 
 
 @require_POST
@@ -55,14 +57,16 @@ def proposal_edit(request: HtmxHttpRequest, proposal_id: str) -> HttpResponseBas
     """Into the store in the reviewer's own words."""
     proposal = _access(request, proposal_id)
     form = EditForm(request.POST)
-    if not form.is_valid():
-        return page(request, DETAIL, _context(request, proposal, mode="edit", edit=form), partial="review", status=422)
-    text = form.cleaned_data["text"].replace("\r\n", "\n")
-    try:
-        reviewing.edit_and_approve(proposal, text, actor=request.actor, **_seen(form))
-    except Conflict as conflict:
-        return _conflict(request, proposal, conflict, text)
-    return _onward(request, proposal, "Edited and approved")
+    if form.is_valid():
+        text = form.cleaned_data["text"].replace("\r\n", "\n")
+        try:
+            decided = reviewing.edit_and_approve(proposal, text, actor=request.actor, **_seen(form))
+            return _onward(request, decided, "Edited and approved")
+        except InvalidRequest as error:
+            form.add_error("text", error.message.removeprefix("text: "))
+        except ReviewConflict as conflict:
+            return _conflict(request, proposal_id, conflict, typed=text)
+    return page(request, DETAIL, _context(request, proposal, mode="edit", edit=form), partial="review", status=422)
 
 
 @require_POST
@@ -74,13 +78,28 @@ def proposal_reject(request: HtmxHttpRequest, proposal_id: str) -> HttpResponseB
     if not form.is_valid():
         context = _context(request, proposal, mode="reject", reject=form)
         return page(request, DETAIL, context, partial="review", status=422)
-    reviewing.reject_proposal(
-        proposal,
-        actor=request.actor,
-        reason_code=form.cleaned_data["reason_code"],
-        reason=form.cleaned_data["reason"],
-    )
-    return _onward(request, proposal, "Rejected")
+    reasons = {name: form.cleaned_data[name] for name in ("reason_code", "reason")}
+    try:
+        decided = reviewing.reject_proposal(
+            proposal, actor=request.actor, revision=form.cleaned_data["revision"], **reasons
+        )
+    except ReviewConflict as conflict:
+        return _conflict(request, proposal_id, conflict)
+    return _onward(request, decided, "Rejected")
+
+
+@require_POST
+@require_role(Role.REVIEWER)
+def proposal_release(request: HtmxHttpRequest, proposal_id: str) -> HttpResponseBase:
+    """Out of quarantine; another person then decides."""
+    proposal = _access(request, proposal_id)
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        context = _context(request, proposal, release=form)
+        return page(request, DETAIL, context, partial="review", status=422)
+    reviewing.release_proposal(proposal, actor=request.actor, reason=form.cleaned_data["reason"])
+    messages.success(request, "Released from quarantine. A second person has to approve it.")
+    return go(request, "proposal", proposal.pk)
 
 
 @require_POST
@@ -88,17 +107,22 @@ def proposal_reject(request: HtmxHttpRequest, proposal_id: str) -> HttpResponseB
 def proposal_undo(request: HtmxHttpRequest, proposal_id: str) -> HttpResponseBase:
     """Take a decision back, however long ago it was made."""
     proposal = _access(request, proposal_id)
-    reviewing.undo_decision(proposal, actor=request.actor)
-    proposal = _access(request, proposal_id)
+    overwrite = request.POST.get("overwrite") == "1"
+    try:
+        undone = reviewing.undo_decision(proposal, actor=request.actor, overwrite=overwrite)
+    except ReviewConflict as conflict:
+        context = {**_context(request, proposal), "undo_conflict": conflict}
+        return page(request, DETAIL, context, partial="review" if _has_review(request) else "", status=409)
     if _is_row(request):
-        return _row(request, proposal, "Undone")
-    messages.success(request, "Undone: the decision was taken back, and the store with it.")
+        return _row(request, _access(request, undone.pk), "Undone")
+    messages.success(request, "Undone: the decision was taken back.")
     return go(request, "proposal", proposal.pk)
 
 
 def _access(request: HtmxHttpRequest, proposal_id: str) -> Proposal:
     access_row(Proposal, request.actor, proposal_id, "Proposal")
-    return Proposal.objects.select_related("review__dream", "store", "decided_by__user", "workspace").get(pk=proposal_id)
+    rows = Proposal.objects.select_related("review__dream", "store", "decided_by__user", "workspace")
+    return rows.get(pk=proposal_id)
 
 
 def _seen(form: forms.Form) -> dict[str, Any]:
@@ -107,31 +131,38 @@ def _seen(form: forms.Form) -> dict[str, Any]:
 
 
 def _onward(request: HtmxHttpRequest, proposal: Proposal, done: str) -> HttpResponseBase:
-    """After a decision: the row in its new state, or the next proposal."""
+    """After a decision: the row in its new state, or the next proposal; what could not be applied stays in view."""
     if _is_row(request):
         return _row(request, _access(request, proposal.pk), done)
-    following = inbox.next_to_decide(proposal)
-    left = inbox.pending(request.workspace).count()
-    words = f"{done}. {left:,} left." if left else f"{done}. Nothing else waits."
+    failed = proposal.status == ProposalStatus.APPLY_FAILED
+    following = proposal.pk if failed else inbox.next_to_decide(proposal)
+    words = "It could not be applied." if failed else _left(request, done)
     if not request.htmx or not following:
-        messages.success(request, words)
+        messages.add_message(request, messages.ERROR if failed else messages.SUCCESS, words)
         return go(request, "proposal", following) if following else go(request, "inbox")
-    context = _context(request, _access(request, following)) | {"announce": words, "inbox_left": left}
+    context = _context(request, _access(request, following)) | _announcement(request, words)
     response = page(request, DETAIL, context, partial="review")
-    response["HX-Push-Url"] = f"/proposals/{following}/"
+    response["HX-Push-Url"] = reverse("proposal", args=[following])
     return response
 
 
-def _row(request: HtmxHttpRequest, proposal: Proposal, done: str) -> HttpResponse:
+def _left(request: HtmxHttpRequest, done: str) -> str:
     left = inbox.pending(request.workspace).count()
+    return f"{done}. {left:,} left." if left else f"{done}. Nothing else waits."
+
+
+def _announcement(request: HtmxHttpRequest, words: str) -> dict[str, Any]:
+    return {"announce": words, "inbox_left": inbox.pending(request.workspace).count()}
+
+
+def _row(request: HtmxHttpRequest, proposal: Proposal, done: str) -> HttpResponse:
     context = {
         "proposal": proposal,
         "may_review": True,
         "outcome": "" if proposal.is_waiting else done,
-        "announce": f"{done}. {left:,} left.",
-        "inbox_left": left,
         "last": inbox.last_decision(request.member),
         "oob": True,
+        **_announcement(request, _left(request, done)),
     }
     return page(request, "dreams/proposal_decided.html", context)
 
@@ -140,27 +171,27 @@ def _is_row(request: HtmxHttpRequest) -> bool:
     return bool(request.htmx) and request.POST.get("place") == "row"
 
 
-def _conflict(request: HtmxHttpRequest, proposal: Proposal, conflict: Conflict, typed: str) -> HttpResponse:
+def _has_review(request: HtmxHttpRequest) -> bool:
+    return bool(request.htmx) and request.htmx.target == "review"
+
+
+def _conflict(
+    request: HtmxHttpRequest, proposal_id: str, conflict: ReviewConflict, *, typed: str = ""
+) -> HttpResponseBase:
     """409: what was based on, what stands there now and what was typed, which is never lost."""
-    fresh = _access(request, proposal.pk)
-    theirs = _current_text(fresh)
-    base = reviewing.current_base(fresh)
-    context = {
-        **_context(request, fresh),
-        "conflict": conflict.message,
-        "typed": typed,
-        "theirs": theirs,
-        "mine_against_theirs": compare(theirs, typed),
-        "edit": EditForm(initial={"text": typed, "base_sha256": base, "revision": fresh.revision}),
+    proposal = _access(request, proposal_id)
+    if _is_row(request):
+        messages.warning(request, conflict.message)
+        return go(request, "proposal", proposal.pk)
+    context = _context(request, proposal)
+    mine = typed or conflict.mine or proposal.text
+    context |= {
+        "conflict": conflict,
+        "typed": mine,
+        "theirs_diff": compare(conflict.theirs, mine),
+        "can_go_on": context["may_decide"],
     }
-    return page(request, DETAIL, context, partial="conflict" if request.htmx else "", status=409)
-
-
-def _current_text(proposal: Proposal) -> str:
-    paths = {target["path"] for target in proposal.targets}
-    files = dict(Memory.objects.filter(store=proposal.store_id, path__in=paths).values_list("path", "content"))
-    found = (parse_file(t["path"], files.get(t["path"], "")).find(t["entry_id"]) for t in proposal.targets)
-    return "\n".join(entry.text for entry in found if entry)
+    return page(request, DETAIL, context, partial="review", status=409)
 
 
 def _context(
@@ -170,55 +201,72 @@ def _context(
     mode: str = "",
     edit: EditForm | None = None,
     reject: RejectForm | None = None,
+    release: ReasonForm | None = None,
 ) -> dict[str, Any]:
-    may_decide = request.member.may_review and proposal.is_waiting
+    files = read_files(proposal.store_id)
+    entries = current_entries(proposal, files)
+    base = base_of(entries)
+    seen = {"base_sha256": base, "revision": proposal.revision}
     before, after = inbox.neighbours(proposal)
-    seen = {"base_sha256": proposal.base_sha256, "revision": proposal.revision}
-    evidence, more = _evidence(proposal)
     return {
         "section": "inbox",
         "proposal": proposal,
         "dream": proposal.review.dream,
-        "mode": mode if may_decide else "",
-        "may_decide": may_decide,
-        "may_approve": may_decide and proposal.status != ProposalStatus.STALE,
-        "may_undo": request.member.may_review and proposal.status in inbox.UNDOABLE,
+        "base": base,
+        "has_moved_on": proposal.is_waiting and base != proposal.base_sha256,
         "previous": before,
         "following": after,
-        "files": _preview(proposal),
-        "evidence": evidence,
-        "evidence_more": more,
+        "files": _preview(proposal, entries, files),
+        "evidence": _evidence(proposal),
         "edit": edit or EditForm(initial={"text": proposal.text, **seen}),
         "reject": reject or RejectForm(initial=seen),
+        "release": release or ReasonForm(),
         "decisions": list(proposal.decisions.select_related("member__user", "api_key")),
         "same_file": _same_file(proposal),
-        "was_edited": proposal.final_text is not None and proposal.final_text != proposal.after,
-        "edit_diff": compare(proposal.after, proposal.final_text or "") if proposal.final_text else None,
+        "edit_diff": _edit_diff(proposal),
         "last": inbox.last_decision(request.member),
+        **_permissions(request, proposal, mode),
     }
 
 
-def _preview(proposal: Proposal) -> Any:
-    """Against the store as it is now while it waits; afterwards the entry itself, as the decision left it."""
+def _permissions(request: HtmxHttpRequest, proposal: Proposal, mode: str) -> dict[str, Any]:
+    may_review = request.member.may_review
+    open_again = proposal.is_waiting or proposal.status == ProposalStatus.REVERTED
+    may_decide = may_review and open_again and proposal.lane not in inbox.SET_ASIDE
+    return {
+        "mode": mode if may_decide else "",
+        "may_decide": may_decide,
+        "may_reject": may_review and proposal.is_waiting and proposal.lane != Lane.REJECT,
+        "may_edit": may_decide and proposal.kind not in (ProposalKind.RETIRE, ProposalKind.MOVE),
+        "may_release": may_review and proposal.is_waiting and proposal.lane == Lane.QUARANTINE,
+        "may_undo": may_review and proposal.status in inbox.UNDOABLE and proposal.lane != Lane.REJECT,
+    }
+
+
+def _preview(proposal: Proposal, entries: Sequence[Entry], files: Mapping[str, str]) -> Sequence[FilePreview]:
+    """Against the store as it is while it waits; afterwards the entries alone, as the decision found and left them."""
     if not proposal.is_waiting:
-        text = "" if proposal.kind == "retire" else proposal.text
-        return [{"path": proposal.path, "diff": compare(proposal.before, text), "is_new": False, "is_gone": False}]
-    paths = {proposal.path, *(target["path"] for target in proposal.targets)}
-    files = dict(Memory.objects.filter(store=proposal.store_id, path__in=paths).values_list("path", "content"))
-    return preview(kind=proposal.kind, path=proposal.path, targets=proposal.targets, text=proposal.text, files=files)
+        diff = compare(proposal.before, "" if proposal.kind == ProposalKind.RETIRE else proposal.text)
+        return (FilePreview(path=proposal.path, diff=diff, is_new=False, is_gone=False),)
+    return preview(kind=proposal.kind, path=proposal.path, entries=entries, text=proposal.text, files=files)
 
 
-def _evidence(proposal: Proposal) -> tuple[list[dict[str, Any]], int]:
-    """Quotes, a session's together; the rest is counted and can be opened."""
+def _edit_diff(proposal: Proposal) -> Diff | None:
+    if proposal.final_text is None or proposal.final_text == proposal.after:
+        return None
+    return compare(proposal.after, proposal.final_text)
+
+
+def _evidence(proposal: Proposal) -> list[dict[str, Any]]:
+    """Quotes, a session's together, strongest support first."""
     rows = list(proposal.evidence.all())
     sessions = Session.objects.in_workspace(proposal.workspace).in_bulk({row.session_id for row in rows})
     groups: defaultdict[str, list[Evidence]] = defaultdict(list)
     for row in rows:
         groups[row.session_id].append(row)
-    cards = [{"session_id": key, "session": sessions.get(key), "quotes": quotes} for key, quotes in groups.items()]
-    return cards, max(0, len(cards) - EVIDENCE_SHOWN)
+    return [{"session_id": key, "session": sessions.get(key), "quotes": quotes} for key, quotes in groups.items()]
 
 
 def _same_file(proposal: Proposal) -> list[Proposal]:
-    found = inbox.pending(proposal.workspace).filter(store=proposal.store_id, path=proposal.path).exclude(pk=proposal.pk)
-    return list(found.order_by("-risk_rank", "pk").only(*inbox.ROW_FIELDS)[:SAME_FILE_SHOWN])
+    found = inbox.pending(proposal.workspace).filter(store=proposal.store_id, path=proposal.path)
+    return list(found.exclude(pk=proposal.pk).order_by("-risk_rank", "pk").only("kind", "reason")[:SAME_FILE_SHOWN])

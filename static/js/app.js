@@ -7,9 +7,9 @@
   const visible = (element) => element && element.getClientRects().length > 0;
   let prefix = 0; // when "g" was pressed
 
-  const typing = (target) =>
-    target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName) ||
-    (target.tagName === "INPUT" && !/^(checkbox|radio|button|submit)$/.test(target.type));
+  const typing = (target) => Boolean(target) &&
+    (target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName) ||
+    (target.tagName === "INPUT" && !/^(checkbox|radio|button|submit)$/.test(target.type)));
 
   const rows = () => [...document.querySelectorAll("[data-row]")].filter(visible);
   const currentRow = () => document.activeElement?.closest("[data-row]");
@@ -37,7 +37,7 @@
     if (element.tagName === "SUMMARY") {
       element.parentElement.open = true;
       $("input, textarea", element.parentElement)?.focus();
-    } else if (/^(INPUT|TEXTAREA)$/.test(element.tagName)) {
+    } else if (/^(INPUT|TEXTAREA)$/.test(element.tagName) && typing(element)) {
       element.focus();
       element.select?.();
     } else {

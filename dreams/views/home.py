@@ -1,0 +1,155 @@
+"""Home: does anything need me, and is memory getting better?"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count
+from django.http import HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from agents.access import require_role
+from agents.http import HtmxHttpRequest, page
+from agents.models import Agent, Role, Session, SessionKind, Workspace
+from dreams import inbox
+from dreams.models import Decision, Dream, DreamStatus, Proposal
+from memory.models import MemoryStore, MemoryVersion
+from outcomes.baselines import Rate, rate
+from outcomes.metrics import AgentOutcome, agent_outcome
+
+WINDOW_DAYS = 30
+AGENTS_SHOWN = 4
+FEED_SIZE = 8
+DREAMS_SHOWN = 14
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """What people decided in the last 30 days; only what was approved as it was counts as approved."""
+
+    rate: Rate
+    as_is: int
+    edited: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of the first use."""
+
+    done: bool
+    title: str
+    text: str
+    url: str
+    action: str
+
+
+@require_GET
+@require_role(Role.VIEWER)
+def home(request: HtmxHttpRequest) -> HttpResponse:
+    """One page, every card from bounded queries."""
+    workspace = request.workspace
+    dreams = list(Dream.objects.in_workspace(workspace).newest_first()[:DREAMS_SHOWN])
+    waiting = inbox.waiting(workspace)
+    steps = _steps(workspace, dreams)
+    context = {
+        "section": "home",
+        "waiting": waiting,
+        "risky": sum(number for rank, number in waiting.by_rank.items() if rank > 0),
+        "first": inbox.by_risk(inbox.pending(workspace), size=3)[0],
+        "approval": approval(workspace, timezone.now()),
+        "dreams": dreams,
+        "last_dream": dreams[0] if dreams else None,
+        "dream_bars": _dream_bars(dreams),
+        "agents": _agents(workspace),
+        "changes": _changes(workspace),
+        "steps": steps if not all(step.done for step in steps) else [],
+        "practice_shown": any(dream.is_practice for dream in dreams)
+        or Session.objects.in_workspace(workspace).filter(is_practice=True).exists(),
+        "may_review": request.member.may_review,
+    }
+    return page(request, "dreams/home.html", context)
+
+
+def approval(workspace: Workspace, now: datetime) -> Approval:
+    """People's decisions in the window, undone ones left out."""
+    since = now - timedelta(days=WINDOW_DAYS)
+    verbs = (Decision.Verb.APPROVE, Decision.Verb.EDIT, Decision.Verb.REJECT)
+    made = Decision.objects.in_workspace(workspace).filter(created_at__gte=since, verb__in=verbs)
+    standing = made.filter(proposal__status__in=("applied", "approved", "rejected"), proposal__decided_at__isnull=False)
+    counts = dict(standing.order_by().values_list("verb").annotate(number=Count("proposal", distinct=True)))
+    as_is, edited, rejected = (counts.get(verb.value, 0) for verb in verbs)
+    return Approval(rate=rate(as_is, as_is + edited + rejected), as_is=as_is, edited=edited, rejected=rejected)
+
+
+def _dream_bars(dreams: list[Dream]) -> list[tuple[str, tuple[int, ...]]]:
+    """Per dream, oldest first: applied, waiting, rejected, set aside."""
+    groups = {"applied": 0, "approved": 0, "pending": 1, "stale": 1, "apply_failed": 1, "rejected": 2, "reverted": 2}
+    rows = (
+        Proposal.objects.filter(review__dream__in=dreams).order_by().values_list("review__dream_id", "lane", "status")
+    )
+    parts: dict[str, list[int]] = {dream.pk: [0, 0, 0, 0] for dream in dreams}
+    for dream_id, lane, status, number in rows.annotate(number=Count("pk")):
+        parts[dream_id][3 if lane in inbox.SET_ASIDE else groups.get(status, 3)] += number
+    return [(f"{dream.created_at:%d %b, %H:%M}", tuple(parts[dream.pk])) for dream in reversed(dreams)]
+
+
+def _agents(workspace: Workspace) -> list[tuple[Agent, AgentOutcome]]:
+    busiest = (
+        Agent.objects.in_workspace(workspace)
+        .filter(is_internal=False, archived_at=None)
+        .annotate(number=Count("sessions"))
+        .filter(number__gt=0)
+        .order_by("-number", "pk")[:AGENTS_SHOWN]
+    )
+    return [(agent, agent_outcome(agent)) for agent in busiest]
+
+
+def _changes(workspace: Workspace) -> list[dict[str, Any]]:
+    """What changed in memory lately; a dream's candidate copy is no change of memory."""
+    stores = MemoryStore.objects.in_workspace(workspace).filter(unreviewed_review_id=None)
+    versions = MemoryVersion.objects.filter(store__in=stores).select_related("store").order_by("-pk")
+    return [{"version": version, "store": version.store} for version in versions.defer("content")[:FEED_SIZE]]
+
+
+def _steps(workspace: Workspace, dreams: list[Dream]) -> list[Step]:
+    has_session = Session.objects.in_workspace(workspace).exclude(kind=SessionKind.DREAM).exists()
+    decided = Decision.objects.in_workspace(workspace).exists()
+    return [
+        Step(
+            done=Agent.objects.in_workspace(workspace).filter(is_internal=False).exists(),
+            title="Create an agent",
+            text="With the official SDK and an API key of this server.",
+            url="agents",
+            action="Agents",
+        ),
+        Step(
+            done=has_session,
+            title="Let it work, or import what it did elsewhere",
+            text="manage.py import_sessions FILE --agent NAME reads OpenAI and Anthropic transcripts.",
+            url="sessions",
+            action="Sessions",
+        ),
+        Step(
+            done=MemoryStore.objects.in_workspace(workspace).exists(),
+            title="Give it a memory store",
+            text="Working memory is what agents and dreams may write.",
+            url="memory",
+            action="Memory",
+        ),
+        Step(
+            done=any(dream.status == DreamStatus.COMPLETED for dream in dreams),
+            title="Dream over finished sessions",
+            text="A dream reads them and proposes single changes, each with its evidence.",
+            url="dream-new",
+            action="Start a dream",
+        ),
+        Step(
+            done=decided,
+            title="Decide on the first proposal",
+            text="Approved changes are what the next session starts from. Every one can be undone.",
+            url="inbox",
+            action="Inbox",
+        ),
+    ]

@@ -1,0 +1,99 @@
+"""Read side of outcomes: sessions in, frozen numbers out."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+
+from django.db.models import Q, QuerySet
+
+from agents.models import Agent, Session, SessionResource, VerdictResult
+from memory.models import MemoryVersion
+from outcomes.baselines import Comparison, Rate, compare, rate
+
+COMPLETED = Q(verdict=VerdictResult.COMPLETED, escalated_at=None)
+JUDGED = Q(verdict__isnull=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """The sessions on one side of the first change to memory."""
+
+    rate: Rate
+    escalated: int
+    unjudged: int
+    median_seconds: float | None
+    median_tokens: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentOutcome:
+    """What an agent completed before and after memory first changed; `first_change` is None until it does."""
+
+    first_change: MemoryVersion | None
+    before: Side
+    after: Side
+    comparison: Comparison
+
+    @property
+    def unjudged(self) -> int:
+        """Sessions without a verdict, which count on neither side."""
+        return self.before.unjudged + self.after.unjudged
+
+    @property
+    def rows(self) -> list[tuple[str, Rate]]:
+        """For the picture."""
+        return [("Before", self.before.rate), ("After", self.after.rate)]
+
+
+def agent_outcome(agent: Agent) -> AgentOutcome:
+    """Completed before and after the first promotion into a store that this agent's sessions mount."""
+    change = first_change(agent)
+    sessions = Session.objects.filter(agent=agent)
+    if change is None:
+        before, after = _side(sessions), _side(sessions.none())
+    else:
+        before = _side(sessions.filter(created_at__lt=change.created_at))
+        after = _side(sessions.filter(created_at__gte=change.created_at))
+    return AgentOutcome(first_change=change, before=before, after=after, comparison=compare(before.rate, after.rate))
+
+
+def first_change(agent: Agent) -> MemoryVersion | None:
+    """The first memory version that came from an approved proposal and that this agent could have read."""
+    mounted = SessionResource.objects.filter(kind="memory_store", session__agent=agent).values("target_id")
+    promoted = MemoryVersion.objects.filter(store__in=mounted, proposal_id__isnull=False)
+    return promoted.order_by("created_at", "pk").first()
+
+
+def mounted_stores(agent: Agent) -> list[str]:
+    """The stores that this agent's sessions mount."""
+    found = SessionResource.objects.filter(kind="memory_store", session__agent=agent)
+    return list(found.order_by("target_id").values_list("target_id", flat=True).distinct())
+
+
+def day_rates(agent: Agent, since: datetime) -> list[tuple[str, Rate]]:
+    """Completed per day, oldest first."""
+    days: dict[str, list[int]] = {}
+    rows = Session.objects.filter(JUDGED, agent=agent, created_at__gte=since).order_by("created_at")
+    for created, verdict, escalated in rows.values_list("created_at", "verdict", "escalated_at"):
+        day = days.setdefault(f"{created:%d %b}".lstrip("0"), [0, 0])
+        day[0] += verdict == VerdictResult.COMPLETED and escalated is None
+        day[1] += 1
+    return [(day, rate(done, total)) for day, (done, total) in days.items()]
+
+
+def _side(sessions: QuerySet[Session]) -> Side:
+    judged = sessions.filter(JUDGED)
+    rows = list(judged.values_list("active_seconds", "usage"))
+    tokens = [used for _, usage in rows if (used := _tokens(usage))]
+    seconds = [active for active, _ in rows if active]
+    return Side(
+        rate=rate(sessions.filter(COMPLETED).count(), len(rows)),
+        escalated=sessions.exclude(escalated_at=None).count(),
+        unjudged=sessions.filter(verdict=None).count(),
+        median_seconds=median(seconds) if seconds else None,
+        median_tokens=median(tokens) if tokens else None,
+    )
+
+
+def _tokens(usage: dict[str, int] | None) -> int:
+    return sum((usage or {}).get(name) or 0 for name in ("input_tokens", "output_tokens"))

@@ -1,0 +1,38 @@
+"""The agent page: did memory help this agent?"""
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.views.decorators.http import require_GET
+
+from agents.access import access_agent, require_role
+from agents.http import HtmxHttpRequest, page
+from agents.models import Role, Session
+from memory.models import MemoryStore
+from outcomes.metrics import agent_outcome, mounted_stores
+
+SESSIONS_SHOWN = 12
+DEMO_KEY = "demo"  # member of an agent's metadata
+
+
+@require_GET
+@require_role(Role.VIEWER)
+def agent_detail(request: HtmxHttpRequest, agent_id: str) -> HttpResponse:
+    """Completed before and after, with intervals, and what the agent is."""
+    agent = access_agent(request.actor, agent_id)
+    version = agent.versions.filter(number=agent.version).first()
+    sessions = list(Session.objects.filter(agent=agent).order_by("-created_at", "-pk")[:SESSIONS_SHOWN])
+    running = Session.objects.filter(agent=agent, status__in=("running", "rescheduling")).count()
+    context: dict[str, Any] = {
+        "section": "agents",
+        "agent": agent,
+        "definition": version.definition if version else {},
+        "outcome": agent_outcome(agent),
+        "stores": list(MemoryStore.objects.in_workspace(request.workspace).filter(pk__in=mounted_stores(agent))),
+        "sessions": sessions,
+        "running": running,
+        "is_demo": DEMO_KEY in agent.metadata,
+        "is_practice": any(session.is_practice for session in sessions),
+        "may_run": request.member.may_review,
+    }
+    return page(request, "outcomes/agent_detail.html", context, partial={"outcome": "outcome"})
