@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
+    path("v1/", include("config.api")),
     path("", include("agents.urls")),
     path("", include("memory.urls")),
 ]

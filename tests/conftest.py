@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import anthropic
 import httpx2
@@ -13,7 +14,9 @@ import pytest
 import redis
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
 from django.test import Client
 
 from agents import plugs, queue
@@ -205,13 +208,31 @@ def _signed_in(member: Member) -> Client:
 
 
 def _in_process_client(key: str) -> anthropic.Anthropic:
-    transport = httpx2.WSGITransport(app=get_wsgi_application(), raise_app_exceptions=False)
+    transport = httpx2.WSGITransport(app=_on_this_connection(get_wsgi_application()), raise_app_exceptions=False)
     return anthropic.Anthropic(
         base_url="http://testserver",
         api_key=key,
         max_retries=0,
         http_client=anthropic.DefaultHttpxClient(transport=transport),
     )
+
+
+def _on_this_connection(application: WSGIApplication) -> WSGIApplication:
+    """Without closing the database connection around a request: the test's transaction lives on it."""
+
+    def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        for signal in (request_started, request_finished):
+            signal.disconnect(close_old_connections)
+        try:
+            response = application(environ, start_response)
+            body = list(response)
+            response.close()  # type: ignore[attr-defined]
+            return body
+        finally:
+            for signal in (request_started, request_finished):
+                signal.connect(close_old_connections)
+
+    return wrapped
 
 
 def _redis_answers() -> bool | None:

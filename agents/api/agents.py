@@ -1,0 +1,78 @@
+"""Agents and their versions."""
+
+from typing import Any
+
+from anthropic.types.beta import AgentCreateParams, AgentUpdateParams
+from ninja import Router
+
+from agents.access import access_agent, access_agent_version
+from agents.api import queries
+from agents.api.auth import ApiRequest
+from agents.api.bodies import Body
+from agents.api.openapi import takes
+from agents.api.pagination import NEWEST_FIRST, limit_of, page_of, slice_of
+from agents.api.shapes.agents import agent_shape
+from agents.models import Agent, AgentVersion
+from agents.services import agents as services
+
+VERSION_MAX = 2_147_483_647  # what the column holds
+router = Router(tags=["agents"])
+create_body = Body(AgentCreateParams)
+update_body = Body(AgentUpdateParams)
+
+
+@router.post("", openapi_extra=takes(create_body))
+def create_agent(request: ApiRequest) -> dict[str, Any]:
+    return _latest(services.create_agent(create_body(request), actor=request.auth))
+
+
+@router.get("")
+def list_agents(request: ApiRequest) -> dict[str, Any]:
+    rows = Agent.objects.in_workspace(request.auth.workspace).filter(is_internal=False)
+    if not queries.flag(request, "include_archived"):
+        rows = rows.live()
+    created_at = queries.bounds(request, "created_at", ("gte", "lte"))
+    page = page_of(request, rows, lambda agent: agent, listing="agents", created_at=created_at)
+    return {**page, "data": _with_latest_versions(page["data"])}
+
+
+@router.get("/{agent_id}")
+def get_agent(request: ApiRequest, agent_id: str) -> dict[str, Any]:
+    number = queries.whole(request, "version", least=1, most=VERSION_MAX)
+    return agent_shape(*access_agent_version(request.auth, agent_id, number))
+
+
+@router.post("/{agent_id}", openapi_extra=takes(update_body))
+def update_agent(request: ApiRequest, agent_id: str) -> dict[str, Any]:
+    agent = access_agent(request.auth, agent_id)
+    return _latest(services.update_agent(agent, update_body(request), actor=request.auth))
+
+
+@router.post("/{agent_id}/archive")
+def archive_agent(request: ApiRequest, agent_id: str) -> dict[str, Any]:
+    return _latest(services.archive_agent(access_agent(request.auth, agent_id), actor=request.auth))
+
+
+@router.get("/{agent_id}/versions")
+def list_versions(request: ApiRequest, agent_id: str) -> dict[str, Any]:
+    agent = access_agent(request.auth, agent_id)
+    versions, next_page = slice_of(
+        request,
+        list(agent.versions.order_by("-number")),
+        lambda version: (version.number,),
+        listing=f"versions of {agent.pk}",
+        order=NEWEST_FIRST,
+        kinds=(int,),
+        limit=limit_of(request),
+    )
+    return {"data": [agent_shape(agent, version) for version in versions], "next_page": next_page}
+
+
+def _latest(agent: Agent) -> dict[str, Any]:
+    return agent_shape(agent, agent.versions.get(number=agent.version))
+
+
+def _with_latest_versions(agents: list[Agent]) -> list[dict[str, Any]]:
+    versions = AgentVersion.objects.filter(agent__in=agents, number__in={agent.version for agent in agents})
+    found = {(version.agent_id, version.number): version for version in versions}
+    return [agent_shape(agent, found[agent.pk, agent.version]) for agent in agents]

@@ -1,0 +1,41 @@
+"""Environments."""
+
+from typing import Any
+
+from anthropic.types.beta import EnvironmentCreateParams
+from ninja import Router
+
+from agents.access import access_environment
+from agents.api import queries
+from agents.api.auth import ApiRequest
+from agents.api.bodies import Body
+from agents.api.openapi import takes
+from agents.api.pagination import page_of
+from agents.api.shapes.environments import environment_shape
+from agents.exceptions import InvalidRequest
+from agents.models import Environment
+from agents.services import environments as services
+
+router = Router(tags=["environments"])
+create_body = Body(EnvironmentCreateParams)
+
+
+@router.post("", openapi_extra=takes(create_body))
+def create_environment(request: ApiRequest) -> dict[str, Any]:
+    body = create_body(request)
+    if body.get("scope") == "account":
+        raise InvalidRequest("scope: an API key can make environments of the scope organization only.")
+    return environment_shape(services.create_environment(body, actor=request.auth))
+
+
+@router.get("")
+def list_environments(request: ApiRequest) -> dict[str, Any]:
+    rows = Environment.objects.in_workspace(request.auth.workspace).filter(is_internal=False)
+    if not queries.flag(request, "include_archived"):
+        rows = rows.live()
+    return page_of(request, rows, environment_shape, listing="environments")
+
+
+@router.get("/{environment_id}")
+def get_environment(request: ApiRequest, environment_id: str) -> dict[str, Any]:
+    return environment_shape(access_environment(request.auth, environment_id))

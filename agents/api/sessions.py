@@ -1,0 +1,159 @@
+"""Sessions, their events and verdicts, and transcripts from elsewhere."""
+
+from typing import Any, Literal, Required, TypedDict
+
+from anthropic.types.beta import SessionCreateParams
+from anthropic.types.beta.sessions import EventSendParams
+from django.utils import timezone
+from ninja import Router
+
+from agents.access import access_session
+from agents.api import queries
+from agents.api.auth import ApiRequest
+from agents.api.bodies import Body
+from agents.api.event_pages import events_page
+from agents.api.openapi import takes
+from agents.api.pagination import NEWEST_FIRST, OLDEST_FIRST, page_of
+from agents.api.shapes.sessions import session_shape, verdict_shape
+from agents.client_events import check_events, check_initial_events
+from agents.exceptions import InvalidRequest
+from agents.limits import SESSION_RESOURCES_MAX, SESSION_TITLE_MAX
+from agents.metadata import check_metadata
+from agents.models import Session, SessionKind, SessionStatus, Verdict
+from agents.services import imports
+from agents.services import sessions as services
+
+AGENT_VERSION_MAX = 2_147_483_647  # what the column holds
+NOT_YET = ("vault_ids", "budget")
+JSON_LINES = ("application/jsonl", "application/x-ndjson", "application/x-jsonlines")
+
+
+class VerdictParams(TypedDict, total=False):
+    """Did the session do its job: what a checker found."""
+
+    result: Required[Literal["completed", "failed"]]
+    explanation: str
+
+
+class ImportParams(TypedDict, total=False):
+    """Transcripts of one agent: OpenAI chat messages, Anthropic messages or Managed Agents events."""
+
+    agent: Required[str]
+    transcripts: Required[list[dict[str, Any]]]
+
+
+router = Router(tags=["sessions"])
+create_body = Body(SessionCreateParams)
+send_body = Body(EventSendParams)
+verdict_body = Body(VerdictParams)
+import_body = Body(ImportParams)
+
+
+@router.post("", openapi_extra=takes(create_body))
+def create_session(request: ApiRequest) -> dict[str, Any]:
+    body = create_body(request)
+    _check(body)
+    return session_shape(services.create_session(body, actor=request.auth), timezone.now())
+
+
+@router.get("")
+def list_sessions(request: ApiRequest) -> dict[str, Any]:
+    rows = Session.objects.in_workspace(request.auth.workspace).exclude(kind=SessionKind.DREAM)
+    if not queries.flag(request, "include_archived"):
+        rows = rows.live()
+    now = timezone.now()
+    return page_of(
+        request,
+        rows.filter(**_filters(request)).prefetch_related("resources"),
+        lambda session: session_shape(session, now),
+        listing="sessions",
+        order=queries.choice(request, "order", (NEWEST_FIRST, OLDEST_FIRST), NEWEST_FIRST),
+        created_at=queries.bounds(request, "created_at", ("gt", "gte", "lt", "lte")),
+        is_bidirectional=True,
+    )
+
+
+@router.post("/import", openapi_extra=takes(import_body))
+def import_sessions(request: ApiRequest) -> dict[str, Any]:
+    """JSON with `agent` and `transcripts`, or JSON lines with the agent's name in the query."""
+    if request.content_type in JSON_LINES:
+        agent, lines = queries.text(request, "agent"), request.body.splitlines()
+        if agent is None:
+            raise InvalidRequest("agent: name the agent in the query: ?agent=NAME.")
+        report = imports.import_transcripts(lines, agent, actor=request.auth)
+    else:
+        body = import_body(request)
+        report = imports.import_transcripts(body["transcripts"], body["agent"], actor=request.auth)
+    return {
+        "type": "session_import",
+        "session_ids": report.imported,
+        "existing": report.existing,
+        "problems": [{"line": line, "message": message} for line, message in report.problems],
+    }
+
+
+@router.get("/{session_id}")
+def get_session(request: ApiRequest, session_id: str) -> dict[str, Any]:
+    return session_shape(access_session(request.auth, session_id), timezone.now())
+
+
+@router.post("/{session_id}/archive")
+def archive_session(request: ApiRequest, session_id: str) -> dict[str, Any]:
+    session = services.archive_session(access_session(request.auth, session_id), actor=request.auth)
+    return session_shape(session, timezone.now())
+
+
+@router.get("/{session_id}/events")
+def list_events(request: ApiRequest, session_id: str) -> dict[str, Any]:
+    return events_page(request, access_session(request.auth, session_id).threads.primary().get())
+
+
+@router.post("/{session_id}/events", openapi_extra=takes(send_body))
+def send_events(request: ApiRequest, session_id: str) -> dict[str, Any]:
+    session = access_session(request.auth, session_id)
+    events = send_body(request)["events"]
+    check_events(events)
+    return {"data": services.send_events(session, events, actor=request.auth)}
+
+
+@router.post("/{session_id}/verdict", openapi_extra=takes(verdict_body))
+def record_verdict(request: ApiRequest, session_id: str) -> dict[str, Any]:
+    """Say whether the session did its job; a later verdict counts instead of an earlier one."""
+    session = access_session(request.auth, session_id)
+    body = verdict_body(request)
+    verdict = services.record_verdict(
+        session,
+        body["result"],
+        source=Verdict.Source.CHECKER,
+        actor=request.auth,
+        explanation=body.get("explanation", ""),
+    )
+    return verdict_shape(verdict)
+
+
+def _check(body: dict[str, Any]) -> None:
+    for name in NOT_YET:
+        if body.get(name):
+            raise InvalidRequest(f"{name}: is not supported by this version of Lucid yet.")
+    if len(body.get("title") or "") > SESSION_TITLE_MAX:
+        raise InvalidRequest(f"title: it may have at most {SESSION_TITLE_MAX} characters.")
+    if len(body.get("resources") or []) > SESSION_RESOURCES_MAX:
+        raise InvalidRequest(f"resources: at most {SESSION_RESOURCES_MAX} are allowed.")
+    check_metadata(body.get("metadata"))
+    check_initial_events(body.get("initial_events") or [])
+
+
+def _filters(request: ApiRequest) -> dict[str, Any]:
+    """The list's filters as lookups; one that is not given filters nothing."""
+    statuses = queries.many(request, "statuses", SessionStatus.values)
+    wanted: dict[str, Any] = {
+        "agent": queries.text(request, "agent_id"),
+        "agent_version": queries.whole(request, "agent_version", least=1, most=AGENT_VERSION_MAX),
+        "status__in": statuses or None,
+        "resources__target_id": queries.text(request, "memory_store_id"),
+    }
+    if wanted["agent_version"] and not wanted["agent"]:
+        raise InvalidRequest("agent_version: it needs agent_id.")
+    if queries.text(request, "deployment_id"):
+        wanted["pk__in"] = []  # no session of this version comes from a deployment
+    return {lookup: value for lookup, value in wanted.items() if value is not None}

@@ -1,0 +1,34 @@
+"""Agents and their versions."""
+
+from typing import Any
+
+from agents.eventlog.wire import timestamp
+from agents.models import Agent, AgentVersion
+
+# In the order of the wire's documentation.
+DEFINITION = (
+    "name",
+    "description",
+    "model",
+    "system",
+    "tools",
+    "mcp_servers",
+    "skills",
+    "multiagent",
+    "execution_identity",
+    "metadata",
+)
+
+
+def agent_shape(agent: Agent, version: AgentVersion) -> dict[str, Any]:
+    """The agent as it was at that version; `updated_at` is then the version's own time."""
+    is_latest = version.number == agent.version
+    return {
+        "id": agent.pk,
+        "type": "agent",
+        "version": version.number,
+        **{name: version.definition[name] for name in DEFINITION},
+        "created_at": timestamp(agent.created_at),
+        "updated_at": timestamp(agent.updated_at if is_latest else version.created_at),
+        "archived_at": timestamp(agent.archived_at),
+    }

@@ -1,0 +1,64 @@
+"""Sessions, their resources and verdicts."""
+
+from datetime import datetime
+from typing import Any
+
+from agents.api.shapes.agents import DEFINITION
+from agents.eventlog.fold import usage_shape
+from agents.eventlog.wire import timestamp
+from agents.models import Session, Verdict
+from agents.plugs import resource_kinds
+
+
+def session_shape(session: Session, now: datetime) -> dict[str, Any]:
+    """Resources are read from the session's prefetched rows."""
+    active = _active_seconds(session, now)
+    return {
+        "id": session.pk,
+        "type": "session",
+        "status": session.status,
+        "agent": _agent_shape(session.agent_snapshot),
+        "environment_id": session.environment_id,
+        "deployment_id": None,
+        "title": session.title,
+        "metadata": session.metadata,
+        "vault_ids": [],
+        "resources": [resource_kinds()[row.kind].shape(row) for row in session.resources.all()],
+        "budget": None,
+        "outcome_evaluations": [],
+        "stats": {"active_seconds": active, "duration_seconds": _duration_seconds(session, now)},
+        "usage": usage_shape(session.usage, active),
+        "created_at": timestamp(session.created_at),
+        "updated_at": timestamp(session.updated_at),
+        "archived_at": timestamp(session.archived_at),
+    }
+
+
+def verdict_shape(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "id": verdict.pk,
+        "type": "session_verdict",
+        "session_id": verdict.session_id,
+        "result": verdict.result,
+        "source": verdict.source,
+        "explanation": verdict.explanation or None,
+        "created_at": timestamp(verdict.created_at),
+    }
+
+
+def _agent_shape(snapshot: dict[str, Any]) -> dict[str, Any]:
+    """The agent as the session froze it; unlike an agent of its own it has no metadata and no times."""
+    members = [name for name in DEFINITION if name != "metadata"]
+    frozen = {name: snapshot.get(name) for name in members}
+    return {"id": snapshot["id"], "type": "agent", "version": snapshot["version"], **frozen}
+
+
+def _active_seconds(session: Session, now: datetime) -> float:
+    running = (now - session.running_since).total_seconds() if session.running_since else 0.0
+    return round(session.active_seconds + max(running, 0.0), 3)
+
+
+def _duration_seconds(session: Session, now: datetime) -> float:
+    """Counts on until the session is terminated."""
+    end = session.ended_at if session.is_terminated and session.ended_at else now
+    return round(max((end - session.created_at).total_seconds(), 0.0), 3)

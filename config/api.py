@@ -1,0 +1,30 @@
+"""One API: every app's routers, one way in, one way to fail."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver, path
+from ninja import NinjaAPI
+
+from agents.api import agents, environments, sessions
+from agents.api.auth import authenticate
+from agents.api.errors import register_handlers
+from agents.api.openapi import serve_document
+from memory import api as memory
+
+api = NinjaAPI(title="Lucid", version="v1", auth=authenticate, docs_url=None, openapi_url=None, urls_namespace="api")
+register_handlers(api)
+api.add_router("/agents", agents.router)
+api.add_router("/environments", environments.router)
+api.add_router("/sessions", sessions.router)
+api.add_router("/memory_stores", memory.router)
+
+
+def _nothing_here(request: HttpRequest, rest: str) -> HttpResponse:
+    """An unknown address under /v1 is an API error, never a page."""
+    return HttpResponse(status=404)
+
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("openapi.json", serve_document(api)),
+    path("", api.urls),
+    path("<path:rest>", _nothing_here),
+]
