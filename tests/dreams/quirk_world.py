@@ -20,12 +20,13 @@ Memory = dict[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One task as it went: whether its answer was right, the program calls, and every request that was made."""
+    """One task as it went: whether its answer was right, the program calls, every request, the last words."""
 
     task: Task
     completed: bool
     calls: tuple[tuple[str, bool], ...]
     requests: tuple[dict[str, Any], ...]
+    words: str
 
 
 class Box:
@@ -75,6 +76,7 @@ def run_task(ask: Ask, box: Box, task: Task, memory: Memory | None = None, *, bl
                 completed=f"ANSWER: {task.answer}" in text.splitlines(),
                 calls=tuple(calls),
                 requests=tuple(requests),
+                words=text,
             )
         results = [perform(use, box, memory or {}) for use in uses]
         calls += [(use["input"]["command"], bad) for use, (_text, bad) in zip(uses, results, strict=True) if ran(use)]
@@ -162,6 +164,30 @@ def shown_by(runs: list[Run], world: World) -> list[int]:
     """The families whose cure some session of the runs found out: all that a dream over them could learn."""
     found = {run.task.family for run in runs if run.completed and any(failed for _call, failed in run.calls)}
     return sorted(found & set(learnable(world)))
+
+
+def events_of(run: Run) -> list[dict[str, Any]]:
+    """The run as the wire events that a session's log would hold."""
+    events: list[dict[str, Any]] = []
+    uses: dict[str, str] = {}
+
+    def add(kind: str, **members: Any) -> str:
+        number = f"sevt_{run.task.key}_{len(events) + 1}"
+        events.append({"id": number, "type": kind, "processed_at": "2026-11-02T09:00:00Z", **members})
+        return number
+
+    for message in run.requests[-1]["messages"]:
+        for block in message["content"]:
+            if block["type"] == "tool_use":
+                uses[block["id"]] = add("agent.tool_use", name=block["name"], input=block["input"])
+            elif block["type"] == "tool_result":
+                content = [{"type": "text", "text": block["content"]}]
+                use = uses[block["tool_use_id"]]
+                add("agent.tool_result", tool_use_id=use, content=content, is_error=block["is_error"])
+            else:
+                add("user.message" if message["role"] == "user" else "agent.message", content=[block])
+    add("agent.message", content=[{"type": "text", "text": run.words}])
+    return events
 
 
 def rate(runs: list[Run]) -> float:
