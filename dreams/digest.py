@@ -33,10 +33,12 @@ _SHRUNK_TEXT_CHARS = 160  # what an event that proves nothing keeps when the dig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceEvent:
-    """A wire event and whether the platform vouches for who sent it (a member, or an operator's key)."""
+    """A wire event; whether the platform vouches for who sent it (a member, an operator's key); and, of an error, the
+    trust that it was written with, which never rises."""
 
     payload: dict[str, Any]
     is_operator: bool = False
+    error_trust: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +120,7 @@ class _Builder:
         if kind in TOOL_USES:
             self._call(payload)
         elif kind in TOOL_RESULTS:
-            self._result(payload)
+            self._result(payload, source.error_trust)
         elif kind in MESSAGES:
             self._message(payload, source.is_operator)
         elif kind == "span.outcome_evaluation_end":
@@ -130,7 +132,7 @@ class _Builder:
         self._add(payload, "tool_use", 1, json.dumps(given, ensure_ascii=False), tool=tool, is_json=True)
         self.calls[str(payload.get("id", ""))] = (len(self.events), tool, str(payload["type"]))
 
-    def _result(self, payload: dict[str, Any]) -> None:
+    def _result(self, payload: dict[str, Any], most: int) -> None:
         call_id = str(payload.get(TOOL_RESULTS[payload["type"]], ""))
         of, tool, call_type = self.calls.get(call_id, (None, "", ""))
         text = content_text(payload.get("content"))
@@ -138,7 +140,8 @@ class _Builder:
             self._add(payload, "tool_result", 0, text, tool=tool, of=of)
             return
         line = error_line(text)
-        self._add(payload, "tool_error", self._error_trust(tool, call_type), line, tool=tool, of=of, is_error=True)
+        trust = min(most, self._error_trust(tool, call_type))
+        self._add(payload, "tool_error", trust, line, tool=tool, of=of, is_error=True)
         rest = text.replace(line, "", 1).strip()
         if line and rest:
             # Only the line that names the error is the tool's word; what else was printed may be anybody's.

@@ -1,0 +1,497 @@
+"""The phases of a dream in order, P0 to P9; each is recorded, and all are safe to run again after a kill.
+
+What is stored is what cannot be computed again: the versions that were pinned and the model's answers. Everything else
+follows from them, so a worker that takes over computes it anew and asks only for the answers that are missing. The last
+transaction writes the review, fills the candidate and ends the dream, or does none of it.
+"""
+
+import hashlib
+import hmac
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from agents.actors import Actor, platform
+from agents.eventlog.fold import add_usage
+from agents.exceptions import Fenced
+from agents.ids import new_id
+from agents.leases import RELEASED, acquire, held, lease_of, rest_connection
+from agents.models import Event, Session, Thread
+from agents.outbox import emit
+from dreams import claims, inputs, operations, trace
+from dreams.asking import Answer, ask
+from dreams.claims import Claim, Dropped
+from dreams.compiler import Compiled, ConservationBroken, compile_changes
+from dreams.digest import Digest
+from dreams.entries import Entry, all_entries
+from dreams.exceptions import DreamCanceled, DreamFailure
+from dreams.gate import Rules, judge_all
+from dreams.limits import DREAM_TIMEOUT_SECONDS, MODEL_REQUESTS_AT_ONCE
+from dreams.mining import Hint, mine, shared_sequences
+from dreams.models import Dream, DreamPhase, DreamRequest, DreamStatus, PhaseStatus
+from dreams.models.dream import OutputBehavior
+from dreams.operations import Cluster, Operation
+from dreams.outcome import Judged, apply_auto, count_lanes, fill_candidate, without_rejected, write_review
+from dreams.services import NO_USAGE, redaction_key
+from memory import services as memory_services
+from memory.models import MemoryStore
+from memory.tiers import dreams_may_write
+
+logger = logging.getLogger(__name__)
+
+PHASES = ("pin", "select", "digest", "mine", "map", "verify", "cluster", "reduce", "compile", "gate")
+POLL_SECONDS = 1.0  # how soon a cancel is noticed while a model is thinking
+
+
+def run_dream(dream_id: str) -> None:
+    """Drive a dream to its end; returns at once when somebody else does or there is nothing to do."""
+    dream = acquire(Dream, dream_id)
+    if dream is None:
+        return
+    with held(lease_of(dream)):
+        run = Run(dream)
+        try:
+            run.to_its_end()
+        except Fenced as fact:
+            logger.warning("%s", fact)
+        except DreamCanceled:
+            run.close_canceled()
+        except DreamFailure as failure:
+            run.fail(failure)
+        except ConservationBroken as broken:
+            run.fail(DreamFailure("internal_error", f"The dream would have damaged the memory: {broken}"))
+        except Exception as error:
+            logger.exception("The dream %s came to a stop.", dream_id)
+            run.fail(DreamFailure("internal_error", f"Lucid failed on this dream: {type(error).__name__}."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One model request that the dream wants answered. `read` turns the raw items of the answer into how many were kept
+    and what was dropped."""
+
+    kind: str  # map | reduce
+    key: str
+    name: str
+    task: str
+    tool: str
+    noun: str
+    request: Callable[[], dict[str, Any]]
+    parse: Callable[[Any], list[Any]]
+    read: Callable[[Sequence[Any]], tuple[int, list[Dropped]]]
+
+
+class Run:
+    """One holder's work on one dream."""
+
+    def __init__(self, dream: Dream) -> None:
+        self.dream = dream
+        self.lease = lease_of(dream)
+        self.actor: Actor = platform(dream.workspace)
+        self.dropped: list[Dropped] = []
+
+    @property
+    def session(self) -> Session:
+        assert self.dream.session is not None, "the first phase opens the session"
+        return self.dream.session
+
+    def to_its_end(self) -> None:
+        if self.dream.status == DreamStatus.CANCELED:
+            raise DreamCanceled
+        if DreamStatus(self.dream.status).is_final:
+            self._release()
+            return
+        self._pin()
+        self._select()
+        digests = self._digest()
+        hints = self._mine(digests)
+        found = self._map_and_verify(digests, hints)
+        clusters = self._cluster(found)
+        files = inputs.pinned_files(self.dream)
+        planned = self._reduce(clusters, files)
+        compiled = self._compile(planned, files)
+        self._gate(compiled, digests, files)
+
+    # Phases
+
+    def _pin(self) -> None:
+        """P0: hold on to the store's versions; open the session and, for `create_new`, the candidate copy."""
+        store = inputs.check_inputs(self.dream)
+        if self.dream.status == DreamStatus.RUNNING:
+            return
+        review_id = new_id("review")
+        manifest = {**inputs.pin(store), "review_id": review_id, "started_at": timezone.now().isoformat()}
+        with transaction.atomic():
+            self.lease.check()
+            output = self._output_store(store, review_id)
+            session = trace.open_trace(self.dream, self.actor)
+            moved = Dream.objects.filter(pk=self.dream.pk, status=DreamStatus.PENDING).update(
+                status=DreamStatus.RUNNING, manifest=manifest, output_store=output, session=session
+            )
+            if not moved:
+                raise DreamCanceled
+            emit(self.dream.workspace_id, "dream.running", self.dream.pk)
+        self.dream.refresh_from_db()
+        self._record("pin", files=len(manifest["memories"]), store=store.pk)
+
+    def _output_store(self, store: MemoryStore, review_id: str) -> MemoryStore:
+        if self.dream.output_behavior == OutputBehavior.UPDATE_EXISTING:
+            return store
+        candidate = memory_services.create_store(
+            self.dream.workspace,
+            name=f"{store.name} (dream {timezone.now():%Y-%m-%d %H:%M})"[:255],
+            description=store.description,
+            tier=store.tier,
+            unreviewed_review_id=review_id,
+        )
+        memory_services.copy_memories(store, candidate, actor=self.actor)
+        return candidate
+
+    def _select(self) -> None:
+        """P1: explicit session ids are read as they are; a failed session can only speak of pitfalls."""
+        sessions = Session.objects.filter(pk__in=self.dream.input_session_ids)
+        verdicts = Counter(sessions.values_list("verdict", flat=True))
+        by_verdict = {name or "no verdict": number for name, number in sorted(verdicts.items(), key=str)}
+        self._record("select", sessions=len(self.dream.input_session_ids), **by_verdict)
+
+    def _digest(self) -> list[Digest]:
+        """P2: transcripts as numbered, redacted, bounded events."""
+        digests = []
+        for digest in inputs.read_digests(self.dream):
+            digests.append(digest)
+            self._stay_alive(every=20, done=len(digests))
+        events = sum(len(digest.events) for digest in digests)
+        self._record("digest", events=events, shortened=sum(digest.is_truncated for digest in digests))
+        return digests
+
+    def _mine(self, digests: Sequence[Digest]) -> dict[str, list[Hint]]:
+        """P3: what code alone finds."""
+        shared = shared_sequences(digests)
+        hints = {d.session_id: [*mine(d), *shared.get(d.session_id, [])] for d in digests}
+        counts = Counter(hint.hint for found in hints.values() for hint in found)
+        self._record("mine", **dict(sorted(counts.items())))
+        return hints
+
+    def _map_and_verify(self, digests: Sequence[Digest], hints: dict[str, list[Hint]]) -> list[Claim]:
+        """P4 and P5: one request per session, and what code lets through of its answer."""
+        questions = [self._map_question(digest, hints[digest.session_id]) for digest in digests]
+        answers = self._ask_all("map", questions)
+        kept: list[Claim] = []
+        dropped: list[Dropped] = []
+        for digest in digests:
+            verified, refused = claims.verify(answers.get(digest.session_id, []), digest, hints[digest.session_id])
+            kept += verified
+            dropped += refused
+        self.dropped += dropped
+        self._record("verify", kept=len(kept), dropped=len(dropped), tainted=sum(claim.is_tainted for claim in kept))
+        return kept
+
+    def _map_question(self, digest: Digest, hints: list[Hint]) -> Question:
+        def read(items: Sequence[Any]) -> tuple[int, list[Dropped]]:
+            kept, dropped = claims.verify(items, digest, hints)
+            return len(kept), dropped
+
+        return Question(
+            kind="map",
+            key=digest.session_id,
+            name="Reader",
+            task=f"Read session {digest.session_id}: {len(digest.events)} events, {len(hints)} hints.",
+            tool=claims.TOOL,
+            noun="claims",
+            request=lambda: claims.request_body(
+                digest,
+                hints,
+                model=self.dream.model["id"],
+                fence=self._fence(digest.session_id),
+                instructions=self.dream.instructions or "",
+            ),
+            parse=claims.parse,
+            read=read,
+        )
+
+    def _fence(self, session_id: str) -> str:
+        """Unknown to every transcript, and the same when a request has to be made again."""
+        key = redaction_key(self.dream.workspace)
+        return hmac.new(key, f"{self.dream.pk}:{session_id}".encode(), hashlib.sha256).hexdigest()[:24]
+
+    def _cluster(self, found: Sequence[Claim]) -> list[Cluster]:
+        """P6: claims about the same case."""
+        clusters = operations.cluster_claims(found)
+        self._record("cluster", clusters=len(clusters), tainted=sum(cluster.is_tainted for cluster in clusters))
+        return clusters
+
+    def _reduce(self, clusters: Sequence[Cluster], files: dict[str, str]) -> list[Operation]:
+        """P7: one request per cluster; what is tainted is shown to no model again."""
+        entries = all_entries(files)
+        clean = [cluster for cluster in clusters if not cluster.is_tainted]
+        shown = {cluster.key: operations.touched_entries(cluster, entries) for cluster in clean}
+        answers = self._ask_all("reduce", [self._reduce_question(c, shown[c.key]) for c in clean])
+        planned = [operations.quarantine_operation(cluster) for cluster in clusters if cluster.is_tainted]
+        for cluster in clean:
+            read, dropped = operations.read_operations(answers.get(cluster.key, []), cluster, shown[cluster.key])
+            planned += read
+            self.dropped += dropped
+        return planned
+
+    def _reduce_question(self, cluster: Cluster, entries: list[Entry]) -> Question:
+        def read(items: Sequence[Any]) -> tuple[int, list[Dropped]]:
+            kept, dropped = operations.read_operations(items, cluster, entries)
+            return len(kept), dropped
+
+        return Question(
+            kind="reduce",
+            key=cluster.key,
+            name="Writer",
+            task=f"Decide on {len(cluster.claims)} claims about one {cluster.kind}, {len(entries)} entries touched.",
+            tool=operations.TOOL,
+            noun="operations",
+            request=lambda: operations.request_body(
+                cluster, entries, model=self.dream.model["id"], instructions=self.dream.instructions or ""
+            ),
+            parse=operations.parse,
+            read=read,
+        )
+
+    def _compile(self, planned: Sequence[Operation], files: dict[str, str]) -> Compiled:
+        """P8: operations become changes; the conservation laws hold or the dream fails."""
+        compiled = compile_changes(
+            planned, files, authoritative=inputs.authoritative_entries(self.dream), quote_errors=True
+        )
+        self.dropped += compiled.dropped
+        self._record("compile", changes=len(compiled.changes), dropped=len(compiled.dropped))
+        return compiled
+
+    def _gate(self, compiled: Compiled, digests: Sequence[Digest], files: dict[str, str]) -> None:
+        """P9: a lane for every change, then everything that remains of the dream in one transaction."""
+        judged = self._judge(compiled, digests)
+        judged, rejected_before = without_rejected(self.dream, judged)
+        inputs.check_inputs(self.dream)
+        with transaction.atomic():
+            self.lease.check()
+            review = write_review(self.dream, self.dream.manifest["review_id"], judged, self.actor)
+            self._fill_output(files, judged)
+            lanes = count_lanes(judged)
+            self._record("gate", **lanes, rejected_before=rejected_before)
+            trace.end_trace(self.session, _closing_words(lanes))
+            self._end(DreamStatus.COMPLETED)
+        if self.dream.output_behavior == OutputBehavior.UPDATE_EXISTING:
+            apply_auto(self.dream, review, self.actor)
+
+    def _judge(self, compiled: Compiled, digests: Sequence[Digest]) -> list[Judged]:
+        store = MemoryStore.objects.get(pk=self.dream.input_store_id)
+        untrusted = {digest.session_id: _untrusted_texts(digest) for digest in digests}
+        young = inputs.young_principals(self.dream, [digest.principal for digest in digests])
+        rules = [
+            Rules(
+                is_read_only=not dreams_may_write(store.tier),
+                young_principals=young,
+                untrusted_texts=tuple(text for session in change.sessions for text in untrusted.get(session, ())),
+                is_shrinking=compiled.is_shrinking,
+            )
+            for change in compiled.changes
+        ]
+        rulings = judge_all(compiled.changes, rules)
+        return [Judged(change=c, ruling=r) for c, r in zip(compiled.changes, rulings, strict=True)]
+
+    def _fill_output(self, files: dict[str, str], judged: Sequence[Judged]) -> None:
+        if self.dream.output_behavior == OutputBehavior.UPDATE_EXISTING:
+            return
+        candidate = MemoryStore.objects.filter(pk=self.dream.output_store_id, archived_at=None).first()
+        if candidate is not None:  # whoever deleted or archived the copy does not want it
+            fill_candidate(self.dream, candidate, files, judged, self.actor)
+
+    # Model requests
+
+    def _ask_all(self, kind: str, questions: Sequence[Question]) -> dict[str, list[Any]]:
+        """The items of every answer by the question's key; answers of an earlier run are not asked for again."""
+        rows = {row.key: row for row in self.dream.requests.filter(kind=kind)}
+        open_questions = [q for q in questions if q.key not in rows or not _is_settled(rows[q.key])]
+        with ThreadPoolExecutor(max_workers=MODEL_REQUESTS_AT_ONCE, thread_name_prefix="dream") as pool:
+            try:
+                self._work_off(pool, open_questions, rows)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        settled = self.dream.requests.filter(kind=kind, key__in=[q.key for q in questions])
+        answers = {row.key: row.answer["items"] for row in settled if row.answer is not None}
+        problems = [row.problem for row in settled if row.problem]
+        self._record(kind, requests=len(questions), unusable=len(problems))
+        if problems and not answers:
+            raise DreamFailure("internal_error", f"The model gave no usable answer at all: {problems[0]}")
+        return answers
+
+    def _work_off(self, pool: ThreadPoolExecutor, questions: Sequence[Question], rows: dict[str, DreamRequest]) -> None:
+        waiting = list(questions)
+        flying: dict[Future[Answer], tuple[Question, Thread, str]] = {}
+        while waiting or flying:
+            self._check_goes_on()
+            batch = waiting[: MODEL_REQUESTS_AT_ONCE - len(flying)]
+            del waiting[: len(batch)]
+            for question, (thread, span_id) in zip(batch, self._open(batch, rows), strict=True):
+                flying[pool.submit(ask, question.request(), question.parse)] = (question, thread, span_id)
+            rest_connection()
+            done, _ = wait(flying, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+            if done:
+                self._settle([(flying.pop(future), future.result()) for future in done])
+
+    def _open(self, batch: Sequence[Question], rows: dict[str, DreamRequest]) -> list[tuple[Thread, str]]:
+        """A thread for each question; one that a killed worker left open is used again."""
+        if not batch:
+            return []
+        opened: dict[str, tuple[Thread, str]] = {}
+        fresh = [question for question in batch if question.key not in rows]
+        with transaction.atomic():
+            self.lease.check()
+            for question in batch:
+                if question.key in rows:
+                    opened[question.key] = self._reopen(rows[question.key])
+            made = (
+                trace.open_threads(self.session, [(q.name, q.task) for q in fresh], self.dream.model) if fresh else []
+            )
+            DreamRequest.objects.bulk_create(
+                DreamRequest(dream=self.dream, kind=q.kind, key=q.key, thread_id=thread.pk)
+                for q, (thread, _) in zip(fresh, made, strict=True)
+            )
+        opened |= {q.key: thread for q, thread in zip(fresh, made, strict=True)}
+        return [opened[question.key] for question in batch]
+
+    def _reopen(self, row: DreamRequest) -> tuple[Thread, str]:
+        thread = Thread.objects.get(pk=row.thread_id)
+        spans = Event.objects.filter(thread=thread, type="span.model_request_start").in_order()
+        last = spans.values_list("event_id", flat=True).last()
+        DreamRequest.objects.filter(pk=row.pk).update(attempts=F("attempts") + 1)
+        return thread, trace.reopen_thread(self.session, thread, str(last))
+
+    def _settle(self, done: Sequence[tuple[tuple[Question, Thread, str], Answer]]) -> None:
+        """Keep the answers and close their threads in one transaction; an endpoint that gave up ends the dream."""
+        finished = []
+        usage = self.dream.usage or NO_USAGE
+        for (question, thread, span_id), answer in done:
+            kept, dropped = (0, []) if answer.problem else question.read(answer.items)
+            finished.append(
+                trace.Finished(
+                    thread=thread,
+                    span_id=span_id,
+                    tool=question.tool,
+                    answer=answer,
+                    kept=kept,
+                    dropped=tuple(dropped),
+                    noun=question.noun,
+                )
+            )
+            for attempt in answer.attempts:
+                usage = add_usage(usage, attempt.usage)
+        with transaction.atomic():
+            self.lease.check(usage=usage)
+            trace.close_threads(self.session, finished)
+            for (question, _, _), answer in done:
+                if answer.failure is None:
+                    self._keep(question, answer)
+        self.dream.usage = usage
+        for _, answer in done:
+            if answer.failure is not None:
+                raise DreamFailure("internal_error", f"The model could not be asked: {answer.failure.message}")
+
+    def _keep(self, question: Question, answer: Answer) -> None:
+        kept = {"answer": None, "problem": answer.problem} if answer.problem else {"answer": {"items": answer.items}}
+        usage = NO_USAGE
+        for attempt in answer.attempts:
+            usage = add_usage(usage, attempt.usage)
+        self.dream.requests.filter(kind=question.kind, key=question.key).update(
+            **kept, usage=usage, attempts=F("attempts") + len(answer.attempts) - 1
+        )
+
+    # Going on, and ending
+
+    def _check_goes_on(self) -> None:
+        """Between requests: nobody canceled, the inputs are there, there is time left."""
+        status = Dream.objects.filter(pk=self.dream.pk).values_list("status", flat=True).first()
+        if status == DreamStatus.CANCELED:
+            raise DreamCanceled
+        if status != DreamStatus.RUNNING:
+            raise Fenced(f"The dream {self.dream.pk} is {status}.")
+        inputs.check_inputs(self.dream)
+        started = datetime.fromisoformat(self.dream.manifest["started_at"])
+        if timezone.now() - started > timedelta(seconds=DREAM_TIMEOUT_SECONDS):
+            raise DreamFailure("timeout", f"The dream did not end within {DREAM_TIMEOUT_SECONDS // 3600} hours.")
+
+    def _stay_alive(self, *, every: int, done: int) -> None:
+        if done % every == 0:
+            self._check_goes_on()
+
+    def _record(self, name: str, **summary: Any) -> None:
+        """A phase that ended: its row, and a line in the trace. A phase that is run again is told of once."""
+        now = timezone.now()
+        with transaction.atomic():
+            self.lease.check()
+            values = {"status": PhaseStatus.COMPLETED, "summary": summary, "ended_at": now}
+            _, is_new = DreamPhase.objects.update_or_create(
+                dream=self.dream,
+                name=name,
+                defaults=values,
+                create_defaults={**values, "position": PHASES.index(name), "started_at": self._phase_started(now)},
+            )
+            if is_new:
+                told = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in summary.items())
+                trace.note(self.session, f"P{PHASES.index(name)} {name}: {told}")
+
+    def _phase_started(self, now: datetime) -> datetime:
+        last = self.dream.phases.order_by("-position").values_list("ended_at", flat=True).first()
+        return last or datetime.fromisoformat(self.dream.manifest.get("started_at", now.isoformat()))
+
+    def _end(self, status: str, **changes: Any) -> None:
+        """The last word on the dream, in the caller's transaction."""
+        moved = self.lease.row().filter(status=DreamStatus.RUNNING)
+        if not moved.update(status=status, ended_at=timezone.now(), **{**RELEASED, "seen": F("wake")}, **changes):
+            raise DreamCanceled
+        emit(self.dream.workspace_id, f"dream.{status}", self.dream.pk)
+
+    def fail(self, failure: DreamFailure) -> None:
+        error = {"type": failure.type, "message": failure.message}
+        with transaction.atomic():
+            self.lease.check()
+            fresh = Dream.objects.get(pk=self.dream.pk)
+            if fresh.session:
+                trace.end_trace(fresh.session, "The dream failed.", error=failure.message)
+            unfinished = self.lease.row().filter(status__in=[DreamStatus.PENDING, DreamStatus.RUNNING])
+            released = {**RELEASED, "seen": F("wake")}
+            if unfinished.update(status=DreamStatus.FAILED, error=error, ended_at=timezone.now(), **released):
+                emit(fresh.workspace_id, "dream.failed", fresh.pk)
+            else:
+                self.lease.check(**released)
+
+    def close_canceled(self) -> None:
+        """The dream is canceled already; its session still has to end."""
+        with transaction.atomic():
+            self.lease.check()
+            fresh = Dream.objects.get(pk=self.dream.pk)
+            if fresh.session:
+                trace.end_trace(fresh.session, "The dream was canceled.")
+            self.lease.check(**RELEASED, seen=F("wake"))
+
+    def _release(self) -> None:
+        self.lease.check(**RELEASED, seen=F("wake"))
+
+
+def _is_settled(row: DreamRequest) -> bool:
+    return row.answer is not None or bool(row.problem)
+
+
+def _untrusted_texts(digest: Digest) -> tuple[str, ...]:
+    return tuple(event.full for event in digest.events if event.trust == 0 and not event.is_agent_prose)
+
+
+def _closing_words(lanes: dict[str, int]) -> str:
+    total = sum(lanes.values())
+    if not total:
+        return "The dream ended: it has nothing new to propose."
+    shown = ", ".join(f"{number} {lane}" for lane, number in lanes.items() if number)
+    return f"The dream ended with {total} proposal{'s' * (total != 1)}: {shown}."
