@@ -32,7 +32,7 @@ class Watch:
         self.check_folders(tool)
 
     def check_memory(self, tool: str) -> None:
-        if (used := processes.resident_bytes()) > self.memory:
+        if (used := processes.used_bytes(self.memory)) > self.memory:
             raise ToolError(
                 f"{tool}: stopped: the session's processes used {megabytes(used)} MiB of memory, "
                 f"the limit is {megabytes(self.memory)} MiB"
