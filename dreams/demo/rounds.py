@@ -1,4 +1,4 @@
-"""Demo rounds: an agent with a world of its own, sessions on fresh tasks, the checker's verdicts.
+"""Demo rounds: an agent with a world of its own, sessions on fresh tasks, the checker's verdicts, a first dream.
 
 Everything that is to be done next is read from the tables, so a round that was killed anywhere goes on where it was:
 `advance` does what is left and says whether anything is.
@@ -32,6 +32,8 @@ from dreams.demo.scripts import program_files
 from dreams.demo.world import Task, World, build_world, deal_round
 from dreams.entries import INDEX_PATH, render_index
 from dreams.limits import INDEX_MAX_LINES
+from dreams.models import Dream
+from dreams.services import create_dream
 from memory.services import create_memory, create_store
 
 AGENT_NAME = "Demo: generated tasks"
@@ -79,6 +81,9 @@ class Demo:
     def sessions(self, number: int | None = None) -> QuerySet[Session]:
         wanted: dict[str, Any] = {f"metadata__{ROUND}": str(number)} if number else {"metadata__has_key": ROUND}
         return Session.objects.filter(agent=self.agent, **wanted).order_by("created_at", "pk")
+
+    def dreams(self) -> QuerySet[Dream]:
+        return Dream.objects.filter(workspace=self.workspace, input_store_id=self.store_id)
 
     @property
     def latest_round(self) -> int:
@@ -133,6 +138,7 @@ class Step(StrEnum):
     START = "start"  # some sessions were sent nothing
     WAIT = "wait"  # agents are at work
     CHECK = "check"  # some sessions have no verdict
+    DREAM = "dream"  # the first round was judged, and nothing was learnt from it yet
     NOTHING = "nothing"
 
 
@@ -146,7 +152,9 @@ def next_step(demo: Demo, number: int) -> Step:
     busy = (SessionStatus.RUNNING, SessionStatus.RESCHEDULING)
     if live.filter(status__in=busy).exists() or InboxEvent.objects.filter(session__in=live).exists():
         return Step.WAIT
-    return Step.CHECK if live.filter(verdict=None).exists() else Step.NOTHING
+    if live.filter(verdict=None).exists():
+        return Step.CHECK
+    return Step.DREAM if number == 1 and live.exists() and not demo.dreams().exists() else Step.NOTHING
 
 
 def advance(demo: Demo, number: int, *, base_url: str) -> Step:
@@ -156,6 +164,8 @@ def advance(demo: Demo, number: int, *, base_url: str) -> Step:
             make_sessions(demo, number)
         elif step is Step.START:
             start_sessions(demo, number)
+        elif step is Step.DREAM:
+            start_dream(demo)
         else:
             check(demo, number, base_url=base_url)
     return step
@@ -212,6 +222,15 @@ def check(demo: Demo, number: int, *, base_url: str) -> None:
         run_checker({"base_url": base_url, "api_key": text, "salt": salt, "expected": expected})
     finally:
         revoke_api_key(key)
+
+
+@transaction.atomic
+def start_dream(demo: Demo) -> None:
+    """A dream over the first round, failures included: what failed everywhere is worth knowing, too."""
+    Agent.objects.filter(pk=demo.agent.pk).update(name=F("name"))  # one starter at a time, by the row's lock
+    if not demo.dreams().exists():
+        sessions = [session.pk for session in demo.sessions(1).filter(archived_at=None)]
+        create_dream(actor=platform(demo.workspace), store_id=demo.store_id, session_ids=sessions, model=MODEL)
 
 
 def run_checker(order: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from agents.services.sessions import record_verdict
 from agents.services.tenancy import create_workspace
 from dreams.demo import rounds
 from dreams.demo.answers import read_answer
-from dreams.demo.rounds import Step, build, find_demo, make_sessions, next_step, run_again, start_sessions
+from dreams.demo.rounds import Step, build, find_demo, make_sessions, next_step, run_again, start_dream, start_sessions
 from memory.models import Memory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -111,9 +111,19 @@ def test_the_next_round_waits_for_the_verdicts_of_the_one_before(demo, actor):
     Session.objects.filter(agent=demo.agent).update(next_position=2)
     assert next_step(demo, 1) is Step.CHECK
     judge_all(demo, 1, actor)
+    assert run_again(demo) == 1
+    start_dream(demo)
     assert next_step(demo, 1) is Step.NOTHING
     assert run_again(demo) == 2
     assert demo.sessions(2).count() == demo.sessions(1).count()
+
+
+def test_the_first_round_is_dreamt_over_once_with_all_its_sessions(demo):
+    make_sessions(demo, 1)
+    start_dream(demo)
+    start_dream(demo)
+    dreamt = demo.dreams().get()
+    assert dreamt.input_session_ids == sorted(session.pk for session in demo.sessions(1))
 
 
 def test_an_archived_session_does_not_hold_up_its_round(demo, actor):
