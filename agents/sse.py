@@ -42,7 +42,8 @@ def frame(name: str, data: str, *, place: int | None = None) -> bytes:
 
 
 def json_frame(event: dict[str, Any]) -> bytes:
-    return frame(event["type"], json.dumps(event, ensure_ascii=False, separators=(",", ":")))
+    # ASCII, because some clients end a line at U+2028 too.
+    return frame(event["type"], json.dumps(event, separators=(",", ":")))
 
 
 async def send_stream(frames: AsyncIterator[bytes], receive: Receive, send: Send, *, request_id: str) -> None:

@@ -157,14 +157,17 @@ def sandbox_host() -> Iterator[str]:
     plugs.sandbox.cache_clear()
 
 
-@pytest.fixture(scope="session")
-def _running_stack(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[Stack]:
+@pytest.fixture(scope="module")
+def _running_stack(
+    django_db_setup: None, django_db_blocker: pytest.FixtureRequest, redis_server: str
+) -> Iterator[Stack]:
+    # Not for the whole run: its sweeper would drive the sessions that other tests drive by hand.
     data_dir = parts.short_folder()
     with django_db_blocker.unblock():  # type: ignore[attr-defined]
         database = parts.database_url()
         placeholder = create_workspace("Here, so that no first admin is made")
     try:
-        with parts.running_up(data_dir, "--no-demo", DATABASE_URL=database) as running:
+        with parts.running_up(data_dir, "--no-demo", DATABASE_URL=database, REDIS_URL=redis_server) as running:
             with django_db_blocker.unblock():  # type: ignore[attr-defined]
                 placeholder.delete()
             yield running

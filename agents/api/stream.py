@@ -1,6 +1,7 @@
 """A session's or thread's events as they happen, for API clients: no replay, only what comes after the connection."""
 
 import re
+from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ LAST_EVENTS = frozenset({"session.deleted", "session.status_terminated"})
 LAST_THREAD_EVENTS = LAST_EVENTS | {"session.thread_status_terminated"}
 PREVIEWS = ("agent.message", "agent.thinking")
 PREVIEWS_MAX = 100  # wire contract
-DELTAS = frozenset({"event_start", "event_delta"})
+FINISHED_KEPT = 100  # a preview that comes late follows its event closely
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +68,11 @@ def _previews(request: ASGIRequest) -> frozenset[str]:
 
 async def _frames(items: AsyncIterator[Item | None], wanted: Wanted) -> AsyncIterator[bytes]:
     last = LAST_EVENTS if wanted.is_primary else LAST_THREAD_EVENTS
-    begun: set[str] = set()
+    previews = Previews(wanted.previews)
     async for item in items:
         if item is None:
             yield PING
-        elif item.thread_id == wanted.thread_id and _is_wanted(item.event, wanted, begun):
+        elif item.thread_id == wanted.thread_id and previews.lets_through(item.event):
             yield json_frame(item.event)
         if item is not None and item.event["type"] in last and _concerns(item, wanted):
             return
@@ -81,14 +82,25 @@ def _concerns(item: Item, wanted: Wanted) -> bool:
     return item.thread_id == wanted.thread_id or item.event["type"] in LAST_EVENTS
 
 
-def _is_wanted(event: dict[str, Any], wanted: Wanted, begun: set[str]) -> bool:
+class Previews:
     """A preview goes only to who asked for it, from its start on, and never after the event that it previews."""
-    if event["type"] == "event_start":
-        if event["event"]["type"] in wanted.previews:
-            begun.add(event["event"]["id"])
-            return True
-        return False
-    if event["type"] == "event_delta":
-        return event["event_id"] in begun
-    begun.discard(event.get("id", ""))
-    return True
+
+    def __init__(self, wanted: frozenset[str]) -> None:
+        self._wanted = wanted
+        self._begun: set[str] = set()
+        self._finished: deque[str] = deque(maxlen=FINISHED_KEPT)
+
+    def lets_through(self, event: dict[str, Any]) -> bool:
+        if event["type"] == "event_start":
+            return self._begin(event["event"])
+        if event["type"] == "event_delta":
+            return event["event_id"] in self._begun
+        self._begun.discard(event["id"])
+        self._finished.append(event["id"])
+        return True
+
+    def _begin(self, previewed: dict[str, Any]) -> bool:
+        if previewed["type"] not in self._wanted or previewed["id"] in self._finished:
+            return False
+        self._begun.add(previewed["id"])
+        return True

@@ -129,6 +129,7 @@ class Hub:
         with suppress(TimeoutError):
             async with asyncio.timeout(RECONNECT_SECONDS):
                 await follower.subscribed.wait()
+        follower.subscribed.set()
 
     async def _unsubscribe(self, channel: str) -> None:
         if self._pubsub is not None:
@@ -157,8 +158,9 @@ class Hub:
         followers = self._followers.get(message["channel"].decode(), ())
         if message["type"] == "subscribe":
             for follower in followers:
+                if follower.subscribed.is_set():
+                    follower.offer(Look)  # the connection was lost in between
                 follower.subscribed.set()
-                follower.offer(Look)
         elif message["type"] == "message":
             body = json.loads(message["data"])
             item = Item(thread_id=body["thread"], seq=body.get("seq"), event=body["event"])
@@ -180,12 +182,13 @@ async def following(session_id: str, *, after: int | None = None) -> AsyncIterat
     session ends, the reader is too slow, or the server stops.
     """
     async with hub.joined(session_id) as follower:
+        if after is not None:
+            follower.offer(Look)
         start = await in_database(last_seq, session_id) if after is None else after
         yield _items(session_id, follower, start)
 
 
 async def _items(session_id: str, follower: Follower, last: int) -> AsyncIterator[Item | None]:
-    follower.offer(Look)
     while not follower.lost.is_set():
         found = await follower.next()
         if found is None:

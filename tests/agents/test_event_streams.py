@@ -1,0 +1,189 @@
+"""Event streams of a running product: what comes, in which frames, who may listen, and when they end."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+import pytest
+from django.db import transaction
+
+from agents.api.auth import MANAGED_AGENTS
+from agents.eventlog.append import NewEvent, append
+from agents.eventlog.channel import publish
+from agents.models import Session
+from agents.services.sessions import send_events
+from tests.stack import Stack
+
+HEADERS = {"anthropic-version": "2026-10-21", "anthropic-beta": MANAGED_AGENTS}
+
+
+@pytest.fixture
+def session(stack: Stack, make_session) -> Session:
+    return make_session()
+
+
+@contextmanager
+def listening(stack: Stack, path: str, **headers: str) -> Iterator[Iterator[tuple[str, str, str]]]:
+    """The frames of a stream as (name, id, data)."""
+    with (
+        httpx2.Client(base_url=stack.url, timeout=20) as client,
+        client.stream("GET", path, headers={**HEADERS, **headers}) as answer,
+    ):
+        assert answer.status_code == 200, answer.read()
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.headers["request-id"].startswith("req_")
+        yield frames(answer.iter_lines())
+
+
+def frames(lines: Iterator[str]) -> Iterator[tuple[str, str, str]]:
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        name, colon, value = line.partition(": ")
+        if colon and name:
+            found.setdefault(name, []).append(value)
+        elif not line and found.get("event", ["ping"]) != ["ping"]:
+            yield found["event"][0], "".join(found.get("id", [])), "\n".join(found["data"])
+            found = {}
+        elif not line:
+            found = {}
+
+
+def say(session: Session, *texts: str, thread=None) -> None:
+    events = [NewEvent(type="agent.message", payload={"content": [{"type": "text", "text": text}]}) for text in texts]
+    with transaction.atomic():
+        append(session.pk, thread or session.threads.get(), events)
+
+
+def path_of(session: Session) -> str:
+    return f"/v1/sessions/{session.pk}/events/stream"
+
+
+def test_only_what_comes_after_the_connection_is_streamed(stack, session, api_key):
+    say(session, "before")
+    with listening(stack, path_of(session), authorization=f"Bearer {api_key}") as incoming:
+        say(session, "one", "two \u2028 lines\nand more")
+        found = [next(incoming), next(incoming)]
+    assert [name for name, _, _ in found] == ["agent.message", "agent.message"]
+    assert [json.loads(data)["content"][0]["text"] for _, _, data in found] == ["one", "two \u2028 lines\nand more"]
+
+
+def test_an_event_whose_message_was_lost_is_not_skipped(stack, session, api_key, monkeypatch):
+    with listening(stack, path_of(session), authorization=f"Bearer {api_key}") as incoming:
+        with monkeypatch.context() as patch:
+            patch.setattr("agents.eventlog.append.publish", lambda *arguments: None)
+            say(session, "unheard")
+        say(session, "heard")
+        texts = [json.loads(next(incoming)[2])["content"][0]["text"] for _ in range(2)]
+    assert texts == ["unheard", "heard"]
+
+
+def test_a_message_that_is_told_twice_is_streamed_once(stack, session, api_key):
+    with listening(stack, path_of(session), authorization=f"Bearer {api_key}") as incoming:
+        say(session, "one")
+        first = json.loads(next(incoming)[2])
+        publish(session.pk, [(session.threads.get().pk, session.events.get().seq, first)])
+        say(session, "two")
+        assert json.loads(next(incoming)[2])["content"][0]["text"] == "two"
+
+
+def test_a_turn_is_streamed_from_the_queued_message_to_idle(stack, session, api_key, actor):
+    with listening(stack, path_of(session), authorization=f"Bearer {api_key}") as incoming:
+        send_events(session, [{"type": "user.message", "content": [{"type": "text", "text": "Hello"}]}], actor=actor)
+        found = []
+        while not found or found[-1][0] != "session.status_idle":
+            found.append(next(incoming))
+    names = [name for name, _, _ in found]
+    assert names[-3:] == ["session.thread_status_idle", "session.usage", "session.status_idle"]
+    assert "agent.message" in names
+
+
+def test_a_stream_ends_after_the_session_does(stack, session, api_key):
+    with listening(stack, path_of(session), authorization=f"Bearer {api_key}") as incoming:
+        with transaction.atomic():
+            append(session.pk, session.threads.get(), [NewEvent(type="session.status_terminated")])
+        assert [name for name, _, _ in incoming] == ["session.status_terminated"]
+
+
+def test_previews_reach_only_who_asked_for_them(stack, session, api_key):
+    preview = {"type": "event_start", "event": {"type": "agent.message", "id": "sevt_x"}}
+    thread = session.threads.get().pk
+    asked = f"{path_of(session)}?event_deltas[]=agent.message"
+    for path, names in ((path_of(session), ["agent.message"]), (asked, ["event_start", "agent.message"])):
+        with listening(stack, path, authorization=f"Bearer {api_key}") as incoming:
+            publish(session.pk, [(thread, None, preview)])
+            say(session, "done")
+            assert [next(incoming)[0] for _ in names] == names
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "kind"),
+    [
+        ({"authorization": ""}, 401, "authentication_error"),
+        ({"authorization": "Bearer lucid_wrong"}, 401, "authentication_error"),
+        ({"anthropic-beta": ""}, 404, "not_found_error"),
+        ({"anthropic-version": "1999-01-01"}, 400, "invalid_request_error"),
+    ],
+)
+def test_a_refused_stream_answers_like_every_other_call(stack, session, api_key, change, status, kind):
+    headers = {**HEADERS, "authorization": f"Bearer {api_key}", **change}
+    answer = httpx2.get(stack.url + path_of(session), headers=headers)
+    assert answer.status_code == status
+    assert answer.json()["error"]["type"] == kind
+    assert answer.json()["request_id"] == answer.headers["request-id"]
+
+
+def test_a_stream_of_another_workspace_is_a_missing_one(stack, session, stranger_key):
+    answer = httpx2.get(stack.url + path_of(session), headers={**HEADERS, "authorization": f"Bearer {stranger_key}"})
+    assert answer.status_code == 404
+
+
+def test_an_unknown_preview_is_refused_by_name(stack, session, api_key):
+    address = f"{stack.url}{path_of(session)}?event_deltas[]=agent.tool_use"
+    answer = httpx2.get(address, headers={**HEADERS, "authorization": f"Bearer {api_key}"})
+    assert answer.status_code == 400
+    assert "'agent.tool_use'" in answer.json()["error"]["message"]
+
+
+def test_the_pages_stream_resumes_at_a_place(stack, session, as_alice):
+    cookie = f"sessionid={as_alice.cookies['sessionid'].value}"
+    say(session, "one", "two", "three")
+    first = session.events.get(payload__content__0__text="one").seq
+    with listening(stack, f"/sessions/{session.pk}/stream/?after={first}", cookie=cookie) as incoming:
+        shown = [next(incoming), next(incoming)]
+        say(session, "four")
+        shown.append(next(incoming))
+    assert [int(place) for _, place, _ in shown] == [first + 1, first + 2, first + 3]
+    assert ["two" in shown[0][2], "three" in shown[1][2], "four" in shown[2][2]] == [True, True, True]
+    with listening(
+        stack, f"/sessions/{session.pk}/stream/?after=0", cookie=cookie, **{"last-event-id": str(first + 2)}
+    ) as incoming:
+        assert "four" in next(incoming)[2]
+
+
+def test_the_pages_stream_is_closed_to_strangers(stack, session, as_charlie):
+    cookie = f"sessionid={as_charlie.cookies['sessionid'].value}"
+    address = f"{stack.url}/sessions/{session.pk}/stream/"
+    assert httpx2.get(address, headers={"cookie": cookie}).status_code == 404
+    assert httpx2.get(address).status_code == 401
+
+
+def test_many_streams_of_one_session_get_every_event_in_order(stack, session, api_key):
+    readers, results = [], []
+    ready = threading.Barrier(21, timeout=20)
+
+    def read() -> None:
+        with listening(stack, path_of(session), authorization=f"Bearer {api_key}") as incoming:
+            ready.wait()
+            results.append([json.loads(next(incoming)[2])["content"][0]["text"] for _ in range(30)])
+
+    for _ in range(20):
+        readers.append(threading.Thread(target=read))
+        readers[-1].start()
+    ready.wait()
+    for number in range(30):
+        say(session, str(number))
+    for reader in readers:
+        reader.join(30)
+    assert results == [[str(number) for number in range(30)]] * 20

@@ -1,0 +1,90 @@
+"""One worker process: many jobs at once, a clean end, and nothing left in RQ's hands."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import django_rq
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from rq import Worker
+from rq.registry import FailedJobRegistry, StartedJobRegistry
+
+from agents.queue import enqueue_now
+from tests import stack as parts
+
+pytestmark = pytest.mark.usefixtures("clean_redis")
+
+
+@contextmanager
+def worker(slots: int) -> Iterator["subprocess.Popen[bytes]"]:
+    command = (sys.executable, "manage.py", "rqworker", "turns", "--slots", str(slots))
+    with parts.running(*command, data_dir=settings.DATA_DIR) as process:
+        parts.wait_for(lambda: True if len(registered()) == slots else None, 30)
+        yield process
+
+
+def queue():
+    return django_rq.get_queue("turns")
+
+
+def registered() -> list[Worker]:
+    return Worker.all(queue=queue())
+
+
+def running_jobs() -> int:
+    return len(StartedJobRegistry(queue=queue()).get_job_ids())
+
+
+def untouched() -> bool | None:
+    return True if not queue().count and not running_jobs() else None
+
+
+def sleep(seconds: float) -> None:
+    queue().enqueue("time.sleep", seconds, result_ttl=0)
+
+
+def test_slots_run_jobs_side_by_side():
+    with worker(slots=4):
+        for _ in range(4):
+            sleep(2)
+        parts.wait_for(lambda: True if running_jobs() == 4 else None, 10)
+        parts.wait_for(untouched, 10)
+
+
+def test_a_stopping_worker_finishes_what_it_began_and_takes_nothing_new():
+    with worker(slots=2) as process:
+        for _ in range(6):
+            sleep(1.5)
+        parts.wait_for(lambda: True if running_jobs() == 2 else None, 10)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(parts.STOP_SECONDS) == 0
+    assert running_jobs() == 0
+    assert queue().count == 4
+    assert queue().intermediate_queue.get_job_ids() == []
+    assert registered() == []
+
+
+def test_a_job_that_never_ends_does_not_keep_the_worker():
+    with worker(slots=1) as process:
+        sleep(600)
+        parts.wait_for(lambda: True if running_jobs() == 1 else None, 10)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(parts.STOP_SECONDS) == 0
+
+
+def test_a_failed_job_is_kept_an_hour_and_the_slot_goes_on():
+    with worker(slots=1):
+        enqueue_now("nowhere.nothing", "id")
+        enqueue_now("time.gmtime")
+        parts.wait_for(untouched, 20)
+    (failed,) = FailedJobRegistry(queue=queue()).get_job_ids()
+    assert 0 < queue().connection.ttl(f"rq:job:{failed}") <= 3600
+
+
+def test_an_unknown_queue_is_named():
+    with pytest.raises(CommandError, match="No queue is named urgent: use one of turns, batch"):
+        call_command("rqworker", "urgent")
