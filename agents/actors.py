@@ -59,7 +59,7 @@ class Actor:
 
     @property
     def is_trusted(self) -> bool:
-        """Whether what it says in a session is a person's word: a member, or a program that an admin marked operator."""
+        """Whether what it says in a session counts as a person's: a member, or an operator's program."""
         return self.member is not None or (self.api_key is not None and self.api_key.is_operator)
 
     @property

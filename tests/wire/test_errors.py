@@ -1,0 +1,173 @@
+"""What every call gets right or wrong before an endpoint looks at it: key, version, beta, body, address."""
+
+import json
+
+import anthropic
+import pytest
+from django.utils import timezone
+
+from agents.models import Agent, ApiKey, Scope
+from agents.services.tenancy import issue_api_key, revoke_api_key
+
+AGENT = json.dumps({"name": "Ann", "model": "m"})
+
+
+def error(response):
+    body = response.json()
+    assert body["type"] == "error"
+    assert body["request_id"] == response.headers["request-id"]
+    assert response.headers["content-type"] == "application/json"
+    return body["error"]
+
+
+def test_every_answer_has_a_request_id(call, wire):
+    assert call("GET", "agents").headers["request-id"].startswith("req_")
+    assert wire.beta.agents.with_raw_response.list().headers["request-id"].startswith("req_")
+    with pytest.raises(anthropic.NotFoundError) as refusal:
+        wire.beta.agents.retrieve("agent_x")
+    assert refusal.value.request_id.startswith("req_")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": None},
+        {"authorization": "Bearer"},
+        {"authorization": "Bearer nonsense"},
+        {"authorization": "Basic abc"},
+        {"authorization": None, "x_api_key": "nonsense"},
+    ],
+)
+def test_no_key_or_an_unknown_one_is_401(call, headers):
+    response = call("GET", "agents", **headers)
+    assert (response.status_code, error(response)["type"]) == (401, "authentication_error")
+
+
+def test_a_key_may_come_in_either_header_and_not_in_both(call, api_key):
+    assert call("GET", "agents", authorization=None, x_api_key=api_key).status_code == 200
+    assert call("GET", "agents", x_api_key=api_key).status_code == 401
+
+
+def test_a_revoked_key_opens_nothing(call, workspace):
+    key, call.key = issue_api_key(workspace, "short-lived")
+    assert call("GET", "agents").status_code == 200
+    revoke_api_key(key)
+    assert call("GET", "agents").status_code == 401
+
+
+def test_a_reading_key_reads_and_does_not_write(call, workspace):
+    _, call.key = issue_api_key(workspace, "reader", scopes=[Scope.READ])
+    assert call("GET", "agents").status_code == 200
+    response = call("POST", "agents", AGENT)
+    assert (response.status_code, error(response)["type"]) == (403, "permission_error")
+    assert not Agent.objects.exists()
+
+
+def test_the_keys_last_use_is_noted(call):
+    before = timezone.now()
+    call("GET", "agents")
+    assert ApiKey.objects.get(name="test key").last_used_at >= before
+
+
+def test_the_workspace_header_must_name_the_keys_own_workspace(call, workspace, stranger_key):
+    assert call("GET", "agents", anthropic_workspace_id=workspace.pk).status_code == 200
+    response = call("GET", "agents", anthropic_workspace_id="wrkspc_x")
+    assert (response.status_code, error(response)["type"]) == (403, "permission_error")
+
+
+@pytest.mark.parametrize("version", [None, "yesterday"])
+def test_a_known_version_must_be_named(call, version):
+    response = call("GET", "agents", anthropic_version=version)
+    assert (response.status_code, "anthropic-version" in error(response)["message"]) == (400, True)
+
+
+def test_the_older_version_is_spoken_too(call):
+    assert call("GET", "agents", anthropic_version="2023-06-01").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "beta", "status"),
+    [
+        ("agents", None, 404),
+        ("agents", "agent-memory-2026-07-22", 404),
+        ("agents", "managed-agents-2026-04-01,dreaming-2026-04-21", 200),
+        ("agents", "managed-agents-2026-04-01, no-such-beta", 400),
+        ("environments", None, 404),
+        ("sessions", None, 404),
+        ("memory_stores", None, 404),
+        ("memory_stores", "agent-memory-2026-07-22", 200),
+        ("memory_stores", "managed-agents-2026-04-01", 200),
+        ("memory_stores", "managed-agents-2026-04-01,agent-memory-2026-07-22", 400),
+    ],
+)
+def test_each_group_asks_for_its_beta(call, path, beta, status):
+    assert call("GET", path, anthropic_beta=beta).status_code == status
+
+
+def test_betas_may_be_left_out_where_the_operator_says_so(call, settings):
+    settings.REQUIRE_BETA_HEADERS = False
+    assert call("GET", "agents", anthropic_beta=None).status_code == 200
+    assert call("GET", "agents?beta=true", anthropic_beta=None).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ('{"name": "Ann"', "The request body is not JSON"),
+        ("[]", "The request body must be a JSON object"),
+        (b"\xff", "The request body is not JSON"),
+        ("", "model: Field required"),
+        ('{"name": "Ann", "model": "m", "nmae": 1}', "nmae: Extra inputs are not permitted"),
+        ('{"name": ["Ann"], "model": "m"}', "name: "),
+        ('{"name": "a\\u0000", "model": "m"}', "name: the character U+0000"),
+        ('{"name": "' + "[" * 20 + '", "model": ' + "[" * 500 + "]" * 500 + "}", "The request body is not JSON"),
+    ],
+)
+def test_a_bad_body_is_one_clear_400(call, body, message):
+    response = call("POST", "agents", body)
+    assert (response.status_code, error(response)["type"]) == (400, "invalid_request_error")
+    assert error(response)["message"].startswith(message)
+
+
+def test_a_body_above_32_mb_is_413(call):
+    response = call("POST", "agents", b'{"name": "' + b"x" * 32 * 1024 * 1024 + b'"}')
+    assert (response.status_code, error(response)["type"]) == (413, "request_too_large")
+
+
+@pytest.mark.parametrize("path", ["", "nothing", "agents/a/b/c", "sessions/"])
+def test_an_unknown_address_is_an_api_404(call, path):
+    response = call("GET", path)
+    assert (response.status_code, error(response)["type"]) == (404, "not_found_error")
+
+
+def test_a_wrong_method_is_a_405_in_the_envelope(call):
+    response = call("PUT", "agents")
+    assert response.status_code == 405
+    assert error(response)["type"] == "invalid_request_error"
+
+
+def test_a_fault_of_ours_is_a_500_in_the_envelope(call, monkeypatch, caplog):
+    monkeypatch.setattr("agents.api.agents.page_of", lambda *args, **kwargs: 1 / 0)
+    response = call("GET", "agents")
+    assert (response.status_code, error(response)["type"]) == (500, "api_error")
+    assert "ZeroDivisionError" not in response.content.decode()
+    assert response.headers["request-id"] in caplog.text
+
+
+def test_the_document_describes_every_route_and_body(client):
+    document = client.get("/v1/openapi.json").json()
+    assert {"get", "post"} <= document["paths"]["/v1/agents"].keys()
+    assert "/v1/sessions/{session_id}/verdict" in document["paths"]
+    references = {node["$ref"].rsplit("/", 1)[1] for node in _objects(document) if isinstance(node.get("$ref"), str)}
+    assert references <= document["components"]["schemas"].keys()
+    assert "betas" not in document["components"]["schemas"]["AgentCreateParams"]["properties"]
+
+
+def _objects(value):
+    if isinstance(value, dict):
+        yield value
+        for member in value.values():
+            yield from _objects(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from _objects(member)

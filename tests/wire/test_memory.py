@@ -1,0 +1,169 @@
+"""Memory stores, memories and versions through the official client."""
+
+from datetime import UTC, datetime
+
+import anthropic
+import pytest
+
+from memory.services import sha256_of
+
+
+def precondition(content: str):
+    return {"type": "content_sha256", "content_sha256": sha256_of(content)}
+
+
+@pytest.fixture
+def memories(wire):
+    return wire.beta.memory_stores.memories
+
+
+@pytest.fixture
+def memory(memories, store):
+    return memories.create(store.id, path="/notes/a.md", content="one")
+
+
+def test_a_store_is_made_read_changed_and_archived(wire, store):
+    stores = wire.beta.memory_stores
+    assert stores.retrieve(store.id) == store
+    changed = stores.update(store.id, description="", metadata={"a": "1"})
+    assert (changed.description, changed.metadata) == ("", {"a": "1"})
+    assert [found.id for found in stores.list()] == [store.id]
+    assert stores.archive(store.id).archived_at
+    assert list(stores.list()) == []
+    with pytest.raises(anthropic.BadRequestError, match="archived"):
+        stores.update(store.id, name="x")
+
+
+def test_create_and_update_answer_without_content_and_retrieve_with_it(memories, store):
+    made = memories.create(store.id, path="/a", content="tëxt")
+    assert (made.content, made.content_size_bytes, made.content_sha256) == (None, 5, sha256_of("tëxt"))
+    assert memories.create(store.id, path="/b", content="", view="full").content == ""
+    assert memories.retrieve(made.id, memory_store_id=store.id).content == "tëxt"
+    assert memories.retrieve(made.id, memory_store_id=store.id, view="basic").content is None
+
+
+def test_an_update_with_its_precondition_moves_the_head(memories, store, memory):
+    updated = memories.update(
+        memory.id, memory_store_id=store.id, content="two", path="/notes/b.md", precondition=precondition("one")
+    )
+    assert (updated.id, updated.path) == (memory.id, "/notes/b.md")
+    assert updated.memory_version_id != memory.memory_version_id
+
+
+def test_a_stale_precondition_is_its_own_conflict_and_a_repeated_update_none(memories, store, memory):
+    memories.update(memory.id, memory_store_id=store.id, content="two", precondition=precondition("one"))
+    memories.update(memory.id, memory_store_id=store.id, content="two", precondition=precondition("one"))
+    with pytest.raises(anthropic.ConflictError) as refusal:
+        memories.update(memory.id, memory_store_id=store.id, content="three", precondition=precondition("one"))
+    assert refusal.value.type == "memory_precondition_failed_error"
+    with pytest.raises(anthropic.ConflictError) as refusal:
+        memories.delete(memory.id, memory_store_id=store.id, expected_content_sha256=sha256_of("one"))
+    assert refusal.value.type == "memory_precondition_failed_error"
+
+
+def test_a_taken_path_names_the_memory_that_has_it(memories, store, memory):
+    with pytest.raises(anthropic.ConflictError) as refusal:
+        memories.create(store.id, path="/notes/a.md", content="")
+    assert refusal.value.type == "memory_path_conflict_error"
+    assert refusal.value.body["error"]["conflicting_memory_id"] == memory.id
+    assert refusal.value.body["error"]["conflicting_path"] == "/notes/a.md"
+
+
+def test_a_deleted_memory_is_gone_and_its_versions_stay(wire, memories, store, memory):
+    gone = memories.delete(memory.id, memory_store_id=store.id, expected_content_sha256=memory.content_sha256)
+    assert (gone.id, gone.type) == (memory.id, "memory_deleted")
+    with pytest.raises(anthropic.NotFoundError):
+        memories.retrieve(memory.id, memory_store_id=store.id)
+    versions = list(wire.beta.memory_stores.memory_versions.list(store.id, memory_id=memory.id, view="full"))
+    assert [(version.operation, version.content, version.path) for version in versions] == [
+        ("deleted", None, "/notes/a.md"),
+        ("created", "one", "/notes/a.md"),
+    ]
+
+
+def test_the_list_shows_a_subtree_or_one_level_in_the_order_of_paths(memories, store):
+    for path in ("/b.md", "/a/x.md", "/a/deep/y.md", "/a.md", "/A.md"):
+        memories.create(store.id, path=path, content="")
+    everything = [memory.path for memory in memories.list(store.id, limit=2)]
+    assert everything == ["/A.md", "/a.md", "/a/deep/y.md", "/a/x.md", "/b.md"]
+    top = [(entry.type, entry.path) for entry in memories.list(store.id, depth=1, limit=2)]
+    assert top == [("memory", "/A.md"), ("memory", "/a.md"), ("memory_prefix", "/a/"), ("memory", "/b.md")]
+    assert [memory.path for memory in memories.list(store.id, path_prefix="/a/")] == ["/a/deep/y.md", "/a/x.md"]
+
+
+def test_a_full_list_has_at_most_twenty_on_a_page(memories, store):
+    for number in range(21):
+        memories.create(store.id, path=f"/{number:02}", content=str(number))
+    page = memories.list(store.id, view="full", limit=100)
+    assert (len(page.data), page.data[0].content) == (20, "0")
+    assert len(list(page)) == 21
+
+
+def test_versions_are_filtered_by_what_happened_and_who_did_it(wire, memories, store, memory, api_key):
+    versions = wire.beta.memory_stores.memory_versions
+    memories.update(memory.id, memory_store_id=store.id, content="two")
+    modified = list(versions.list(store.id, operation="modified"))
+    assert [version.memory_id for version in modified] == [memory.id]
+    author = modified[0].created_by.api_key_id
+    assert len(list(versions.list(store.id, api_key_id=author, limit=1))) == 2
+    assert list(versions.list(store.id, session_id=author)) == []
+    assert list(versions.list(store.id, created_at_lte=datetime(2020, 1, 1, tzinfo=UTC))) == []
+    assert versions.retrieve(modified[0].id, memory_store_id=store.id).content == "two"
+    assert versions.retrieve(modified[0].id, memory_store_id=store.id, view="basic").content is None
+
+
+def test_an_old_version_can_be_redacted_and_the_head_cannot(wire, memories, store, memory):
+    versions = wire.beta.memory_stores.memory_versions
+    with pytest.raises(anthropic.BadRequestError, match="current version"):
+        versions.redact(memory.memory_version_id, memory_store_id=store.id)
+    memories.update(memory.id, memory_store_id=store.id, content="two")
+    wiped = versions.redact(memory.memory_version_id, memory_store_id=store.id)
+    assert (wiped.path, wiped.content, wiped.redacted_by.type) == (None, None, "api_actor")
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("depth=2", "depth"),
+        ("path_prefix=/a", "path_prefix"),
+        ("view=huge", "view"),
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=x", "limit"),
+        ("page=page_rubbish", "page"),
+        ("page=rubbish", "page"),
+    ],
+)
+def test_a_bad_query_is_refused_by_its_name(call, store, query, field):
+    response = call("GET", f"memory_stores/{store.id}/memories?{query}")
+    assert response.status_code == 400
+    assert response.json()["error"]["message"].startswith(f"{field}:")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"path": "a", "content": ""}, "path:"),
+        ({"path": "/a", "content": None}, "content:"),
+        ({"path": "/a", "content": "x" * 102_401}, "content:"),
+        ({"path": "/a"}, "content:"),
+        ({"path": "/a", "content": "", "more": 1}, "more:"),
+    ],
+)
+def test_a_bad_memory_is_refused_by_its_member(wire, store, body, field):
+    with pytest.raises(anthropic.BadRequestError) as refusal:
+        wire.post(
+            f"/v1/memory_stores/{store.id}/memories",
+            cast_to=object,
+            body=body,
+            options={"headers": {"anthropic-beta": "agent-memory-2026-07-22"}},
+        )
+    assert refusal.value.body["error"]["message"].startswith(field)
+
+
+def test_a_cursor_of_another_list_is_refused(wire, memories, store):
+    for number in range(2):
+        memories.create(store.id, path=f"/{number}", content="")
+    page = memories.list(store.id, limit=1)
+    with pytest.raises(anthropic.BadRequestError, match="another list"):
+        wire.beta.memory_stores.memory_versions.list(store.id, page=page.next_page)

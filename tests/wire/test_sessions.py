@@ -1,0 +1,220 @@
+"""Sessions and their events through the official client."""
+
+import json
+
+import anthropic
+import pytest
+
+from agents.models import InboxEvent, Session, SessionKind, Verdict
+
+MESSAGE = {"type": "user.message", "content": [{"type": "text", "text": "Hello"}]}
+
+
+def test_a_new_session_freezes_its_agent(wire, agent, environment):
+    session = wire.beta.sessions.create(
+        agent={"type": "agent", "id": agent.id, "version": 1},
+        environment_id=environment.id,
+        title="First",
+        metadata={"principal": "mia"},
+    )
+    wire.beta.agents.update(agent.id, system="new")
+    found = wire.beta.sessions.retrieve(session.id)
+    assert (found.status, found.title, found.metadata) == ("idle", "First", {"principal": "mia"})
+    assert (found.agent.version, found.agent.system) == (1, None)
+    assert Session.objects.get(pk=session.id).principal == "mia"
+
+
+def test_initial_events_make_it_run(wire, agent, environment):
+    session = wire.beta.sessions.create(agent=agent.id, environment_id=environment.id, initial_events=[MESSAGE])
+    assert session.status == "running"
+    types = [event.type for event in wire.beta.sessions.events.list(session.id)]
+    assert types == ["session.status_running", "session.thread_status_running", "user.message"]
+
+
+def test_a_bad_initial_event_makes_no_session(wire, agent, environment):
+    with pytest.raises(anthropic.BadRequestError, match=r"initial_events\.1"):
+        wire.beta.sessions.create(
+            agent=agent.id, environment_id=environment.id, initial_events=[MESSAGE, {**MESSAGE, "content": []}]
+        )
+    assert not Session.objects.exists()
+
+
+def test_a_session_shows_the_stores_that_it_mounts(wire, agent, environment, store):
+    session = wire.beta.sessions.create(
+        agent=agent.id,
+        environment_id=environment.id,
+        resources=[{"type": "memory_store", "memory_store_id": store.id, "access": "read_only"}],
+    )
+    (resource,) = session.resources
+    assert (resource.mount_path, resource.access, resource.name) == ("/mnt/memory/field-notes", "read_only", store.name)
+    assert [found.id for found in wire.beta.sessions.list(memory_store_id=store.id)] == [session.id]
+    assert list(wire.beta.sessions.list(memory_store_id="memstore_x")) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "field"),
+    [
+        ({"agent": "agent_x"}, 404, "Agent 'agent_x'"),
+        ({"environment_id": "env_x"}, 404, "Environment 'env_x'"),
+        ({"resources": [{"type": "memory_store", "memory_store_id": "memstore_x"}]}, 404, "Memory store 'memstore_x'"),
+        ({"resources": [{"type": "file", "file_id": "file_x"}]}, 400, "resources.0"),
+        ({"vault_ids": ["vlt_x"]}, 400, "vault_ids"),
+        ({"budget": {"type": "limit", "max_list_cost": {"amount": "100", "currency": "USD"}}}, 400, "budget"),
+        ({"title": "x" * 513}, 400, "title"),
+        ({"metadata": {"": "x"}}, 400, "metadata"),
+        ({"initial_events": [{"type": "user.interrupt"}]}, 400, "initial_events.0"),
+        ({"more": 1}, 400, "more"),
+    ],
+)
+def test_a_session_that_cannot_be_made_says_why(wire, agent, environment, change, status, field):
+    body = {"agent": agent.id, "environment_id": environment.id, **change}
+    with pytest.raises(anthropic.APIStatusError) as refusal:
+        wire.beta.sessions.create(agent="", environment_id="", extra_body=body)
+    assert refusal.value.status_code == status
+    assert refusal.value.body["error"]["message"].startswith(field)
+    assert not Session.objects.exists()
+
+
+def test_overrides_are_refused_in_words(wire, agent, environment):
+    with pytest.raises(anthropic.BadRequestError, match="overrides are not supported"):
+        wire.beta.sessions.create(
+            agent={"type": "agent_with_overrides", "id": agent.id, "system": "x"}, environment_id=environment.id
+        )
+
+
+def test_an_archived_agent_starts_no_session(wire, agent, environment):
+    wire.beta.agents.archive(agent.id)
+    with pytest.raises(anthropic.BadRequestError, match="archived"):
+        wire.beta.sessions.create(agent=agent.id, environment_id=environment.id)
+
+
+def test_the_list_pages_both_ways(wire, agent, environment):
+    made = [wire.beta.sessions.create(agent=agent.id, environment_id=environment.id).id for _ in range(5)]
+    newest_first = made[::-1]
+    first = wire.beta.sessions.list(limit=2)
+    second = wire.beta.sessions.list(limit=2, page=first.next_page)
+    third = wire.beta.sessions.list(limit=2, page=second.next_page)
+    assert [session.id for page in (first, second, third) for session in page.data] == newest_first
+    assert (first.prev_page, third.next_page) == (None, None)
+    back = wire.beta.sessions.list(limit=2, page=third.prev_page)
+    assert [session.id for session in back.data] == newest_first[2:4]
+    home = wire.beta.sessions.list(limit=2, page=back.prev_page)
+    assert [session.id for session in home.data] == newest_first[:2]
+    assert home.prev_page is None
+    assert [session.id for session in wire.beta.sessions.list(order="asc", limit=2)] == made
+    with pytest.raises(anthropic.BadRequestError, match="another order"):
+        wire.beta.sessions.list(order="asc", page=first.next_page)
+
+
+def test_the_list_filters(wire, agent, environment, session):
+    other = wire.beta.agents.create(name="Bea", model="m")
+    assert [found.id for found in wire.beta.sessions.list(agent_id=agent.id, agent_version=1)] == [session.id]
+    assert list(wire.beta.sessions.list(agent_id=other.id)) == []
+    assert [found.id for found in wire.beta.sessions.list(statuses=["idle", "running"])] == [session.id]
+    assert list(wire.beta.sessions.list(statuses=["terminated"])) == []
+    assert list(wire.beta.sessions.list(deployment_id="depl_x")) == []
+    assert list(wire.beta.sessions.list(created_at_gt=session.created_at)) == []
+    with pytest.raises(anthropic.BadRequestError, match="agent_version"):
+        wire.beta.sessions.list(agent_version=1)
+
+
+def test_a_dreams_trace_is_retrieved_by_id_and_listed_nowhere(wire, session):
+    Session.objects.filter(pk=session.id).update(kind=SessionKind.DREAM)
+    assert wire.beta.sessions.retrieve(session.id).id == session.id
+    assert list(wire.beta.sessions.list()) == []
+
+
+def test_an_archived_session_is_over_and_stays_readable(wire, session):
+    archived = wire.beta.sessions.archive(session.id)
+    assert (archived.status, wire.beta.sessions.archive(session.id).archived_at) == ("terminated", archived.archived_at)
+    assert list(wire.beta.sessions.list()) == []
+    assert [found.id for found in wire.beta.sessions.list(include_archived=True)] == [session.id]
+    assert wire.beta.sessions.events.list(session.id).data[-1].type == "session.status_terminated"
+    with pytest.raises(anthropic.BadRequestError, match="terminated"):
+        wire.beta.sessions.events.send(session.id, events=[MESSAGE])
+
+
+def test_sent_events_come_back_queued_in_order(wire, session):
+    sent = wire.beta.sessions.events.send(session.id, events=[MESSAGE, MESSAGE])
+    assert [event.processed_at for event in sent.data] == [None, None]
+    listed = wire.beta.sessions.events.list(session.id)
+    assert [event.id for event in listed] == [event.id for event in sent.data]
+
+
+def test_events_page_forwards_and_backwards_over_log_and_inbox(wire, agent, environment):
+    session = wire.beta.sessions.create(agent=agent.id, environment_id=environment.id, initial_events=[MESSAGE])
+    wire.beta.sessions.events.send(session.id, events=[MESSAGE, MESSAGE])
+    everything = [event.id for event in wire.beta.sessions.events.list(session.id)]
+    assert len(everything) == 5
+    assert [event.id for event in wire.beta.sessions.events.list(session.id, limit=2)] == everything
+    assert [event.id for event in wire.beta.sessions.events.list(session.id, limit=2, order="desc")] == everything[::-1]
+    only = wire.beta.sessions.events.list(session.id, types=["user.message"])
+    assert [event.id for event in only] == everything[2:]
+    assert list(wire.beta.sessions.events.list(session.id, created_at_gt="2100-01-01T00:00:00Z")) == []
+
+
+@pytest.mark.parametrize(
+    ("events", "field"),
+    [
+        ([], "events"),
+        ([{"type": "user.sing"}], "events.0"),
+        ([MESSAGE, {**MESSAGE, "content": [{"type": "text", "text": 5}]}], "events.1.content.0.text"),
+        ([{**MESSAGE, "content": [{"type": "text", "text": " "}]}], "events.0.content.0.text"),
+        ([{**MESSAGE, "content": [{"type": "redacted"}]}], "events.0.content.0"),
+        ([MESSAGE, {"type": "user.tool_confirmation", "tool_use_id": "x", "result": "allow"}], "events.1.type"),
+    ],
+)
+def test_one_bad_event_refuses_the_batch(wire, session, events, field):
+    with pytest.raises(anthropic.BadRequestError) as refusal:
+        wire.beta.sessions.events.send(session.id, events=events)
+    assert refusal.value.body["error"]["message"].startswith(field)
+    assert not InboxEvent.objects.exists()
+
+
+def test_an_unknown_event_type_in_a_filter_is_refused(call, session):
+    response = call("GET", f"sessions/{session.id}/events?types[]=user.sing")
+    assert (response.status_code, "user.sing" in response.json()["error"]["message"]) == (400, True)
+
+
+def test_a_verdict_is_recorded_and_the_latest_counts(call, session):
+    assert call("POST", f"sessions/{session.id}/verdict", json.dumps({"result": "failed"})).status_code == 200
+    answer = call(
+        "POST", f"sessions/{session.id}/verdict", json.dumps({"result": "completed", "explanation": "All files match."})
+    ).json()
+    assert (answer["result"], answer["source"], answer["explanation"]) == ("completed", "checker", "All files match.")
+    assert Session.objects.get(pk=session.id).verdict == "completed"
+    assert Verdict.objects.count() == 2
+
+
+def test_a_verdict_is_completed_or_failed(call, session):
+    response = call("POST", f"sessions/{session.id}/verdict", json.dumps({"result": "great"}))
+    assert response.status_code == 400
+    assert response.json()["error"]["message"].startswith("result: ")
+
+
+CHAT = {
+    "messages": [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello"},
+    ],
+    "reward": 1.0,
+}
+
+
+def test_transcripts_are_imported_once_and_bad_ones_are_named(wire, call):
+    body = json.dumps({"agent": "Old hand", "transcripts": [CHAT, {"messages": 5}]})
+    first = call("POST", "sessions/import", body).json()
+    again = call("POST", "sessions/import", body).json()
+    assert (len(first["session_ids"]), first["existing"], [bad["line"] for bad in first["problems"]]) == (1, 0, [2])
+    assert (again["session_ids"], again["existing"]) == ([], 1)
+    (session,) = wire.beta.sessions.list()
+    assert (session.status, session.agent.name) == ("idle", "Old hand")
+    assert "agent.message" in [event.type for event in wire.beta.sessions.events.list(session.id)]
+
+
+def test_json_lines_are_imported_with_the_agents_name_in_the_query(call):
+    lines = f"{json.dumps(CHAT)}\nnot json\n"
+    report = call("POST", "sessions/import?agent=Old", lines, content_type="application/jsonl").json()
+    assert (len(report["session_ids"]), report["problems"][0]["line"]) == (1, 2)
+    assert call("POST", "sessions/import", lines, content_type="application/jsonl").status_code == 400
