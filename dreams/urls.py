@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from dreams.demo.views import demo_run
 from dreams.views import dreams, home, inbox, proposals
 
 urlpatterns = [
@@ -17,4 +18,5 @@ urlpatterns = [
     path("dreams/new/", dreams.dream_new, name="dream-new"),
     path("dreams/<str:dream_id>/", dreams.dream_detail, name="dream"),
     path("dreams/<str:dream_id>/cancel/", dreams.dream_cancel, name="dream-cancel"),
+    path("demo/run/", demo_run, name="demo-run"),
 ]

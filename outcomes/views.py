@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import Q
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
@@ -22,7 +23,11 @@ def agent_detail(request: HtmxHttpRequest, agent_id: str) -> HttpResponse:
     agent = access_agent(request.actor, agent_id)
     version = agent.versions.filter(number=agent.version).first()
     sessions = list(Session.objects.filter(agent=agent).order_by("-created_at", "-pk")[:SESSIONS_SHOWN])
-    running = Session.objects.filter(agent=agent, status__in=("running", "rescheduling")).count()
+    is_demo = DEMO_KEY in agent.metadata
+    busy = Q(status__in=("running", "rescheduling"))
+    if is_demo:
+        busy |= Q(verdict=None, archived_at=None)  # a round goes on until its checker has spoken
+    running = Session.objects.filter(busy, agent=agent).count()
     context: dict[str, Any] = {
         "section": "agents",
         "agent": agent,
@@ -31,7 +36,7 @@ def agent_detail(request: HtmxHttpRequest, agent_id: str) -> HttpResponse:
         "stores": list(MemoryStore.objects.in_workspace(request.workspace).filter(pk__in=mounted_stores(agent))),
         "sessions": sessions,
         "running": running,
-        "is_demo": DEMO_KEY in agent.metadata,
+        "is_demo": is_demo,
         "is_practice": any(session.is_practice for session in sessions),
         "may_run": request.member.may_review,
     }

@@ -40,6 +40,7 @@ AGENT_NAME = "Demo: generated tasks"
 ENVIRONMENT_NAME = "Demo sandbox"
 STORE_NAME = "Demo notes"
 MODEL = "practice"
+MARK = "demo"  # what pages look for
 SEED, ENVIRONMENT, STORE, ROUND, TASK = "demo_seed", "demo_environment", "demo_store", "demo_round", "demo_task"
 CHECKER_SECONDS = 60
 SYSTEM = (
@@ -111,7 +112,7 @@ def build(workspace: Workspace) -> Demo:
     environment = create_environment({"name": ENVIRONMENT_NAME, "config": CONFIG}, actor=actor)
     store = create_store(workspace, name=STORE_NAME, description="What the demo agent learnt about its programs")
     create_memory(store, path=INDEX_PATH, content=render_index({}, max_lines=INDEX_MAX_LINES), actor=actor)
-    kept = {SEED: secrets.token_hex(8), ENVIRONMENT: environment.pk, STORE: store.pk}
+    kept = {MARK: "generated tasks", SEED: secrets.token_hex(8), ENVIRONMENT: environment.pk, STORE: store.pk}
     body = {
         "name": AGENT_NAME,
         "description": "Runs generated programs on generated files. Practice model, generated tasks.",
