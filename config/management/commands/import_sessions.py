@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from agents.actors import platform
+from agents.exceptions import DomainError
 from agents.services.imports import import_transcripts
 from agents.services.tenancy import choose_workspace
 
@@ -20,10 +21,12 @@ class Command(BaseCommand):
         parser.add_argument("--workspace", help="name or id of the workspace (default: the only one)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        workspace = choose_workspace(options["workspace"])
         try:
+            workspace = choose_workspace(options["workspace"])
             with options["file"].open(encoding="utf-8", errors="replace") as lines:
                 report = import_transcripts(lines, options["agent"], actor=platform(workspace))
+        except DomainError as error:
+            raise CommandError(error.message) from error
         except OSError as error:
             raise CommandError(f"{options['file']} cannot be read: {error.strerror}") from error
         for number, problem in report.problems:
