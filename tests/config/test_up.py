@@ -42,6 +42,12 @@ def up_fails(data_dir: Path, *options: str, **environment: str) -> str:
     return line
 
 
+def found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    assert match, text
+    return match[1]
+
+
 def children(stack: Stack) -> list[psutil.Process]:
     return psutil.Process(stack.process.pid).children(recursive=True)
 
@@ -70,10 +76,10 @@ def test_static_files_are_served_without_a_build_step(up: Stack):
 
 
 def test_the_first_start_shows_a_password_that_signs_in(up: Stack):
-    password = re.search(r"password +(\S+)", up.output())[1]
+    password = found(r"password +(\S+)", up.output())
     with httpx2.Client(base_url=up.url) as browser:
         form = {"username": "admin", "password": password}
-        form["csrfmiddlewaretoken"] = re.search(r'csrfmiddlewaretoken" value="(\w+)"', browser.get("/login/").text)[1]
+        form["csrfmiddlewaretoken"] = found(r'csrfmiddlewaretoken" value="(\w+)"', browser.get("/login/").text)
         assert browser.post("/login/", data=form).headers["location"] == "/"
         assert browser.get("/sessions/").status_code == 200
 

@@ -31,7 +31,7 @@ def queue():
     return django_rq.get_queue("turns")
 
 
-def registered() -> list[Worker]:
+def registered():
     return Worker.all(queue=queue())
 
 
