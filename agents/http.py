@@ -32,9 +32,11 @@ def page(
     partial: str | Mapping[str, str] = "",
     status: int = 200,
 ) -> HttpResponse:
-    """Render the page, or for htmx the partial; a mapping chooses it by the target's id and knows no other names."""
+    """Render the page, or for htmx the partial: a name in this template, or another template. A mapping chooses it by
+    the target's id and knows no other names."""
     name = _partial_for(request, partial)
-    response = render(request, f"{template}#{name}" if name else template, dict(context), status=status)
+    chosen = f"{template}#{name}" if name and not name.endswith(".html") else name or template
+    response = render(request, chosen, dict(context), status=status)
     patch_vary_headers(response, ["HX-Request", "HX-Target"])
     return response
 

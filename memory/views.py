@@ -64,7 +64,7 @@ def store_detail(request: HtmxHttpRequest, store_id: str) -> HttpResponse:
     store = access_store(request.actor, store_id)
     versions = list(MemoryVersion.objects.filter(store=store).order_by("-created_at", "-pk")[:FEED_SIZE])
     context = {**_browser(request, store), "steps": _steps(request.workspace, versions, with_words=False)}
-    return page(request, "memory/store_detail.html", context, partial="tree")
+    return page(request, "memory/store_detail.html", context, partial={"tree": "memory/tree.html"})
 
 
 @require_GET

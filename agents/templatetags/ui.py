@@ -55,7 +55,7 @@ BADGES: dict[str, tuple[str, str, str]] = {
     "imported": ("imported", "quiet", "folder"),
     "unreviewed": ("unreviewed", "warn", "alert"),
 }
-TRUST_WORDS = {0: "untrusted source", 1: "the agent's own action", 2: "trusted person or platform"}
+TRUST_WORDS = {0: "untrusted", 1: "agent's own action", 2: "trusted"}
 
 
 @register.simple_tag

@@ -264,7 +264,24 @@ def _evidence(proposal: Proposal) -> list[dict[str, Any]]:
     groups: defaultdict[str, list[Evidence]] = defaultdict(list)
     for row in rows:
         groups[row.session_id].append(row)
-    return [{"session_id": key, "session": sessions.get(key), "quotes": quotes} for key, quotes in groups.items()]
+    return [{"session_id": key, "session": sessions.get(key), "quotes": _quotes(group)} for key, group in groups.items()]
+
+
+def _quotes(rows: list[Evidence]) -> list[dict[str, Any]]:
+    """The same words once, however often the session holds them."""
+    unique = {(row.speaker, row.quote): row for row in reversed(rows)}
+    spoken = ("user.message", "agent.message", "system.message")
+    return [
+        {
+            "quote": row.quote,
+            "speaker": row.speaker,
+            "trust": row.trust,
+            "event_id": row.event_id,
+            "is_code": row.event_type not in spoken,
+        }
+        for row in rows
+        if unique[row.speaker, row.quote] is row
+    ]
 
 
 def _same_file(proposal: Proposal) -> list[Proposal]:

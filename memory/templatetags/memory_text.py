@@ -61,6 +61,15 @@ def literals(text: str) -> SafeString:
     return _spans((Span(kind=Kind.SAME, text=text),))
 
 
+@register.filter
+def prose(text: str) -> SafeString:
+    """A sentence for people: `literals` as code, without their backticks."""
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:
+        return conditional_escape(text)
+    return format_html_join("", "{}", ((_piece(piece, bool(i % 2)),) for i, piece in enumerate(pieces)))
+
+
 def _spans(spans: tuple[Span, ...]) -> SafeString:
     """Backticks open and close on each side of a diff by themselves: a changed literal is still a literal."""
     old_code = new_code = False
