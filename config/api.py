@@ -8,6 +8,7 @@ from agents.api import agents, environments, sessions
 from agents.api.auth import authenticate
 from agents.api.errors import register_handlers
 from agents.api.openapi import serve_document
+from dreams import api as dreams
 from memory import api as memory
 
 api = NinjaAPI(title="Lucid", version="v1", auth=authenticate, docs_url=None, openapi_url=None, urls_namespace="api")
@@ -16,6 +17,9 @@ api.add_router("/agents", agents.router)
 api.add_router("/environments", environments.router)
 api.add_router("/sessions", sessions.router)
 api.add_router("/memory_stores", memory.router)
+api.add_router("/dreams", dreams.dreams_router)
+api.add_router("/reviews", dreams.reviews_router)
+api.add_router("/proposals", dreams.proposals_router)
 
 
 def _nothing_here(request: HttpRequest, rest: str) -> HttpResponse:

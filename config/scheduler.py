@@ -10,6 +10,7 @@ from django.utils.module_loading import import_string
 
 from agents.limits import SWEEP_SECONDS
 
+APPROVED_SECONDS = 30.0  # how long an approval waits at most when its process died before the store was written
 DEMO_SECONDS = 2.0  # how long a demo round that can go on waits at most
 
 logger = logging.getLogger("lucid")
@@ -25,7 +26,12 @@ class Task:
 
 
 def periodic_tasks() -> list[Task]:
-    return [Task("agents.jobs.sweep_threads", SWEEP_SECONDS), Task("dreams.demo.jobs.tick", DEMO_SECONDS)]
+    return [
+        Task("agents.jobs.sweep_threads", SWEEP_SECONDS),
+        Task("dreams.jobs.sweep_dreams", SWEEP_SECONDS),
+        Task("dreams.jobs.finish_approved", APPROVED_SECONDS),
+        Task("dreams.demo.jobs.tick", DEMO_SECONDS),
+    ]
 
 
 def run_due(tasks: list[Task], *, now: Callable[[], float] = time.monotonic) -> None:

@@ -8,4 +8,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/", include("config.api")),
     path("", include("agents.urls")),
     path("", include("memory.urls")),
+    path("", include("dreams.urls")),
 ]
