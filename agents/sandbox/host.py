@@ -33,9 +33,21 @@ class Host:
 
     def __init__(self, operations: Operations) -> None:
         self.operations = operations
+        self.calls: set[asyncio.Task[None]] = set()
+
+    async def hang_up(self) -> None:
+        """End every call without an answer: its caller must not take the end of a box for the agent's doing."""
+        for call in self.calls:
+            call.cancel()
+        if self.calls:
+            await asyncio.wait(self.calls)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        call = asyncio.current_task()
+        assert call is not None
+        self.calls.add(call)
+        call.add_done_callback(self.calls.discard)
+        with contextlib.closing(writer), contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             try:
                 answer = await self.answer(reader)
             except wire.BadMessage as error:
@@ -43,7 +55,6 @@ class Host:
             if answer is not None:
                 writer.write(wire.pack(answer))
                 await writer.drain()
-        writer.close()
 
     async def answer(self, reader: asyncio.StreamReader) -> dict[str, object] | None:
         request = await wire.receive(reader, limits.MESSAGE_MAX_BYTES)
@@ -109,7 +120,8 @@ async def run(options: argparse.Namespace) -> None:
         loop.add_signal_handler(number, stopping.set)
     operations = Operations(pool)
     await operations.clear_trash()
-    server = await listen(Host(operations), options.socket)
+    host = Host(operations)
+    server = await listen(host, options.socket)
     print(f"sandbox host ready at {options.socket}", flush=True)
     while not stopping.is_set():
         with contextlib.suppress(TimeoutError):
@@ -118,6 +130,7 @@ async def run(options: argparse.Namespace) -> None:
     server.close()
     with contextlib.suppress(FileNotFoundError):
         os.unlink(options.socket)
+    await host.hang_up()
     await pool.close_all()
     os.close(lock)
 

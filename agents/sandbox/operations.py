@@ -43,13 +43,13 @@ class Operations:
             return {"error": {"kind": "unavailable", "message": error.reason, "remedy": error.remedy}}
         except BadPath as error:
             return {"error": {"kind": "bad_path", "message": error.message}}
-        except (BadRequest, KeyError, TypeError, ValueError) as error:
+        except (BadRequest, AttributeError, KeyError, TypeError, ValueError) as error:
             return {"error": {"kind": "bad_request", "message": str(error)}}
         except OSError as error:
             return {"error": {"kind": "unavailable", "message": f"the sandbox folder: {error.strerror}", "remedy": ""}}
 
     async def run_tool(self, request: dict[str, Any]) -> dict[str, Any]:
-        session_id, name = session_of(request), request["name"]
+        session_id, mounts, name = session_of(request), mounts_of(request), request["name"]
         if name not in arguments.TOOL_NAMES:
             raise BadRequest(f"unknown tool {name!r}")
         try:
@@ -57,7 +57,7 @@ class Operations:
         except arguments.BadArguments as error:
             return failure(str(error))
         seconds = min(float(request.get("timeout") or limits.TOOL_TIMEOUT_SECONDS), limits.TOOL_TIMEOUT_SECONDS)
-        return await self.pool.run_tool(session_id, name, checked, mounts_of(request), seconds)
+        return await self.pool.run_tool(session_id, name, checked, mounts, seconds)
 
     async def put_files(self, request: dict[str, Any]) -> dict[str, Any]:
         session_id = session_of(request)
