@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -41,7 +41,7 @@ def choose_workspace(wanted: str | None) -> Workspace:
     return workspaces[0]
 
 
-def add_member(workspace: Workspace, user: AbstractBaseUser, role: str = Role.VIEWER) -> Member:
+def add_member(workspace: Workspace, user: User, role: str = Role.VIEWER) -> Member:
     """Let a person into the workspace; `Conflict` when they are in it."""
     _check_role(role)
     try:

@@ -35,8 +35,8 @@ def test_every_message_call_and_result_is_a_wire_event_and_the_reward_a_verdict(
         assert (session.status, events[-1].stop_reason.type) == ("idle", "end_turn")
 
 
-def expected(record) -> Counter:
-    counts: Counter = Counter()
+def expected(record) -> Counter[str]:
+    counts: Counter[str] = Counter()
     for message in record["messages"]:
         counts["agent.custom_tool_use"] += len(message.get("tool_calls") or [])
         if message["role"] == "assistant" and message["content"]:
