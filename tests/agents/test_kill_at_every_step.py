@@ -76,8 +76,7 @@ def run_and_die(thread_id: str, boundary: int) -> bool:
     pid = os.fork()
     if pid == 0:
         try:
-            for connection in connections.all():
-                connection.connection = None  # the parent's; a child must not touch it
+            forget_connections()
             leases._beater = leases._Beater()
             Countdown(boundary).patch()
             loop.run_thread(thread_id)
@@ -87,6 +86,13 @@ def run_and_die(thread_id: str, boundary: int) -> bool:
     _, status = os.waitpid(pid, 0)
     assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the worker failed before its boundary"
     return os.WIFSIGNALED(status)
+
+
+def forget_connections() -> None:
+    """What this process inherited belongs to its parent: it must be neither used nor closed here."""
+    for connection in connections.all():
+        connection.connection = None
+        getattr(type(connection), "_connection_pools", {}).clear()
 
 
 def recover(session: Session) -> None:
