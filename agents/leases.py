@@ -126,7 +126,8 @@ class _Beater:
             try:
                 close_old_connections()
                 for lease in leases:
-                    lease.row().update(lease_until=timezone.now() + LEASE)
+                    # Only a lease that still stands: one given back meanwhile must stay free.
+                    lease.row().filter(lease_until__isnull=False).update(lease_until=timezone.now() + LEASE)
             except Exception:
                 # A beat that fails is a beat lost; the fence decides what that means.
                 logger.exception("The leases could not be extended.")
