@@ -12,6 +12,7 @@ from agents.limits import SWEEP_SECONDS
 
 APPROVED_SECONDS = 30.0  # how long an approval waits at most when its process died before the store was written
 DEMO_SECONDS = 2.0  # how long a demo round that can go on waits at most
+APPROVED_SECONDS = 30.0  # what was approved is written at once; this is for a process that died in between
 
 logger = logging.getLogger("lucid")
 

@@ -54,15 +54,24 @@ _PERSONAL: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     )
 )
 PLACEHOLDER = re.compile(r"«(?:SECRET|PII):[a-z_]+:[0-9a-f]{4,8}»")
+_PLACEHOLDERS = re.compile(f"({PLACEHOLDER.pattern})")
 
 
 def redact(text: str, key: bytes) -> str:
     """The text with every recognised secret and personal datum replaced; equal ones get equal placeholders."""
     for name, pattern in _SECRETS:
-        text = pattern.sub(_replacer("SECRET", name, key, lambda _: True), text)
+        text = _outside_placeholders(text, pattern, _replacer("SECRET", name, key, lambda _: True))
     for name, pattern in _PERSONAL:
-        text = pattern.sub(_replacer("PII", name, key, _CHECKS.get(name, lambda _: True)), text)
+        text = _outside_placeholders(text, pattern, _replacer("PII", name, key, _CHECKS.get(name, lambda _: True)))
     return text
+
+
+def _outside_placeholders(text: str, pattern: re.Pattern[str], replace: Callable[[re.Match[str]], str]) -> str:
+    """What was replaced once is not looked at again: a placeholder names secrets itself."""
+    if "«" not in text:
+        return pattern.sub(replace, text)
+    pieces = _PLACEHOLDERS.split(text)
+    return "".join(piece if i % 2 else pattern.sub(replace, piece) for i, piece in enumerate(pieces))
 
 
 def redact_values(value: Any, key: bytes) -> Any:
