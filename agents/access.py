@@ -25,7 +25,8 @@ def workspace_of(scoped: Scoped) -> Workspace:
 
 def access_row[Row: WorkspaceOwned](model: type[Row], scoped: Scoped, row_id: str, noun: str, **filters: Any) -> Row:
     """The row of this workspace with that id, or `NotFound`; whether it exists elsewhere is not told."""
-    row = model.objects.in_workspace(workspace_of(scoped)).filter(pk=row_id, **filters).first()
+    rows = model.objects.in_workspace(workspace_of(scoped)).filter(pk=row_id, **filters)
+    row = None if "\x00" in row_id else rows.first()  # PostgreSQL cannot even be asked for such an id
     if row is None:
         raise NotFound(f"{noun} {row_id!r} was not found.")
     return row
@@ -38,7 +39,9 @@ def access_agent(scoped: Scoped, agent_id: str) -> Agent:
 def access_agent_version(scoped: Scoped, agent_id: str, number: int | None = None) -> tuple[Agent, AgentVersion]:
     """An agent and its version of that number, the latest without one."""
     agent = access_agent(scoped, agent_id)
-    version = agent.versions.filter(number=number or agent.version).first()
+    number = agent.version if number is None else number
+    # No version is older than 1 or newer than the latest; a huge number would not even fit the column.
+    version = agent.versions.filter(number=number).first() if 1 <= number <= agent.version else None
     if version is None:
         raise NotFound(f"Agent {agent_id!r} has no version {number}.")
     return agent, version

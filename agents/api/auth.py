@@ -44,6 +44,7 @@ def authenticate(request: HttpRequest) -> Actor:
     key = _find_key(_credential(request))
     _check_workspace(request, key)
     _check_version(request)
+    _check_query(request)
     _check_betas(request)
     actor = Actor.of_api_key(key)
     actor.require(Scope.READ if request.method in READING else Scope.WRITE)
@@ -83,6 +84,12 @@ def _check_version(request: HttpRequest) -> None:
     version = request.headers.get("anthropic-version", "")
     if version not in VERSIONS:
         raise InvalidRequest(f"anthropic-version: send one of {', '.join(VERSIONS)} in this header.")
+
+
+def _check_query(request: HttpRequest) -> None:
+    for name, values in request.GET.lists():
+        if any("\x00" in value for value in values):
+            raise InvalidRequest(f"{name}: the character U+0000 is not allowed.")
 
 
 def _check_betas(request: HttpRequest) -> None:

@@ -19,6 +19,7 @@ from agents.limits import PAGE_DEFAULT, PAGE_MAX
 PREFIX = "page_"
 NEWEST_FIRST = "desc"
 OLDEST_FIRST = "asc"
+COLUMN_MAX = 2**63 - 1  # what a database can be asked for
 type Key = tuple[Any, ...]
 type Shape = Callable[[Any], dict[str, Any]]
 
@@ -129,7 +130,7 @@ def slice_of[Item](
 def _part(part: Any, kind: type) -> Any:
     if kind is datetime and isinstance(part, str):
         return queries.moment(part, "page")
-    if not isinstance(part, kind):
+    if not isinstance(part, kind) or (isinstance(part, int) and abs(part) > COLUMN_MAX):
         raise InvalidRequest("page: this cursor cannot be read.")
     return part
 

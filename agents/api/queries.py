@@ -56,6 +56,6 @@ def bounds(request: HttpRequest, name: str, operators: Collection[str]) -> dict[
 def moment(value: str, name: str) -> datetime:
     try:
         parsed = datetime.fromisoformat(value)
-    except ValueError:
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise InvalidRequest(f"{name}: {value!r} is no RFC 3339 time.")
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

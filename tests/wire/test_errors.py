@@ -1,5 +1,6 @@
 """What every call gets right or wrong before an endpoint looks at it: key, version, beta, body, address."""
 
+import base64
 import json
 
 import anthropic
@@ -132,6 +133,38 @@ def test_a_bad_body_is_one_clear_400(call, body, message):
 def test_a_body_above_32_mb_is_413(call):
     response = call("POST", "agents", b'{"name": "' + b"x" * 32 * 1024 * 1024 + b'"}')
     assert (response.status_code, error(response)["type"]) == (413, "request_too_large")
+
+
+FORGED = base64.urlsafe_b64encode(json.dumps(["agents", "desc", ["0001-01-01T00:00:00+14:00", "x"], False]).encode())
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("agents/%00", 404),
+        ("agents/agent_x?version=99999999999999999999", 400),
+        ("agents?page=%00", 400),
+        ("agents?page=page_W10", 400),
+        (f"agents?page=page_{FORGED.decode()}", 400),
+        ("agents?created_at[gte]=yesterday", 400),
+        ("agents?created_at[gte]=0001-01-01T00:00:00%2B14:00", 400),
+        ("agents?include_archived=perhaps", 400),
+        ("sessions?agent_id=%00", 400),
+        ("sessions?statuses[]=asleep", 400),
+    ],
+)
+def test_a_hostile_query_is_refused_and_never_a_fault(call, path, status):
+    response = call("GET", path)
+    assert (response.status_code, error(response)["type"]) == (
+        status,
+        "not_found_error" if status == 404 else "invalid_request_error",
+    )
+
+
+def test_a_version_that_never_was_starts_no_session(call, agent, environment):
+    for version in (0, -1, 2, 10**30):
+        body = {"agent": {"type": "agent", "id": agent.id, "version": version}, "environment_id": environment.id}
+        assert call("POST", "sessions", json.dumps(body)).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["", "nothing", "agents/a/b/c", "sessions/"])
