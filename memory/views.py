@@ -76,6 +76,8 @@ def memory_file(request: HtmxHttpRequest, store_id: str, memory_id: str) -> Http
     context = {
         **_browser(request, store, memory_id),
         "memory": memory,
+        "version": None,
+        "path": memory.path,
         "lines": _lines(memory.content, _history(store, memory_id)[:BLAME_VERSIONS_MAX]),
     }
     return page(request, "memory/memory_detail.html", context)
@@ -92,7 +94,14 @@ def memory_version(request: HtmxHttpRequest, store_id: str, version_id: str) -> 
         Line(number=number, text=text, origin=None, starts_run=False)
         for number, text in enumerate((version.content or "").splitlines(), start=1)
     ]
-    context = {**_browser(request, store, version.memory_id), "version": version, "step": step, "lines": lines}
+    context = {
+        **_browser(request, store, version.memory_id),
+        "memory": None,
+        "version": version,
+        "path": version.path or "redacted",
+        "step": step,
+        "lines": lines,
+    }
     return page(request, "memory/memory_detail.html", context)
 
 

@@ -74,6 +74,11 @@ class Comparison:
         return _VERDICTS[self.finding](self)
 
     @property
+    def points(self) -> str:
+        """The plain difference with its sign, in percentage points."""
+        return _signed(self.difference)
+
+    @property
     def difference_text(self) -> str:
         """Such as "+9 points (−7 to +23)"."""
         if self.finding is Finding.NOTHING_YET:

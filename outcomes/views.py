@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 from agents.access import access_agent, require_role
 from agents.http import HtmxHttpRequest, page
 from agents.models import Role, Session
+from agents.views.agents import model_name
 from memory.models import MemoryStore
 from outcomes.metrics import agent_outcome, mounted_stores
 
@@ -28,10 +29,12 @@ def agent_detail(request: HtmxHttpRequest, agent_id: str) -> HttpResponse:
     if is_demo:
         busy |= Q(verdict=None, archived_at=None)  # a round goes on until its checker has spoken
     running = Session.objects.filter(busy, agent=agent).count()
+    definition = version.definition if version else {}
     context: dict[str, Any] = {
         "section": "agents",
         "agent": agent,
-        "definition": version.definition if version else {},
+        "definition": definition,
+        "model": model_name(definition),
         "outcome": agent_outcome(agent),
         "stores": list(MemoryStore.objects.in_workspace(request.workspace).filter(pk__in=mounted_stores(agent))),
         "sessions": sessions,

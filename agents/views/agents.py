@@ -1,6 +1,7 @@
 """The list of agents; the page of one agent shows outcomes and lives with them."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import Count
@@ -37,9 +38,16 @@ def _described(agents: list[Agent]) -> list[dict[str, Any]]:
         {
             "agent": agent,
             "definition": definitions.get((agent.pk, agent.version), {}),
+            "model": model_name(definitions.get((agent.pk, agent.version), {})),
             "completed": counts[agent.pk].get("completed", 0),
             "failed": counts[agent.pk].get("failed", 0),
             "sessions": sum(counts[agent.pk].values()),
         }
         for agent in agents
     ]
+
+
+def model_name(definition: Mapping[str, Any]) -> str:
+    """The model's id, whether the definition names it by id or with its options."""
+    model = definition.get("model") or ""
+    return str(model.get("id", "")) if isinstance(model, Mapping) else str(model)
