@@ -57,7 +57,8 @@ def act(conversation: Conversation, task: Task) -> list[Block]:
 
 
 def memory_lookups(conversation: Conversation, task: Task) -> list[Block]:
-    """Reads of the memory still to make: each store's index, then the files it lists for this task, else one search."""
+    """Reads of the memory still to make: each store's index, then the files it lists for this task; a store without an
+    index is searched."""
     seen = {_key(call.name, call.input): call for call in conversation.calls}
     blocks: list[Block] = []
     for mount in dict.fromkeys(MOUNT.findall(conversation.system)):
@@ -66,9 +67,11 @@ def memory_lookups(conversation: Conversation, task: Task) -> list[Block]:
         if index is None:
             blocks.append(index_read)
             continue
-        files = [] if index.is_error else indexed_files(index.output, task.words)[:MEMORY_FILES_MAX]
-        wanted = [_read(f"{mount}{path}", conversation.tools) for path in files]
-        wanted = wanted or [_search(mount, task, conversation.tools)]
+        if index.is_error:
+            wanted = [_search(mount, task, conversation.tools)]
+        else:
+            files = indexed_files(index.output, task.words)[:MEMORY_FILES_MAX]
+            wanted = [_read(f"{mount}{path}", conversation.tools) for path in files]
         blocks += [block for block in wanted if _key(block["name"], block["input"]) not in seen]
     return blocks
 

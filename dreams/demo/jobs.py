@@ -1,10 +1,15 @@
 """What brings demos forward: a tick that finds one which can go on, and the job that does what it lacks."""
 
+import logging
+
 from django.conf import settings
 
 from agents import queue
+from agents.exceptions import DomainError
 from agents.plugs import model_client
 from dreams.demo.rounds import Demo, Step, advance, demo_agents, next_step
+
+logger = logging.getLogger("lucid")
 
 ADVANCE = "dreams.demo.jobs.advance_demo"
 LOCK_SECONDS = 60  # a demo whose job was lost or failed is tried again this much later
@@ -26,7 +31,11 @@ def advance_demo(agent_id: str) -> None:
     agent = demo_agents().filter(pk=agent_id).first()
     if agent is not None:
         demo = Demo.of(agent)
-        advance(demo, demo.latest_round or 1, base_url=settings.LOCAL_URL)
+        try:
+            advance(demo, demo.latest_round or 1, base_url=settings.LOCAL_URL)
+        except DomainError as error:
+            logger.warning("The demo waits, it is tried again in %d s: %s", LOCK_SECONDS, error)
+            return
     queue.connection().delete(_lock(agent_id))
 
 

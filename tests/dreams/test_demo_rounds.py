@@ -1,13 +1,16 @@
 """Demo rounds with the real engine, sandbox and practice model: built once, run to the end, resumed after a kill."""
 
+import django_rq
 import pytest
 
-from agents import jobs, plugs
-from agents.models import Event, InboxEvent, Session
+from agents import jobs, plugs, queue
+from agents.models import ApiKey, Event, InboxEvent, Session
+from agents.sandbox.base import SandboxUnavailable
 from agents.services.sessions import record_verdict
 from agents.services.tenancy import create_workspace
 from dreams.demo import rounds
 from dreams.demo.answers import read_answer
+from dreams.demo.jobs import advance_demo, tick
 from dreams.demo.rounds import Step, build, find_demo, make_sessions, next_step, run_again, start_dream, start_sessions
 from memory.models import Memory
 
@@ -116,6 +119,34 @@ def test_the_next_round_waits_for_the_verdicts_of_the_one_before(demo, actor):
     assert next_step(demo, 1) is Step.NOTHING
     assert run_again(demo) == 2
     assert demo.sessions(2).count() == demo.sessions(1).count()
+
+
+def test_the_checker_is_asked_only_for_sessions_without_a_verdict(demo, actor, monkeypatch):
+    make_sessions(demo, 1)
+    first, *rest = demo.sessions(1)
+    record_verdict(first, "completed", source="checker", actor=actor)
+    orders = []
+    monkeypatch.setattr(rounds, "run_checker", orders.append)
+    rounds.check(demo, 1, base_url="http://127.0.0.1:1")
+    assert orders[0]["expected"].keys() == {session.pk for session in rest}
+    assert not ApiKey.objects.filter(workspace=demo.workspace, revoked_at=None).exists()
+
+
+def test_a_demo_without_a_sandbox_waits_and_nothing_is_lost(demo, monkeypatch):
+    def unavailable(session_id, files):
+        raise SandboxUnavailable("no sandbox here")
+
+    monkeypatch.setattr(plugs.sandbox(), "put_files", unavailable)
+    advance_demo(demo.agent.pk)
+    assert next_step(demo, 1) is Step.START
+    assert demo.sessions(1).count() == len(demo.tasks(1))
+
+
+def test_a_tick_wakes_one_worker_for_a_demo_that_can_go_on(demo):
+    tick()
+    tick()
+    batch = django_rq.get_queue("batch", connection=queue.connection())
+    assert [job.func_name for job in batch.jobs] == ["dreams.demo.jobs.advance_demo"]
 
 
 def test_the_first_round_is_dreamt_over_once_with_all_its_sessions(demo):
