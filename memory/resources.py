@@ -30,7 +30,7 @@ def validate(entry: dict[str, Any], *, actor: Actor) -> tuple[str, dict[str, Any
     if store.unreviewed_review_id and not actor.workspace.allows_unreviewed_stores:
         raise InvalidRequest(
             f"resources: the memory store {store.pk} holds changes that nobody has reviewed yet;"
-            f" decide on them at /reviews/{store.unreviewed_review_id} first."
+            f" decide on them first: /v1/reviews/{store.unreviewed_review_id}."
         )
     instructions = entry.get("instructions")
     if instructions is not None and len(instructions) > RESOURCE_INSTRUCTIONS_MAX:

@@ -122,7 +122,7 @@ def test_an_archived_store_cannot_be_attached(session, store):
 
 def test_an_unreviewed_store_is_refused_with_the_reviews_address_unless_allowed(session, workspace):
     candidate = services.create_store(workspace, name="candidate", unreviewed_review_id="rev_1")
-    with pytest.raises(InvalidRequest, match="/reviews/rev_1"):
+    with pytest.raises(InvalidRequest, match="/v1/reviews/rev_1"):
         attach(session, candidate)
     session.workspace.settings = {"allow_unreviewed_stores": True}
     assert attach(session, candidate)
