@@ -9,4 +9,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("agents.urls")),
     path("", include("memory.urls")),
     path("", include("dreams.urls")),
+    path("", include("outcomes.urls")),
 ]
