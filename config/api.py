@@ -7,7 +7,7 @@ from ninja import NinjaAPI
 from agents.api import agents, environments, sessions
 from agents.api.auth import authenticate
 from agents.api.errors import register_handlers
-from agents.api.openapi import serve_document
+from agents.api.openapi import serve_document, serve_page
 from dreams import api as dreams
 from memory import api as memory
 
@@ -28,7 +28,8 @@ def _nothing_here(request: HttpRequest, rest: str) -> HttpResponse:
 
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("openapi.json", serve_document(api)),
+    path("openapi.json", serve_document(api), name="openapi"),
+    path("docs", serve_page(api), name="api-page"),
     path("", api.urls),
     path("<path:rest>", _nothing_here),
 ]

@@ -10,7 +10,7 @@ from ninja import Router
 from agents.api import queries
 from agents.api.auth import ApiRequest
 from agents.api.bodies import Body
-from agents.api.openapi import takes
+from agents.api.openapi import asks, takes
 from agents.api.pagination import OLDEST_FIRST, limit_of, page_of, slice_of
 from agents.exceptions import InvalidRequest
 from memory import services
@@ -22,6 +22,7 @@ from memory.paths import check_prefix
 from memory.shapes import memory_shape, prefix_shape, store_shape, version_shape
 
 VIEWS = ("basic", "full")
+CREATED_AT = ("created_at[gte]", "created_at[lte]")
 ACTOR_FILTERS = {
     "session_id": ActorType.SESSION,
     "api_key_id": ActorType.API_KEY,
@@ -40,7 +41,7 @@ def create_store(request: ApiRequest) -> dict[str, Any]:
     return store_shape(services.create_store(request.auth.workspace, **body))
 
 
-@router.get("")
+@router.get("", openapi_extra=asks("limit", "page", "include_archived", *CREATED_AT))
 def list_stores(request: ApiRequest) -> dict[str, Any]:
     rows = MemoryStore.objects.in_workspace(request.auth.workspace)
     if not queries.flag(request, "include_archived"):
@@ -64,7 +65,7 @@ def archive_store(request: ApiRequest, store_id: str) -> dict[str, Any]:
     return store_shape(services.archive_store(access_store(request.auth, store_id)))
 
 
-@router.post("/{store_id}/memories", openapi_extra=takes(create_body))
+@router.post("/{store_id}/memories", openapi_extra=takes(create_body, "view"))
 def create_memory(request: ApiRequest, store_id: str) -> dict[str, Any]:
     store = access_store(request.auth, store_id)
     body, is_full = create_body(request), _is_full(request, "basic")
@@ -74,7 +75,7 @@ def create_memory(request: ApiRequest, store_id: str) -> dict[str, Any]:
     return memory_shape(memory, full=is_full)
 
 
-@router.get("/{store_id}/memories")
+@router.get("/{store_id}/memories", openapi_extra=asks("limit", "page", "view", "path_prefix", "depth"))
 def list_memories(request: ApiRequest, store_id: str) -> dict[str, Any]:
     store = access_store(request.auth, store_id)
     is_full = _is_full(request, "basic")
@@ -103,13 +104,13 @@ def list_memories(request: ApiRequest, store_id: str) -> dict[str, Any]:
     }
 
 
-@router.get("/{store_id}/memories/{memory_id}")
+@router.get("/{store_id}/memories/{memory_id}", openapi_extra=asks("view"))
 def get_memory(request: ApiRequest, store_id: str, memory_id: str) -> dict[str, Any]:
     memory = access_memory(access_store(request.auth, store_id), memory_id)
     return memory_shape(memory, full=_is_full(request, "full"))
 
 
-@router.post("/{store_id}/memories/{memory_id}", openapi_extra=takes(update_body))
+@router.post("/{store_id}/memories/{memory_id}", openapi_extra=takes(update_body, "view"))
 def update_memory(request: ApiRequest, store_id: str, memory_id: str) -> dict[str, Any]:
     memory = access_memory(access_store(request.auth, store_id), memory_id)
     body, is_full = update_body(request), _is_full(request, "basic")
@@ -123,14 +124,17 @@ def update_memory(request: ApiRequest, store_id: str, memory_id: str) -> dict[st
     return memory_shape(updated, full=is_full)
 
 
-@router.delete("/{store_id}/memories/{memory_id}")
+@router.delete("/{store_id}/memories/{memory_id}", openapi_extra=asks("expected_content_sha256"))
 def delete_memory(request: ApiRequest, store_id: str, memory_id: str) -> dict[str, Any]:
     memory = access_memory(access_store(request.auth, store_id), memory_id)
     services.delete_memory(memory, expected_sha256=queries.text(request, "expected_content_sha256"), actor=request.auth)
     return {"id": memory_id, "type": "memory_deleted"}
 
 
-@router.get("/{store_id}/memory_versions")
+@router.get(
+    "/{store_id}/memory_versions",
+    openapi_extra=asks("limit", "page", "view", "memory_id", "operation", *ACTOR_FILTERS, *CREATED_AT),
+)
 def list_versions(request: ApiRequest, store_id: str) -> dict[str, Any]:
     store = access_store(request.auth, store_id)
     is_full = _is_full(request, "basic")
@@ -148,7 +152,7 @@ def list_versions(request: ApiRequest, store_id: str) -> dict[str, Any]:
     )
 
 
-@router.get("/{store_id}/memory_versions/{version_id}")
+@router.get("/{store_id}/memory_versions/{version_id}", openapi_extra=asks("view"))
 def get_version(request: ApiRequest, store_id: str, version_id: str) -> dict[str, Any]:
     version = access_version(access_store(request.auth, store_id), version_id)
     return version_shape(version, full=_is_full(request, "full"))

@@ -9,7 +9,7 @@ from agents.access import access_agent, access_agent_version
 from agents.api import queries
 from agents.api.auth import ApiRequest
 from agents.api.bodies import Body
-from agents.api.openapi import takes
+from agents.api.openapi import asks, takes
 from agents.api.pagination import NEWEST_FIRST, limit_of, page_of, slice_of
 from agents.api.shapes.agents import agent_shape
 from agents.models import Agent, AgentVersion
@@ -26,7 +26,7 @@ def create_agent(request: ApiRequest) -> dict[str, Any]:
     return _latest(services.create_agent(create_body(request), actor=request.auth))
 
 
-@router.get("")
+@router.get("", openapi_extra=asks("limit", "page", "include_archived", "created_at[gte]", "created_at[lte]"))
 def list_agents(request: ApiRequest) -> dict[str, Any]:
     rows = Agent.objects.in_workspace(request.auth.workspace).filter(is_internal=False)
     if not queries.flag(request, "include_archived"):
@@ -36,7 +36,7 @@ def list_agents(request: ApiRequest) -> dict[str, Any]:
     return {**page, "data": _with_latest_versions(page["data"])}
 
 
-@router.get("/{agent_id}")
+@router.get("/{agent_id}", openapi_extra=asks("version"))
 def get_agent(request: ApiRequest, agent_id: str) -> dict[str, Any]:
     number = queries.whole(request, "version", least=1, most=VERSION_MAX)
     return agent_shape(*access_agent_version(request.auth, agent_id, number))
@@ -53,7 +53,7 @@ def archive_agent(request: ApiRequest, agent_id: str) -> dict[str, Any]:
     return _latest(services.archive_agent(access_agent(request.auth, agent_id), actor=request.auth))
 
 
-@router.get("/{agent_id}/versions")
+@router.get("/{agent_id}/versions", openapi_extra=asks("limit", "page"))
 def list_versions(request: ApiRequest, agent_id: str) -> dict[str, Any]:
     agent = access_agent(request.auth, agent_id)
     versions, next_page = slice_of(

@@ -9,7 +9,7 @@ from agents.access import access_environment
 from agents.api import queries
 from agents.api.auth import ApiRequest
 from agents.api.bodies import Body
-from agents.api.openapi import takes
+from agents.api.openapi import asks, takes
 from agents.api.pagination import page_of
 from agents.api.shapes.environments import environment_shape
 from agents.exceptions import InvalidRequest
@@ -28,7 +28,7 @@ def create_environment(request: ApiRequest) -> dict[str, Any]:
     return environment_shape(services.create_environment(body, actor=request.auth))
 
 
-@router.get("")
+@router.get("", openapi_extra=asks("limit", "page", "include_archived"))
 def list_environments(request: ApiRequest) -> dict[str, Any]:
     rows = Environment.objects.in_workspace(request.auth.workspace).filter(is_internal=False)
     if not queries.flag(request, "include_archived"):

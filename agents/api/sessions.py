@@ -12,7 +12,7 @@ from agents.api import queries
 from agents.api.auth import ApiRequest
 from agents.api.bodies import Body
 from agents.api.event_pages import events_page
-from agents.api.openapi import takes
+from agents.api.openapi import asks, takes
 from agents.api.pagination import NEWEST_FIRST, OLDEST_FIRST, page_of
 from agents.api.shapes.sessions import session_shape, verdict_shape
 from agents.client_events import check_events, check_initial_events
@@ -24,6 +24,16 @@ from agents.services import imports
 from agents.services import sessions as services
 
 AGENT_VERSION_MAX = 2_147_483_647  # what the column holds
+CREATED_AT = tuple(f"created_at[{operator}]" for operator in ("gt", "gte", "lt", "lte"))
+FILTERS = (
+    "agent_id",
+    "agent_version",
+    "deployment_id",
+    "memory_store_id",
+    "statuses[]",
+    "include_archived",
+    *CREATED_AT,
+)
 NOT_YET = ("vault_ids", "budget")
 JSON_LINES = ("application/jsonl", "application/x-ndjson", "application/x-jsonlines")
 
@@ -56,7 +66,7 @@ def create_session(request: ApiRequest) -> dict[str, Any]:
     return session_shape(services.create_session(body, actor=request.auth), timezone.now())
 
 
-@router.get("")
+@router.get("", openapi_extra=asks("limit", "page", "order", *FILTERS))
 def list_sessions(request: ApiRequest) -> dict[str, Any]:
     rows = Session.objects.in_workspace(request.auth.workspace).exclude(kind=SessionKind.DREAM)
     if not queries.flag(request, "include_archived"):
@@ -73,7 +83,7 @@ def list_sessions(request: ApiRequest) -> dict[str, Any]:
     )
 
 
-@router.post("/import", openapi_extra=takes(import_body))
+@router.post("/import", openapi_extra=takes(import_body, "agent"))
 def import_sessions(request: ApiRequest) -> dict[str, Any]:
     """JSON with `agent` and `transcripts`, or JSON lines with the agent's name in the query."""
     if request.content_type in JSON_LINES:
@@ -103,7 +113,7 @@ def archive_session(request: ApiRequest, session_id: str) -> dict[str, Any]:
     return session_shape(session, timezone.now())
 
 
-@router.get("/{session_id}/events")
+@router.get("/{session_id}/events", openapi_extra=asks("limit", "page", "order", "types[]", *CREATED_AT))
 def list_events(request: ApiRequest, session_id: str) -> dict[str, Any]:
     return events_page(request, access_session(request.auth, session_id).threads.primary().get())
 

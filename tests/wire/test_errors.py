@@ -196,6 +196,12 @@ def test_the_document_describes_every_route_and_body(client):
     assert "betas" not in document["components"]["schemas"]["AgentCreateParams"]["properties"]
 
 
+def test_the_page_lists_the_same_routes(client):
+    page = client.get("/v1/docs").content.decode()
+    assert "/v1/memory_stores/{store_id}/memories" in page
+    assert "AgentCreateParams" in page
+
+
 def _objects(value):
     if isinstance(value, dict):
         yield value
