@@ -64,12 +64,13 @@ def find_python() -> tuple[str, str | None, str | None]:
 
 
 def command(
-    bwrap: str, sources: Sources, folders: SessionFolders, mounts: Sequence[Mount], *, status_fd: int
+    bwrap: str, sources: Sources, folders: SessionFolders, mounts: Sequence[Mount], *, status_fd: int, filter_fd: int
 ) -> list[str]:
-    """The whole command line of one box."""
+    """The whole command line of one box; `filter_fd` holds its system call filter, -1 for none."""
     return [
         bwrap,
         *isolation(status_fd),
+        *(("--seccomp", str(filter_fd)) if filter_fd >= 0 else ()),
         *system(),
         *interpreter(sources),
         *kernel_folders(),

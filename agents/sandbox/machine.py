@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agents.sandbox import launch, limits
+from agents.sandbox import launch, limits, seccomp
 from agents.sandbox.base import Mount, SandboxUnavailable
 from agents.sandbox.boxes import Box, OpenFailed
 from agents.sandbox.explain import explain
@@ -127,9 +127,11 @@ class Machine:
         seen = os.path.join(self.seen_root, session_id)
         folders = launch.SessionFolders(*(os.path.join(seen, name) for name in SESSION_FOLDERS[:4]))
         status_read, status_write = os.pipe()
+        filter_fd = open_filter()
+        inherited = [fd for fd in (status_write, filter_fd) if fd >= 0]
         try:
             process = await asyncio.create_subprocess_exec(
-                *launch.command(bwrap, self.sources, folders, mounts, status_fd=status_write),
+                *launch.command(bwrap, self.sources, folders, mounts, status_fd=status_write, filter_fd=filter_fd),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -137,7 +139,7 @@ class Machine:
                 cwd="/",
                 umask=0o022,
                 start_new_session=True,
-                pass_fds=[status_write],
+                pass_fds=inherited,
                 limit=limits.KIB * 256,
                 user=self.owner.uid,
                 group=self.owner.gid,
@@ -147,7 +149,8 @@ class Machine:
             os.close(status_read)
             raise OpenFailed(f"{bwrap}: {error.strerror}") from error
         finally:
-            os.close(status_write)
+            for fd in inherited:
+                os.close(fd)
         box = Box(session_id, process, status_read, tuple(mounts))
         await box.begin(self.configuration(mounts, shell_was_lost=shell_was_lost))
         return box
@@ -181,6 +184,16 @@ def roots(mounts: Sequence[Mount]) -> dict[str, object]:
         "open_below": writable,
         "measured": ["/workspace", "/mnt/session/outputs", *writable],
     }
+
+
+def open_filter() -> int:
+    """A file with the system call filter, to be read once; -1 where there is none for this processor."""
+    if not (program := seccomp.program(os.uname().machine)):
+        return -1
+    fd = os.memfd_create("filter")
+    os.write(fd, program)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
 
 
 def is_mapped(uid: int) -> bool:

@@ -1,5 +1,6 @@
 """Nothing an agent does in its box reads or writes outside its session's mounts."""
 
+import os
 import shutil
 import socket
 import tempfile
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agents.sandbox.base import BadPath, Mount
+from agents.sandbox.seccomp import REFUSED
 from tests.agents.sandboxes import USERS, running_host
 
 NOTES = Mount("/mnt/memory/notes", "read_write")
@@ -205,6 +207,13 @@ def test_agent_gains_no_rights(host, session):
         host.bash("grep -h 'Cap\\|NoNewPrivs' /proc/self/status | cut -f2 | sort -u", session).text
         == "0000000000000000\n1"
     )
+
+
+@pytest.mark.parametrize(("call", "number"), {**REFUSED.get(os.uname().machine, {}), "io_uring_setup": 425}.items())
+def test_kernel_parts_that_no_tool_needs_are_not_there(host, session, call, number):
+    script = f"import ctypes, os; c = ctypes.CDLL(None, use_errno=True); c.syscall({number}, 0, 0, 0, 0, 0)"
+    told = host.bash(f"python3 -c '{script}; print(os.strerror(ctypes.get_errno()))'", session)
+    assert told.text == "Function not implemented"
 
 
 def test_python_is_there(host, session):

@@ -117,6 +117,16 @@ def test_memory_of_tmp_is_bounded(host, session):
         assert "No space left" in host.bash(fill, session).text
 
 
+def test_shared_memory_that_nobody_maps_counts(host, session):
+    script = (
+        "import ctypes, time; c = ctypes.CDLL(None); c.shmat.restype = ctypes.c_void_p\n"
+        "i = c.shmget(0, 700 * 2**20, 0o1600); a = c.shmat(i, None, 0)\n"
+        "ctypes.memset(ctypes.c_void_p(a), 1, 700 * 2**20); c.shmdt(ctypes.c_void_p(a)); time.sleep(60)"
+    )
+    host.client.put_files(session, {"/workspace/hoard.py": script.encode()})
+    assert "stopped: the session's processes used" in timed(host, "python3 hoard.py", session, 20_000).text
+
+
 def test_one_file_cannot_grow_without_end(host, session):
     assert "File too large" in host.bash("truncate -s 268435456 sparse; echo more >> sparse", session).text
     assert host.bash("stat -c %s sparse", session).text == "268435456"
