@@ -1,0 +1,73 @@
+"""How long a turn takes with an instant model, and how many a second the product makes."""
+
+import threading
+import time
+from typing import Any
+
+from tests.bench.client import Product
+from tests.bench.report import Row, percentile
+
+WARM_UP, TURNS = 10, 200
+TURNS_PER_SESSION = 10
+SESSIONS, TURNS_EACH = 50, 4
+MESSAGE: Any = [{"type": "user.message", "content": [{"type": "text", "text": "Hello"}]}]
+
+
+def latency(product: Product) -> list[Row]:
+    """From sending a message to `session.status_idle` on a stream that is open already."""
+    taken: list[float] = []
+    for _ in range(WARM_UP + TURNS):
+        if len(taken) % TURNS_PER_SESSION == 0:
+            session = product.new_session()
+        taken.append(one_turn(product, session) * 1000)
+    taken = taken[WARM_UP:]
+    return [
+        Row(what=f"turn, p50 of {TURNS}", value=f"{percentile(taken, 0.5):.1f} ms", goal="25 ms"),
+        Row(what="turn, p95", value=f"{percentile(taken, 0.95):.1f} ms", goal="60 ms"),
+        Row(what="turn, longest", value=f"{max(taken):.1f} ms"),
+    ]
+
+
+def one_turn(product: Product, session: str) -> float:
+    with product.sdk.beta.sessions.events.stream(session) as events:
+        began = time.perf_counter()
+        product.sdk.beta.sessions.events.send(session, events=MESSAGE)
+        for event in events:
+            if event.type == "session.status_idle":
+                break
+        return time.perf_counter() - began
+
+
+def throughput(product: Product) -> list[Row]:
+    """Many sessions at once, each with several messages sent together; done when all came to rest."""
+    sessions = [product.new_session() for _ in range(SESSIONS)]
+    cpu, began = product.cpu_seconds(), time.perf_counter()
+    senders = [threading.Thread(target=send_all, args=(product, part)) for part in (sessions[::2], sessions[1::2])]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    wait_until_answered(sessions)
+    seconds, used = time.perf_counter() - began, product.cpu_seconds() - cpu
+    turns = SESSIONS * TURNS_EACH
+    return [
+        Row(
+            what=f"{SESSIONS} sessions x {TURNS_EACH} turns", value=f"{turns / seconds:.0f} turns/s", goal="60 turns/s"
+        ),
+        Row(what="CPU per turn, all processes", value=f"{used / turns * 1000:.1f} ms"),
+    ]
+
+
+def send_all(product: Product, sessions: list[str]) -> None:
+    client = product.client()
+    for session in sessions:
+        client.beta.sessions.events.send(session, events=MESSAGE * TURNS_EACH)
+
+
+def wait_until_answered(sessions: list[str]) -> None:
+    from agents.models import Event
+
+    wanted = len(sessions) * TURNS_EACH
+    rested = Event.objects.filter(session_id__in=sessions, type="session.status_idle")
+    while rested.count() < wanted:
+        time.sleep(0.05)
