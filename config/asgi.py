@@ -20,6 +20,7 @@ WEB_THREADS = 12  # more threads only fight for the interpreter; a slow client h
 
 django = get_wsgi_application()
 
+import config.urls  # noqa: E402, F401  # the routes and the SDK's types, before the first request needs them
 from agents.api.stream import api_stream, match_api_stream  # noqa: E402
 from agents.views.stream import match_page_stream, page_stream  # noqa: E402
 
