@@ -38,6 +38,7 @@ def proposal_list(request: HtmxHttpRequest) -> HttpResponse:
         "waiting": waiting,
         "is_filtered": form.is_narrowing,
         "may_review": request.member.may_review,
+        "in_list": True,
         "last": inbox.last_decision(request.member),
         "practice_shown": Dream.objects.filter(pk__in={row.review.dream_id for row in rows}, is_practice=True).exists(),
     }

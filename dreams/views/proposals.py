@@ -116,7 +116,7 @@ def proposal_undo(request: HtmxHttpRequest, proposal_id: str) -> HttpResponseBas
     if _is_row(request):
         return _row(request, _access(request, undone.pk), "Undone")
     messages.success(request, "Undone: the decision was taken back.")
-    return go(request, "proposal", proposal.pk)
+    return go(request, "inbox") if request.POST.get("back") == "inbox" else go(request, "proposal", proposal.pk)
 
 
 def _access(request: HtmxHttpRequest, proposal_id: str) -> Proposal:
@@ -161,6 +161,7 @@ def _row(request: HtmxHttpRequest, proposal: Proposal, done: str) -> HttpRespons
         "may_review": True,
         "outcome": "" if proposal.is_waiting else done,
         "last": inbox.last_decision(request.member),
+        "in_list": True,
         "oob": True,
         **_announcement(request, _left(request, done)),
     }

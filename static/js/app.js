@@ -36,7 +36,7 @@
   function press(element) {
     if (element.tagName === "SUMMARY") {
       element.parentElement.open = true;
-      $("input, textarea", element.parentElement)?.focus();
+      $("textarea, input:not([type=hidden])", element.parentElement)?.focus();
     } else if (/^(INPUT|TEXTAREA)$/.test(element.tagName) && typing(element)) {
       element.focus();
       element.select?.();
@@ -46,7 +46,7 @@
   }
 
   document.addEventListener("keydown", (event) => {
-    if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && event.target.form && typing(event.target)) {
+    if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && event.target.form && event.target.tagName !== "BUTTON") {
       event.preventDefault();
       return event.target.form.requestSubmit();
     }
@@ -92,6 +92,10 @@
   // After a swap the new region says where attention belongs; a pinned list keeps its end in view.
   document.addEventListener("htmx:afterSettle", (event) => {
     const target = event.detail.elt;
+    if (target.matches?.("[data-decided]")) {
+      const all = rows();
+      return link(all[all.indexOf(target) + 1] || target).focus();
+    }
     const focus = target.matches?.("[data-focus]") ? target : $("[data-focus]", target.parentElement || document);
     if (focus && !typing(document.activeElement)) focus.focus({ preventScroll: false });
   });
