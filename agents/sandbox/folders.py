@@ -5,7 +5,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from agents.sandbox import limits
@@ -38,10 +38,12 @@ def segments(path: str) -> list[str]:
 @contextmanager
 def opened(root: str, parts: list[str], *, owner: Owner | None = None) -> Iterator[int]:
     """The folder `parts` below `root`; with an `owner`, folders that are missing are made."""
-    fd = os.open(root, FOLDER_FLAGS)
+    fd = enter(root)
     try:
         for part in parts:
-            fd = step(fd, part, owner)
+            below = step(fd, part, owner)
+            os.close(fd)
+            fd = below
         yield fd
     except NotADirectoryError as error:  # O_NOFOLLOW | O_DIRECTORY on a link says this, too
         raise BadPath(f"{'/'.join(parts)!r} leads through a file or a link") from error
@@ -50,18 +52,37 @@ def opened(root: str, parts: list[str], *, owner: Owner | None = None) -> Iterat
 
 
 def step(fd: int, part: str, owner: Owner | None) -> int:
-    made = False
-    if owner is not None:
-        try:
-            os.mkdir(part, 0o755, dir_fd=fd)
-            made = True
-        except FileExistsError:
-            pass
-    below = os.open(part, FOLDER_FLAGS, dir_fd=fd)
-    if made and owner is not None:
-        owner.take(below)
-    os.close(fd)
+    if owner is None:
+        return enter(part, fd)
+    try:
+        os.mkdir(part, 0o755, dir_fd=fd)
+    except FileExistsError:
+        return enter(part, fd)
+    below = enter(part, fd)
+    owner.take(below)
     return below
+
+
+def enter(name: str, dir_fd: int | None = None) -> int:
+    """Open a folder, also one that the agent closed to itself and thereby to a host that runs as the same user."""
+    try:
+        fd = os.open(name, FOLDER_FLAGS, dir_fd=dir_fd)
+    except PermissionError:
+        unlock(name, dir_fd, os.O_DIRECTORY, 0o700)
+        fd = os.open(name, FOLDER_FLAGS, dir_fd=dir_fd)
+    if os.fstat(fd).st_mode & stat.S_IRWXU != stat.S_IRWXU:
+        with suppress(PermissionError):  # somebody else's, which is then an error of its own
+            os.fchmod(fd, 0o700)
+    return fd
+
+
+def unlock(name: str, dir_fd: int | None, flags: int, mode: int) -> None:
+    fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC | flags, dir_fd=dir_fd)
+    try:
+        if not stat.S_ISLNK(os.fstat(fd).st_mode):
+            os.chmod(f"/proc/self/fd/{fd}", mode)
+    finally:
+        os.close(fd)
 
 
 def write_file(root: str, path: str, data: bytes, owner: Owner, scratch: str) -> None:
@@ -99,7 +120,7 @@ def read_file(root: str, path: str, limit: int) -> bytes:
 
 def read_entry(folder: int, name: str, limit: int) -> bytes:
     try:
-        fd = os.open(name, FILE_FLAGS, dir_fd=folder)
+        fd = open_entry(folder, name)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise BadPath("is a link") from error
@@ -107,13 +128,20 @@ def read_entry(folder: int, name: str, limit: int) -> bytes:
             raise BadPath("cannot be read") from error
         raise
     with os.fdopen(fd, "rb") as file:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise BadPath("is not a regular file")
         data = file.read(limit + 1)
     if len(data) > limit:
         raise BadPath(f"is larger than {limit} bytes")
     return data
+
+
+def open_entry(folder: int, name: str) -> int:
+    try:
+        return os.open(name, FILE_FLAGS, dir_fd=folder)
+    except PermissionError:
+        unlock(name, folder, 0, 0o600)
+        return os.open(name, FILE_FLAGS, dir_fd=folder)
 
 
 def collect(root: str) -> CollectedMount:
@@ -143,7 +171,7 @@ def gather(folder: int, prefix: str, collected: CollectedMount) -> None:
 def take_entry(folder: int, name: str, path: str, collected: CollectedMount) -> None:
     check_name(path)
     if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-        below = os.open(name, FOLDER_FLAGS, dir_fd=folder)
+        below = enter(name, folder)
         try:
             gather(below, path, collected)
         finally:
@@ -176,52 +204,44 @@ def refuse(collected: CollectedMount, path: str, reason: str) -> None:
         collected.refused.append(RefusedFile(printable[: limits.MEMORY_PATH_MAX_BYTES], reason))
 
 
-def make_equal(root: str, files: Mapping[str, str], owner: Owner, scratch: str) -> None:
-    """Let `root` hold exactly these files: others and empty folders go, equal ones are left alone."""
-    wanted = {
-        "/" + "/".join(segments(path.removeprefix("/"))): text.encode("utf-8", "replace")
-        for path, text in files.items()
-    }
-    folders = {path.rsplit("/", depth)[0] for path in wanted for depth in range(1, path.count("/"))}
+def make_equal(root: str, files: Mapping[str, str], owner: Owner, scratch: str, trash: str) -> None:
+    """Let `root` hold exactly these files: others and empty folders go to `trash`, equal ones are left alone."""
+    wanted = {path.removeprefix("/"): text.encode("utf-8", "replace") for path, text in files.items()}
+    for path in wanted:
+        if len(segments(path)) > limits.MEMORY_PATH_MAX_SEGMENTS:
+            raise BadPath(f"path {path!r} is nested deeper than {limits.MEMORY_PATH_MAX_SEGMENTS} levels")
+    folders = {path.rsplit("/", depth)[0] for path in wanted for depth in range(1, path.count("/") + 1)}
     with opened(root, []) as folder:
-        prune(folder, "", wanted, folders)
+        prune(folder, "", wanted, folders, trash)
     for path, data in wanted.items():
         try:
-            if read_file(root, path[1:], max(len(data), 1)) == data:
+            if read_file(root, path, max(len(data), 1)) == data:
                 continue
         except BadPath:
             pass  # missing, longer, a link: it is written anew
-        write_file(root, path[1:], data, owner, scratch)
+        write_file(root, path, data, owner, scratch)
 
 
-def prune(folder: int, prefix: str, wanted: Mapping[str, bytes], folders: set[str]) -> None:
+def prune(folder: int, prefix: str, wanted: Mapping[str, bytes], folders: set[str], trash: str) -> None:
     with os.scandir(folder) as found:
         entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in found]
     for name, is_folder in entries:
-        path = f"{prefix}/{name}"
+        path = f"{prefix}{name}"
         if is_folder and path in folders:
-            below = os.open(name, FOLDER_FLAGS, dir_fd=folder)
+            below = enter(name, folder)
             try:
-                prune(below, path, wanted, folders)
+                prune(below, f"{path}/", wanted, folders, trash)
             finally:
                 os.close(below)
         elif is_folder or path not in wanted:
-            remove(folder, name, is_folder)
+            discard(folder, name, is_folder, trash)
 
 
-def remove(folder: int, name: str, is_folder: bool) -> None:
-    try:
-        if not is_folder:
+def discard(folder: int, name: str, is_folder: bool, trash: str) -> None:
+    """Folders are moved away whole: an agent may nest them deeper than anything here could descend."""
+    with suppress(FileNotFoundError):  # the agent was faster
+        if is_folder:
+            os.close(enter(name, folder))  # only who may write a folder may move it
+            os.rename(name, os.path.join(trash, secrets.token_hex(8)), src_dir_fd=folder)
+        else:
             os.unlink(name, dir_fd=folder)
-            return
-        below = os.open(name, FOLDER_FLAGS, dir_fd=folder)
-        try:
-            with os.scandir(below) as found:
-                entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in found]
-            for inner, inner_is_folder in entries:
-                remove(below, inner, inner_is_folder)
-        finally:
-            os.close(below)
-        os.rmdir(name, dir_fd=folder)
-    except FileNotFoundError:
-        pass

@@ -7,7 +7,9 @@ import os
 import re
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
+from weakref import WeakValueDictionary
 
 from agents.sandbox import arguments, folders, limits
 from agents.sandbox.base import BadPath, Mount, SandboxUnavailable
@@ -17,6 +19,7 @@ SESSION_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}")
 SLUG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}")
 PLACES = {"/workspace": "workspace", "/mnt/session/uploads": "uploads", "/mnt/session/outputs": "outputs"}
 NAMES = ["run_tool", "put_files", "read_file", "sync_mount", "collect_mount", "release", "destroy", "probe", "stats"]
+TRASH_AT_ONCE = 500  # what fits on a command line
 AGENTS_OWN = ("workspace", "outputs")
 
 
@@ -31,6 +34,13 @@ class Operations:
         self.pool = pool
         self.machine = pool.machine
         self._works = False
+        self._files: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self.trash = os.path.join(self.machine.root, ".trash")
+        os.makedirs(self.trash, mode=0o700, exist_ok=True)
+
+    def files_of(self, session_id: str) -> asyncio.Lock:
+        """Apart from the lock on tool calls: files may be exchanged while a command runs."""
+        return self._files.setdefault(session_id, asyncio.Lock())
 
     async def perform(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -63,7 +73,7 @@ class Operations:
         session_id = session_of(request)
         files = {str(path): decoded(data) for path, data in request["files"].items()}
         places = {path: place_of(path) for path in files}
-        async with self.pool.lock(session_id):
+        async with self.files_of(session_id):
             await asyncio.to_thread(self.machine.prepare, session_id, ())
             for path, (place, rest) in places.items():
                 owner = self.machine.owner if place in AGENTS_OWN else folders.Owner(None, None)
@@ -84,15 +94,16 @@ class Operations:
         mount = mount_of(request["mount"])
         files = {str(path): str(text) for path, text in request["files"].items()}
         folder, scratch = self.machine.mount_folder(session_id, mount.path), self.inside(session_id, "state")
-        async with self.pool.lock(session_id):
+        async with self.files_of(session_id):
             await asyncio.to_thread(self.machine.prepare, session_id, (mount,))
-            await asyncio.to_thread(folders.make_equal, folder, files, self.machine.owner, scratch)
+            await asyncio.to_thread(folders.make_equal, folder, files, self.machine.owner, scratch, self.trash)
+            await self.clear_trash()
         return {}
 
     async def collect_mount(self, request: dict[str, Any]) -> dict[str, Any]:
         session_id = session_of(request)
         mount = mount_of({"path": request["path"], "access": "read_write"})
-        async with self.pool.lock(session_id):
+        async with self.files_of(session_id):
             await asyncio.to_thread(self.machine.prepare, session_id, (mount,))
             found = await asyncio.to_thread(folders.collect, self.machine.mount_folder(session_id, mount.path))
         return {"files": found.files, "refused": [[each.path, each.reason] for each in found.refused]}
@@ -103,21 +114,21 @@ class Operations:
 
     async def destroy(self, request: dict[str, Any]) -> dict[str, Any]:
         session_id = session_of(request)
-        await self.pool.release(session_id)
-        async with self.pool.lock(session_id):
-            if os.path.isdir(self.machine.folder(session_id)):
-                trash = os.path.join(self.machine.root, ".trash")
-                os.makedirs(trash, mode=0o700, exist_ok=True)
-                os.rename(self.machine.folder(session_id), os.path.join(trash, secrets.token_hex(8)))
+        async with self.pool.lock(session_id), self.files_of(session_id):
+            await self.pool.close_session(session_id)
+            with suppress(FileNotFoundError):
+                os.rename(self.machine.folder(session_id), os.path.join(self.trash, secrets.token_hex(8)))
         await self.clear_trash()
         return {}
 
     async def clear_trash(self) -> None:
         """By programs that follow no link and stop at no depth; folders an agent closed are opened first."""
-        trash = os.path.join(self.machine.root, ".trash")
-        if os.path.isdir(trash):
-            await run("chmod", "-R", "u+rwx", trash)
-            await run("rm", "-rf", trash)
+        while discarded := [os.path.join(self.trash, name) for name in os.listdir(self.trash)[:TRASH_AT_ONCE]]:
+            if await run("rm", "-rf", *discarded) == 0:
+                continue
+            await run("chmod", "-R", "u+rwx", *discarded)
+            if await run("rm", "-rf", *discarded) != 0:
+                return  # somebody else's; the next start tries again
 
     async def probe(self, request: dict[str, Any]) -> dict[str, Any]:
         """Really open a box and run a command in it; a success is remembered."""
@@ -140,11 +151,11 @@ class Operations:
         return os.path.join(self.machine.folder(session_id), place)
 
 
-async def run(*command: str) -> None:
+async def run(*command: str) -> int:
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
     )
-    await process.wait()
+    return await process.wait()
 
 
 def session_of(request: dict[str, Any]) -> str:

@@ -107,8 +107,12 @@ class Pool:
     async def release(self, session_id: str) -> None:
         """End the session's processes; its files stay."""
         async with self.lock(session_id):
-            if box := self.boxes.get(session_id):
-                await self.close(box)
+            await self.close_session(session_id)
+
+    async def close_session(self, session_id: str) -> None:
+        """For who holds the session's lock."""
+        if box := self.boxes.get(session_id):
+            await self.close(box)
 
     async def close_idle(self) -> None:
         now = time.monotonic()

@@ -4,11 +4,12 @@ import os
 import shutil
 import socket
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
 
-from agents.sandbox.base import BadPath, Mount
+from agents.sandbox.base import BadPath, Mount, SandboxStopped
 from agents.sandbox.seccomp import REFUSED
 from tests.agents.sandboxes import USERS, running_host
 
@@ -119,6 +120,34 @@ def test_mount_holds_exactly_the_files_it_is_given(host, session):
     host.client.sync_mount(session, RULES, {"/a.md": "new", "/d/e.md": "wörds"})
     found = host.bash("cd /mnt/memory/rules; find . -mindepth 1 | sort; cat a.md d/e.md", session, mounts=[RULES])
     assert found.text == "./a.md\n./d\n./d/e.md\nnewwörds"
+
+
+def test_mount_that_the_agent_closed_or_nested_endlessly_can_be_brought_up_to_date(host, session):
+    nest = "import os\nfor i in range(3000): os.mkdir('d'); os.chdir('d')"
+    spoil = f"cd {NOTES.path}; mkdir -p in shut/in; echo x > in/x; chmod 000 shut/in shut in/x in; chmod 500 ."
+    host.client.sync_mount(session, NOTES, {})
+    host.bash(f'cd {NOTES.path}; python3 -c "{nest}"; {spoil}', session, mounts=[NOTES])
+    host.client.sync_mount(session, NOTES, {"/in/x": "mended"})
+    assert host.client.collect_mount(session, NOTES.path).files == {"/in/x": "mended"}
+    assert not list((host.root / ".trash").iterdir())
+
+
+def test_mount_can_be_collected_while_a_command_runs(host, session):
+    host.bash("echo begun > /mnt/memory/notes/a; sleep 60 &", session, mounts=[NOTES])
+    stop = threading.Event()
+    call = (session, "bash", {"command": "sleep 60"})
+    running = threading.Thread(target=stopped_call, args=(host, call, stop))
+    running.start()
+    try:
+        assert host.client.collect_mount(session, NOTES.path).files == {"/a": "begun\n"}
+    finally:
+        stop.set()
+        running.join()
+
+
+def stopped_call(host, call, stop):
+    with pytest.raises(SandboxStopped):
+        host.client.run_tool(*call, mounts=[NOTES], stop=stop.is_set)
 
 
 def test_open_box_sees_a_mount_change_at_once(host, session):
