@@ -12,7 +12,7 @@ from dreams.demo.rounds import Demo, Step, advance, demo_agents, next_step
 logger = logging.getLogger("lucid")
 
 ADVANCE = "dreams.demo.jobs.advance_demo"
-LOCK_SECONDS = 60  # a demo whose job was lost or failed is tried again this much later
+LOCK_SECONDS = 20  # a demo whose job was lost or failed is tried again this much later; running it twice is harmless
 
 
 def tick() -> None:
