@@ -1,6 +1,7 @@
 """Pages of sessions: the list, the trace of one, and the form that sends it a message."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Q
 from django.http import HttpResponse, HttpResponseBase
@@ -14,6 +15,7 @@ from agents.services.sessions import record_verdict, send_events
 from agents.views import lanes as lane_chart
 from agents.views.trace import Lanes, lanes_of, rows_of, show_all
 
+TEMPLATE = "agents/session_detail.html"
 PAGE_SIZE = 50
 EVENTS_SHOWN = 200
 CHART_EVENTS_MAX = 5_000
@@ -56,24 +58,25 @@ def session_list(request: HtmxHttpRequest) -> HttpResponse:
 def session_detail(request: HtmxHttpRequest, session_id: str) -> HttpResponse:
     """The trace; `?event=` opens the stretch of the log that holds this event."""
     session = access_session(request.actor, session_id)
+    context: dict[str, Any] = {"section": "sessions", "session": session, "is_live": _is_live(session)}
+    if request.htmx and request.htmx.target == "status":
+        return page(request, TEMPLATE, context, partial="status")
     lanes = lanes_of(session.pk)
     window = _window(request, session)
     events = session.events.filter(seq__gte=window.first, seq__lte=window.last).order_by("seq")
-    context = {
-        "section": "sessions",
-        "session": session,
+    context |= {
         "events": list(show_all(rows_of(events, lanes))),
         "window": window,
         "chart": _chart(session, lanes),
         "resources": list(session.resources.all()),
         "verdict": session.verdicts.order_by("-created_at", "-pk").first(),
-        "is_live": not session.is_terminated and session.kind != SessionKind.IMPORTED and not window.has_later,
+        "is_live": _is_live(session) and not window.has_later,
         "queued": session.inbox.count(),
         "form": MessageForm(),
         "may_write": request.member.is_admin and session.kind == SessionKind.AGENT and not session.is_terminated,
         "may_judge": request.member.may_review and session.kind != SessionKind.DREAM,
     }
-    return page(request, "agents/session_detail.html", context, partial={"status": "status"})
+    return page(request, TEMPLATE, context)
 
 
 @require_POST
@@ -84,14 +87,14 @@ def session_send(request: HtmxHttpRequest, session_id: str) -> HttpResponseBase:
     form = MessageForm(request.POST)
     context = {"session": session, "form": form, "may_write": True}
     if not form.is_valid():
-        return page(request, "agents/session_detail.html", context, partial="composer", status=422)
+        return page(request, TEMPLATE, context, partial="composer", status=422)
     text = form.cleaned_data["text"]
     event = {"type": "user.message", "content": [{"type": "text", "text": text}]}
     send_events(session, [event], actor=request.actor)
     if not request.htmx:
         return go(request, "session", session.pk)
     context["form"] = MessageForm()
-    return page(request, "agents/session_detail.html", context, partial="composer")
+    return page(request, TEMPLATE, context, partial="composer")
 
 
 @require_POST
@@ -103,6 +106,11 @@ def session_verdict(request: HtmxHttpRequest, session_id: str) -> HttpResponseBa
     if form.is_valid():
         record_verdict(session, form.cleaned_data["result"], source="person", actor=request.actor)
     return go(request, "session", session.pk)
+
+
+def _is_live(session: Session) -> bool:
+    """Whether more may come: a record of something that ran elsewhere stays as it is."""
+    return not session.is_terminated and session.kind != SessionKind.IMPORTED
 
 
 def _window(request: HtmxHttpRequest, session: Session) -> Window:

@@ -18,7 +18,7 @@ from dreams import inbox, reviewing
 from dreams.entries import Entry
 from dreams.exceptions import ReviewConflict
 from dreams.forms import DecisionForm, EditForm, ReasonForm, RejectForm
-from dreams.models import Evidence, Lane, Proposal, ProposalKind, ProposalStatus
+from dreams.models import Decision, Evidence, Lane, Proposal, ProposalKind, ProposalStatus
 from dreams.preview import FilePreview, preview
 from dreams.promotion import base_of, current_entries, read_files
 from memory.diffs import Diff, compare
@@ -26,6 +26,17 @@ from memory.diffs import Diff, compare
 DETAIL = "dreams/proposal_detail.html"
 MODES = ("", "edit", "reject")
 SAME_FILE_SHOWN = 8
+VERBS = {
+    Decision.Verb.APPROVE: "Approved",
+    Decision.Verb.EDIT: "Edited and approved",
+    Decision.Verb.REJECT: "Rejected",
+    Decision.Verb.UNDO: "Decision taken back",
+    Decision.Verb.APPLY: "Written to the store",
+    Decision.Verb.APPLY_FAILED: "Could not be written",
+    Decision.Verb.MARK_STALE: "Found stale",
+    Decision.Verb.RELEASE: "Released from quarantine",
+    Decision.Verb.AUTO: "Approved by an open gate",
+}
 
 
 @require_GET
@@ -222,7 +233,7 @@ def _context(
         "edit": edit or EditForm(initial={"text": proposal.text, **seen}),
         "reject": reject or RejectForm(initial=seen),
         "release": release or ReasonForm(),
-        "decisions": list(proposal.decisions.select_related("member__user", "api_key")),
+        "decisions": [(VERBS[row.verb], row) for row in proposal.decisions.select_related("member__user", "api_key")],
         "same_file": _same_file(proposal),
         "edit_diff": _edit_diff(proposal),
         "last": inbox.last_decision(request.member),
@@ -265,7 +276,8 @@ def _evidence(proposal: Proposal) -> list[dict[str, Any]]:
     groups: defaultdict[str, list[Evidence]] = defaultdict(list)
     for row in rows:
         groups[row.session_id].append(row)
-    return [{"session_id": key, "session": sessions.get(key), "quotes": _quotes(group)} for key, group in groups.items()]
+    cards = groups.items()
+    return [{"session_id": key, "session": sessions.get(key), "quotes": _quotes(group)} for key, group in cards]
 
 
 def _quotes(rows: list[Evidence]) -> list[dict[str, Any]]:
