@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -234,11 +235,15 @@ def _verified(claim_id: str, given: ClaimIn, digest: Digest, hints: Sequence[Hin
     cited = tuple(dict.fromkeys(_cited(cite, digest) for cite in given.cites))
     events = [event for cite in cited if (event := digest.event(cite.n)) is not None]
     hint = _hint_of(given.kind, events, hints)
-    known = _known_words(hint)
-    _refuse_novel(literals(f"{when} {text}"), events, known)
     fix = hint.fix if hint and hint.hint == "fixed" else None
-    manual = _manual_pages(digest, hint.program) if hint and fix else frozenset()
-    taint = _taint(f"{when} {text}", digest, known, events, manual) or _fix_taint(fix, digest, manual)
+    if hint is not None and fix is not None and fix.is_typed:
+        # Code words a typed lesson; whatever the model wrote about it goes no further.
+        when, text = where(hint.program, hint.scope), edits_in_words(fix)
+        taint = _fix_taint(fix, digest, _manual_pages(digest, hint.program))
+    else:
+        known = _known_words(hint)
+        _refuse_novel(literals(f"{when} {text}"), events, known)
+        taint = _taint(f"{when} {text}", digest, known, events)
     return Claim(
         id=claim_id,
         session_id=digest.session_id,
@@ -260,6 +265,27 @@ def _verified(claim_id: str, given: ClaimIn, digest: Digest, hints: Sequence[Hin
         touches=tuple(given.touches[:8]),
         from_manual=any(_untrusted_origin(word, digest) for word in (fix.added if fix else ())),
     )
+
+
+def where(program: str, scope: str) -> str:
+    """The condition of a lesson about a call."""
+    return f"`{program}` is run on `{scope}`" if scope else f"`{program}` is called"
+
+
+def edits_in_words(fix: Fix) -> str:
+    """What to change in a call, in the words that memory uses for it."""
+    return ", then ".join(_edit_in_words(*edit) for edit in fix.edits)
+
+
+def _edit_in_words(verb: str, old: tuple[str, ...], new: tuple[str, ...]) -> str:
+    if verb == "replace":
+        return f"replace `{in_words(old)}` with `{in_words(new)}`"
+    return f"{verb} `{in_words(new or old)}`"
+
+
+def in_words(words: Sequence[str]) -> str:
+    """Words of a call as they are typed."""
+    return " ".join(word if re.fullmatch(r"[\w@%+=:,./*~-]+", word) else shlex.quote(word) for word in words)
 
 
 def _kind(claimed: str, hint: Hint | None) -> str:
@@ -413,13 +439,11 @@ def _known_words(hint: Hint | None) -> list[str]:
     return [word for word in words if word]
 
 
-def _taint(
-    text: str, digest: Digest, known: Sequence[str], events: Sequence[DigestEvent], manual: frozenset[int]
-) -> str:
+def _taint(text: str, digest: Digest, known: Sequence[str], events: Sequence[DigestEvent]) -> str:
     """Why the claim is not the agent's own experience: its wording or a literal came from a source without trust."""
     first = min(event.n for event in events)
     for literal in literals(text):
-        if literal not in known and (origin := _untrusted_origin(literal, digest, manual)):
+        if literal not in known and (origin := _untrusted_origin(literal, digest)):
             return f"`{literal[:60]}` first appears in event {origin.n} ({origin.kind})"
     prose = _prose(text, known)
     for event in digest.events:
@@ -431,9 +455,9 @@ def _taint(
     return ""
 
 
-def _fix_taint(fix: Fix | None, digest: Digest, manual: frozenset[int]) -> str:
+def _fix_taint(fix: Fix, digest: Digest, manual: frozenset[int]) -> str:
     """The same for the words that code itself would write into a lesson."""
-    for word in fix.added if fix else ():
+    for word in fix.added:
         if origin := _untrusted_origin(word, digest, manual):
             return f"`{word[:60]}` first appears in event {origin.n} ({origin.kind})"
     return ""

@@ -8,11 +8,10 @@ changes nothing, and the order of sessions does not matter. 6. A dream that shri
 import base64
 import hashlib
 import re
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dreams.claims import Cited, Claim, Dropped, holds, literals
+from dreams.claims import Cited, Claim, Dropped, edits_in_words, holds, in_words, literals, where
 from dreams.entries import (
     FOLDERS,
     INDEX_PATH,
@@ -135,8 +134,10 @@ def compile_changes(
 
 
 def _order(operation: Operation) -> tuple[str, ...]:
+    """What came from a tainted source never takes the place of what did not."""
     key = operation.cluster.key if operation.cluster else ""
-    return (key, operation.op, *operation.ids, operation.path, operation.text)
+    tainted = "1" if operation.cluster and operation.cluster.is_tainted else "0"
+    return (tainted, key, operation.op, *operation.ids, operation.path, operation.text)
 
 
 def _code_operations(entries: Sequence[Entry], authoritative: Sequence[Entry]) -> list[Operation]:
@@ -343,20 +344,9 @@ def typed_body(cluster: Cluster, quote_error: bool = True) -> str:
     claim, fix = cluster.first, cluster.fix
     if fix is None:
         return ""
-    where = f"`{claim.program}` is run on `{claim.scope}`" if claim.scope else f"`{claim.program}` is called"
-    body = f"when {where} → {', then '.join(_edit(*edit) for edit in fix.edits)}"
+    body = f"when {where(claim.program, claim.scope)} → {edits_in_words(fix)}"
     error = claim.signature.replace("`", "'")[:120]
     return body + (f"; without it: `{error}`" if quote_error and error else "")
-
-
-def _edit(verb: str, old: tuple[str, ...], new: tuple[str, ...]) -> str:
-    if verb == "replace":
-        return f"replace `{_words(old)}` with `{_words(new)}`"
-    return f"{verb} `{_words(new or old)}`"
-
-
-def _words(words: Sequence[str]) -> str:
-    return " ".join(word if re.fullmatch(r"[\w@%+=:,./*~-]+", word) else shlex.quote(word) for word in words)
 
 
 def _clean(text: str) -> str:
@@ -458,7 +448,7 @@ def _says(body: str, cluster: Cluster) -> bool:
 
 
 def _mentions(body: str, fix: Fix) -> bool:
-    wanted = [_words(new or old) for _, old, new in fix.edits]
+    wanted = [in_words(new or old) for _, old, new in fix.edits]
     return all(holds(body, words) for words in wanted)
 
 
