@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from agents.exceptions import TooLarge
 from agents.sandbox import limits, wire
 from agents.sandbox.base import (
     BadPath,
@@ -105,6 +106,9 @@ class SandboxClient:
     def _ask(
         self, request: dict[str, Any], *, seconds: float = 60.0, stop: Callable[[], bool] | None = None
     ) -> dict[str, Any]:
+        message = wire.pack(request)
+        if len(message) > limits.MESSAGE_MAX_BYTES:
+            raise TooLarge(f"{len(message)} bytes at once are more than the sandbox's {limits.MESSAGE_MAX_BYTES}")
         try:
             line = wire.connect(self.socket_path)
         except OSError as error:
@@ -113,7 +117,7 @@ class SandboxClient:
             ) from error
         with line:
             try:
-                answer = exchange(line, request, time.monotonic() + seconds + SLACK_SECONDS, stop)
+                answer = exchange(line, message, time.monotonic() + seconds + SLACK_SECONDS, stop)
             except (OSError, wire.BadMessage) as error:
                 raise SandboxLost("the sandbox host went away in the middle of a call") from error
         if "error" in answer:
@@ -129,11 +133,9 @@ def refusal(error: dict[str, Any]) -> Exception:
     return ValueError(error["message"])
 
 
-def exchange(
-    line: socket.socket, request: dict[str, Any], deadline: float, stop: Callable[[], bool] | None
-) -> dict[str, Any]:
+def exchange(line: socket.socket, message: bytes, deadline: float, stop: Callable[[], bool] | None) -> dict[str, Any]:
     line.settimeout(SLACK_SECONDS)
-    line.sendall(wire.pack(request))
+    line.sendall(message)
     line.settimeout(LOOK_SECONDS)
     (length,) = wire.HEADER.unpack(read(line, wire.HEADER.size, deadline, stop))
     return wire.unpack(read(line, length, deadline, stop))

@@ -8,7 +8,6 @@ GRACE_SECONDS = 5.0  # after which a box that should have answered is closed fro
 
 MESSAGE_MAX_BYTES = 128 * MIB  # client to host: put_files and sync_mount carry whole files
 ANSWER_MAX_BYTES = 40 * MIB  # box to host: the largest answer is a 20 MiB PDF in base64
-COMMAND_MAX_BYTES = 8 * MIB  # one tool call's input
 
 BOXES_MAX = 64  # open at a time on one machine; the longest idle one makes room
 BOX_IDLE_SECONDS = 15 * 60  # a box that served no call for so long is closed; its files stay

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from agents.exceptions import TooLarge
 from agents.sandbox.base import Mount, SandboxLost, SandboxStopped, SandboxUnavailable
 from agents.sandbox.client import SandboxClient
 from tests.agents.sandboxes import USERS, eventually, running_host, survivors
@@ -290,6 +291,11 @@ def test_request_that_makes_no_sense_gets_an_error(shared, message):
         length = struct.unpack(">I", line.recv(4))[0]
         answer = json.loads(line.recv(length))
     assert answer["error"]["kind"] == "bad_request"
+
+
+def test_too_many_bytes_at_once_are_refused_before_they_are_sent(shared):
+    with pytest.raises(TooLarge, match="more than the sandbox's"):
+        shared.client.put_files("sesn_large", {"/workspace/x": bytes(110 * 2**20)})
 
 
 def test_socket_is_for_its_owner_alone(shared):
