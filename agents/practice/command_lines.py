@@ -48,12 +48,18 @@ def apply(edits: tuple[Edit, ...], call: tuple[str, ...]) -> tuple[str, ...] | N
 
 def _apply_one(edit: Edit, call: tuple[str, ...]) -> tuple[str, ...] | None:
     if not edit.removed:
-        return (*call[:-1], *edit.added, call[-1])
+        return _with(edit.added, call)
     width = len(edit.removed)
     for at in range(1, len(call) - width + 1):
         if call[at : at + width] == edit.removed:
             return (*call[:at], *edit.added, *call[at + width :])
-    return None
+    # "this option instead of that one" says enough also where that one is not there
+    is_option = edit.removed[0].startswith("-") and bool(edit.added)
+    return _with(edit.added, call) if is_option else None
+
+
+def _with(added: tuple[str, ...], call: tuple[str, ...]) -> tuple[str, ...]:
+    return (*call[:-1], *added, call[-1])
 
 
 def edits_in_help(help_text: str, call: tuple[str, ...]) -> list[Edit]:

@@ -186,7 +186,13 @@ def test_actions_are_read_as_edits_and_prose_is_not():
 
 def test_an_edit_that_does_not_fit_the_call_is_not_forced_on_it():
     assert apply((Edit(removed=("absent",), added=("b",)),), CALL) is None
+    assert apply((Edit(removed=("--old",)),), CALL) is None
     assert apply((Edit(removed=("tarn",)),), CALL) == (CALL[0], CALL[2])
+
+
+def test_an_option_instead_of_one_that_is_not_there_is_added():
+    instead = Edit(removed=("--old",), added=("--new",))
+    assert apply((instead,), CALL) == (CALL[0], "tarn", "--new", CALL[2])
 
 
 def test_help_texts_are_read_by_their_shape():

@@ -1,13 +1,13 @@
 """The demo's loop on ten seeds without the tables: a round, a dream over it, a reviewer, the round after."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from agents.practice import model
 from dreams.compiler import apply_changes
-from dreams.demo.world import Quirk, World, build_world
+from dreams.demo.world import Family, Quirk, World, build_world
 from dreams.entries import all_entries, render_index
 from tests.dreams.pure_dream import Dreamt, digest_of, dream
 from tests.dreams.quirk_world import (
@@ -55,8 +55,8 @@ def renamed_loops(tmp_path_factory) -> dict[str, Loop]:
 
 def loop_of(box: Box, seed: str, world: World) -> Loop:
     first = run_round(ask, box, world, f"{seed}/1", EMPTY)
-    dreamt = dream([digest(number, run) for number, run in enumerate(first)], EMPTY)
-    memory = approved(dreamt)
+    dreamt = dreamt_over(first, EMPTY)
+    memory = approved(dreamt, EMPTY)
     return Loop(
         world=world,
         first=first,
@@ -68,16 +68,23 @@ def loop_of(box: Box, seed: str, world: World) -> Loop:
     )
 
 
-def digest(number: int, run: Run):
-    verdict = "completed" if run.completed else "failed"
-    principal = run.task.principal
-    return digest_of(events_of(run), session_id=f"sesn_{number}", principal=principal, verdict=verdict)
+def dreamt_over(runs: list[Run], memory: Memory) -> Dreamt:
+    digests = [
+        digest_of(
+            events_of(run),
+            session_id=f"sesn_{run.task.key}",
+            principal=run.task.principal,
+            verdict="completed" if run.completed else "failed",
+        )
+        for run in runs
+    ]
+    return dream(digests, memory)
 
 
-def approved(dreamt: Dreamt) -> Memory:
+def approved(dreamt: Dreamt, memory: Memory) -> Memory:
     """A reviewer who approves whatever reached review."""
     wanted = [change for change, lane in zip(dreamt.changes, dreamt.lanes(), strict=True) if lane in ("auto", "review")]
-    files = apply_changes(EMPTY, wanted)
+    files = apply_changes(memory, wanted)
     return {**files, "/_index.md": render_index(files, max_lines=200)}
 
 
@@ -155,3 +162,30 @@ def test_the_silent_family_brings_no_lesson(loops):
         silent = next(family for family in loop.world.families if family.quirk is Quirk.SILENT)
         assert not any(f"`{silent.program.name}`" in text for text in workarounds(loop.memory))
         assert len(workarounds(loop.memory)) <= len(learnable(loop.world))
+
+
+def test_a_quirk_that_changes_does_harm_until_the_next_dream(loops, tmp_path):
+    harmed: list[Run] = []
+    mended: list[Run] = []
+    for seed in SEEDS[:4]:
+        box = Box(tmp_path / seed)
+        world = with_quirks_changed(loops[seed].world)
+        after_change = run_round(ask, box, world, f"{seed}/2", loops[seed].memory)
+        memory = approved(dreamt_over(after_change, loops[seed].memory), loops[seed].memory)
+        harmed += after_change
+        mended += run_round(ask, box, world, f"{seed}/2", memory)
+    assert rate(harmed) <= rate([run for seed in SEEDS[:4] for run in loops[seed].after]) - 0.10
+    assert rate(mended) >= rate(harmed) + 0.05
+
+
+def with_quirks_changed(world: World) -> World:
+    """The world with another cure for a flag family and for the command family."""
+    taken = {family.cure for family in world.families}
+
+    def changed(family: Family) -> Family:
+        offered = family.program.flags if family.quirk is Quirk.FLAG else family.program.commands[1:]
+        return replace(family, cure=next((word,) for word in offered if (word,) not in taken))
+
+    return replace(
+        world, families=tuple(changed(f) if number in (0, 3) else f for number, f in enumerate(world.families))
+    )
