@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Count, Min, Q, QuerySet
+from django.db.models.functions import Coalesce, Left
 
 from agents.models import Member, Workspace
 from dreams.models import Decision, Lane, Proposal, ProposalStatus
 
 PAGE_SIZE = 40
+LINE_CHARS = 700  # an entry is one line of at most 600; a whole file may have 100 kB
 WAITING = [status.value for status in ProposalStatus if status.is_waiting]
 UNDOABLE = (ProposalStatus.APPLIED, ProposalStatus.REJECTED)
 SET_ASIDE = (Lane.QUARANTINE, Lane.REJECT)
@@ -121,5 +123,6 @@ def _first(proposals: QuerySet[Proposal]) -> str:
 
 def _rows(keys: Iterable[str]) -> list[Proposal]:
     found = Proposal.objects.filter(pk__in=list(keys)).select_related("review", "decided_by__user")
-    rows = found.only(*ROW_FIELDS, "review__dream_id", "decided_by__user__username").in_bulk()
+    texts = {"before_start": Left("before", LINE_CHARS), "text_start": Left(Coalesce("final_text", "after"), LINE_CHARS)}
+    rows = found.only(*ROW_FIELDS, "review__dream_id", "decided_by__user__username").annotate(**texts).in_bulk()
     return [rows[key] for key in keys if key in rows]

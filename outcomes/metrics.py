@@ -35,6 +35,13 @@ class AgentOutcome:
     comparison: Comparison
 
     @property
+    def sentence(self) -> str:
+        """The verdict in one plain sentence."""
+        if self.first_change is None:
+            return "Memory has not changed yet, so there is nothing to compare."
+        return self.comparison.sentence
+
+    @property
     def unjudged(self) -> int:
         """Sessions without a verdict, which count on neither side."""
         return self.before.unjudged + self.after.unjudged

@@ -144,7 +144,7 @@ def _parts(row: EventRow, kind: str) -> Parts:
         return "agent", agent, text_of(event.get("content")), "", ""
     if kind in ("agent.tool_use", "agent.custom_tool_use", "agent.mcp_tool_use"):
         arguments = event.get("input") or {}
-        return "call", agent, str(event.get("name", "tool")), _main_argument(arguments), _arguments(arguments)
+        return "call", agent if row.is_child else "", str(event.get("name", "tool")), _main_argument(arguments), _arguments(arguments)
     if kind.endswith("tool_result"):
         text = text_of(event.get("content"))
         return "result", "", _result_word(event), text or "no output", text

@@ -20,16 +20,16 @@ from memory.models import MemoryStore, Tier
 PAGE_SIZE = 40
 SESSIONS_OFFERED = 300
 PHASES = {
-    "P0": ("Pin", "the store and the sessions, as they are now"),
-    "P1": ("Select", "the sessions worth reading"),
-    "P2": ("Digest", "each transcript, redacted and numbered"),
-    "P3": ("Mine", "errors, fixes and habits, by code"),
-    "P4": ("Map", "one model request per session"),
-    "P5": ("Verify", "every quote, letter for letter"),
-    "P6": ("Cluster", "claims about the same case"),
-    "P7": ("Reduce", "one model request per cluster"),
-    "P8": ("Compile", "changes to single entries; nothing may be lost"),
-    "P9": ("Gate", "a lane for each change, with reasons"),
+    "pin": "the store and the sessions, as they are now",
+    "select": "the sessions worth reading",
+    "digest": "each transcript, redacted and numbered",
+    "mine": "errors, fixes and habits, by code",
+    "map": "one model request per session",
+    "verify": "every quote, letter for letter",
+    "cluster": "claims about the same case",
+    "reduce": "one model request per cluster",
+    "compile": "changes to single entries; nothing may be lost",
+    "gate": "a lane for each change, with reasons",
 }
 
 
@@ -166,8 +166,8 @@ def _table(proposals: list[Proposal]) -> list[dict[str, Any]]:
 def _phases(dream: Dream) -> list[dict[str, Any]]:
     rows = []
     for phase in dream.phases.defer("output"):
-        title, what = PHASES.get(phase.name.split(" ")[0], (phase.name, ""))
         seconds = (phase.ended_at - phase.started_at).total_seconds() if phase.ended_at else None
-        counts = [(key.replace("_", " "), value) for key, value in phase.summary.items()]
-        rows.append({"phase": phase, "title": title, "what": what, "seconds": seconds, "counts": counts})
+        counts = [(key.replace("_", " "), value) for key, value in phase.summary.items() if isinstance(value, int)]
+        what = PHASES.get(phase.name, "")
+        rows.append({"phase": phase, "what": what, "seconds": seconds, "counts": counts})
     return rows

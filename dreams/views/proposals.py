@@ -236,6 +236,7 @@ def _context(
         "decisions": [(VERBS[row.verb], row) for row in proposal.decisions.select_related("member__user", "api_key")],
         "same_file": _same_file(proposal),
         "edit_diff": _edit_diff(proposal),
+        "lane_reasons": _lane_reasons(proposal),
         "last": inbox.last_decision(request.member),
         **_permissions(request, proposal, mode),
     }
@@ -269,6 +270,12 @@ def _edit_diff(proposal: Proposal) -> Diff | None:
     return compare(proposal.after, proposal.final_text)
 
 
+def _lane_reasons(proposal: Proposal) -> list[str]:
+    """Without what the findings below say in the same words."""
+    found = {risk.get("message") for risk in proposal.risks}
+    return [reason for reason in proposal.lane_reasons if reason not in found]
+
+
 def _evidence(proposal: Proposal) -> list[dict[str, Any]]:
     """Quotes, a session's together, strongest support first."""
     rows = list(proposal.evidence.all())
@@ -299,4 +306,4 @@ def _quotes(rows: list[Evidence]) -> list[dict[str, Any]]:
 
 def _same_file(proposal: Proposal) -> list[Proposal]:
     found = inbox.pending(proposal.workspace).filter(store=proposal.store_id, path=proposal.path)
-    return list(found.exclude(pk=proposal.pk).order_by("-risk_rank", "pk").only("kind", "reason")[:SAME_FILE_SHOWN])
+    return list(found.exclude(pk=proposal.pk).order_by("-risk_rank", "pk")[:SAME_FILE_SHOWN])

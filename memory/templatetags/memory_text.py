@@ -63,11 +63,8 @@ def literals(text: str) -> SafeString:
 
 @register.filter
 def prose(text: str) -> SafeString:
-    """A sentence for people: `literals` as code, without their backticks."""
-    pieces = text.split("`")
-    if len(pieces) % 2 == 0:
-        return conditional_escape(text)
-    return format_html_join("", "{}", ((_piece(piece, bool(i % 2)),) for i, piece in enumerate(pieces)))
+    """A sentence for people: `literals` as code, without their backticks; one that was cut off counts as closed."""
+    return format_html_join("", "{}", ((_piece(piece, bool(i % 2)),) for i, piece in enumerate(text.split("`"))))
 
 
 def _spans(spans: tuple[Span, ...]) -> SafeString:
