@@ -6,6 +6,7 @@ cures that some session of the first round found out.
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from agents.practice import agent_role, model
 from dreams.demo.world import build_world
@@ -31,7 +32,7 @@ def measure(box: Box, budget: int, choices: int) -> str:
     return f"{shares}  (n = {len(arms['none'])})"
 
 
-def ask(request: dict) -> dict:
+def ask(request: dict[str, Any]) -> dict[str, Any]:
     return model.answer(request).body
 
 

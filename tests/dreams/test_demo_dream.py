@@ -165,8 +165,7 @@ def test_the_silent_family_brings_no_lesson(loops):
 
 
 def test_a_quirk_that_changes_does_harm_until_the_next_dream(loops, tmp_path):
-    harmed: list[Run] = []
-    mended: list[Run] = []
+    harmed, mended = [], []
     for seed in SEEDS[:4]:
         box = Box(tmp_path / seed)
         world = with_quirks_changed(loops[seed].world)
