@@ -1,0 +1,89 @@
+"""`kill -9` on the running product, and a Redis that forgets everything: every message is answered once, in 10 s."""
+
+import json
+import time
+
+import psutil
+import pytest
+import redis
+
+from agents.models import Session
+from agents.runtime.prompt import INTERRUPTED
+from tests.stack import Stack, wait_for
+
+RECOVERY_SECONDS = 10.0  # what the product promises; the wait below ends as soon as the turn has
+
+
+@pytest.fixture
+def session(live_sdk):
+    agent = live_sdk.beta.agents.create(name="Ann", model="practice", tools=[{"type": "agent_toolset_20260401"}])
+    environment = live_sdk.beta.environments.create(name="box")
+    return live_sdk.beta.sessions.create(agent=agent.id, environment_id=environment.id)
+
+
+def send(live_sdk, session, *steps):
+    text = f"practice: {json.dumps({'steps': steps})}"
+    events = [{"type": "user.message", "content": [{"type": "text", "text": text}]}]
+    live_sdk.beta.sessions.events.send(session.id, events=events)
+
+
+def types(live_sdk, session) -> list[str]:
+    return [event.type for event in live_sdk.beta.sessions.events.list(session.id)]
+
+
+def worker(stack: Stack) -> psutil.Process | None:
+    found = psutil.Process(stack.process.pid).children()
+    return next((child for child in found if "lucid-worker" in f"{child.name()} {' '.join(child.cmdline())}"), None)
+
+
+def wait_for_event(live_sdk, session, type: str, seconds: float = 30.0) -> None:
+    wait_for(lambda: True if type in types(live_sdk, session) else None, seconds)
+
+
+def test_a_worker_killed_in_a_tool_call_leaves_a_turn_that_ends_once(live_sdk, stack, session):
+    send(live_sdk, session, {"tool": "bash", "input": {"command": "echo ran >> effects; sleep 20"}}, {"text": "done"})
+    wait_for_event(live_sdk, session, "agent.tool_use")
+    time.sleep(0.5)  # the command has begun
+    wait_for(lambda: worker(stack), 10).kill()
+    wait_for_event(live_sdk, session, "session.status_idle", RECOVERY_SECONDS)
+    assert types(live_sdk, session) == [
+        "session.status_running",
+        "session.thread_status_running",
+        "user.message",
+        "span.model_request_start",
+        "agent.tool_use",
+        "span.model_request_end",
+        "agent.tool_result",
+        "span.model_request_start",
+        "agent.message",
+        "span.model_request_end",
+        "session.thread_status_idle",
+        "session.usage",
+        "session.status_idle",
+    ]
+    events = list(live_sdk.beta.sessions.events.list(session.id))
+    assert events[6].content[0].text == INTERRUPTED
+    send(live_sdk, session, {"tool": "bash", "input": {"command": "cat effects"}}, {"text": "done"})
+    wait_for(lambda: True if types(live_sdk, session).count("session.status_idle") == 2 else None, 30)
+    results = [event for event in live_sdk.beta.sessions.events.list(session.id) if event.type == "agent.tool_result"]
+    assert "ran\nran" not in results[1].content[0].text
+
+
+def test_a_worker_killed_while_the_model_thinks_leaves_one_answer(live_sdk, stack, session):
+    send(live_sdk, session, {"text": "slow answer", "delay_ms": 3000})
+    wait_for_event(live_sdk, session, "span.model_request_start")
+    wait_for(lambda: worker(stack), 10).kill()
+    wait_for_event(live_sdk, session, "session.status_idle", RECOVERY_SECONDS + 3)
+    seen = types(live_sdk, session)
+    assert (seen.count("agent.message"), seen.count("span.model_request_start")) == (1, 1)
+    assert Session.objects.get(pk=session.id).repeated_requests == 1
+
+
+def test_a_redis_that_forgets_everything_loses_no_message(live_sdk, session, redis_server):
+    broker = redis.Redis.from_url(redis_server)
+    for number in range(5):
+        send(live_sdk, session, {"text": f"answer {number}", "delay_ms": 300})
+        broker.flushall()
+    wait_for(lambda: True if types(live_sdk, session).count("session.status_idle") == 5 else None, 30)
+    answers = [event for event in live_sdk.beta.sessions.events.list(session.id) if event.type == "agent.message"]
+    assert [event.content[0].text for event in answers] == [f"answer {number}" for number in range(5)]
