@@ -6,3 +6,6 @@ from django.apps import AppConfig
 class ConfigConfig(AppConfig):
     name = "config"
     verbose_name = "Lucid"
+
+    def ready(self) -> None:
+        from config import checks  # noqa: F401 (importing it registers them)

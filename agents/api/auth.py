@@ -1,19 +1,16 @@
 """Which key a call brings, what it may do, and whether the call speaks the version and the beta of its endpoint."""
 
-from datetime import timedelta
 from typing import get_args
 
 from anthropic.types.anthropic_beta_param import AnthropicBetaParam
 from django.conf import settings
-from django.db.models import Q
 from django.http import HttpRequest
-from django.utils import timezone
 
 from agents.actors import Actor
 from agents.crypto import is_well_formed, key_digest
 from agents.exceptions import InvalidRequest, NotAuthenticated, NotFound, PermissionDenied
-from agents.limits import API_KEY_TOUCH_SECONDS
 from agents.models import ApiKey, Scope
+from agents.services.tenancy import note_use
 
 VERSIONS = ("2026-10-21", "2023-06-01")
 MANAGED_AGENTS = "managed-agents-2026-04-01"
@@ -48,7 +45,7 @@ def authenticate(request: HttpRequest) -> Actor:
     _check_betas(request)
     actor = Actor.of_api_key(key)
     actor.require(Scope.READ if request.method in READING else Scope.WRITE)
-    _touch(key)
+    note_use(key)
     return actor
 
 
@@ -105,10 +102,3 @@ def _check_betas(request: HttpRequest) -> None:
         raise InvalidRequest(f"anthropic-beta: send {AGENT_MEMORY} or {MANAGED_AGENTS} here, not both.")
     if needed and not needed & sent and settings.REQUIRE_BETA_HEADERS:
         raise NotFound(f"Not found: this endpoint needs the header anthropic-beta: {' or '.join(sorted(needed))}.")
-
-
-def _touch(key: ApiKey) -> None:
-    now = timezone.now()
-    stale = Q(last_used_at=None) | Q(last_used_at__lt=now - timedelta(seconds=API_KEY_TOUCH_SECONDS))
-    if key.last_used_at is None or key.last_used_at < now - timedelta(seconds=API_KEY_TOUCH_SECONDS):
-        ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)

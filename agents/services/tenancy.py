@@ -1,6 +1,7 @@
 """Workspaces, the people in them, and API keys."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -11,6 +12,7 @@ from django.utils import timezone
 from agents.actors import Actor
 from agents.crypto import key_digest, new_key, shown_prefix
 from agents.exceptions import Conflict, InvalidRequest, NotFound
+from agents.limits import API_KEY_TOUCH_SECONDS
 from agents.models import ApiKey, Member, Role, Scope, Workspace
 
 DEFAULT_SCOPES = (Scope.READ, Scope.WRITE)
@@ -89,6 +91,14 @@ def revoke_api_key(key: ApiKey) -> ApiKey:
     ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
     key.refresh_from_db()
     return key
+
+
+def note_use(key: ApiKey) -> None:
+    """Remember when the key was last used, at most once a minute: a call must not cost a write."""
+    now = timezone.now()
+    stale = Q(last_used_at=None) | Q(last_used_at__lt=now - timedelta(seconds=API_KEY_TOUCH_SECONDS))
+    if key.last_used_at is None or key.last_used_at < now - timedelta(seconds=API_KEY_TOUCH_SECONDS):
+        ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
 
 
 def _check_role(role: str) -> None:
