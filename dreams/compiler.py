@@ -39,6 +39,7 @@ from dreams.operations import Cluster, Operation, suggested_path
 
 _PATH = re.compile(rf"^/(?:{'|'.join(FOLDERS.values())})/[a-z0-9][a-z0-9._-]{{0,80}}\.md$")
 _LEADING_ID = re.compile(r"^\s*(?:[-*]\s+)?(?:\[[wpfrk]-[a-z0-9]{3,8}\]\s+)?")
+_EDIT = re.compile(r"\b(add|replace|drop) `([^`]+)`(?: with `([^`]+)`)?")
 _NEGATION = re.compile(r"\b(?:not|never|don't|do not|avoid|disable|without|no longer)\b", re.IGNORECASE)
 
 
@@ -398,18 +399,14 @@ def contradicts(one: Entry, other: Entry) -> bool:
     about, other_about = set(re.findall(r"`([^`]+)`", when)), set(re.findall(r"`([^`]+)`", other_when))
     if not about or about != other_about:
         return False
-    said, other_said = _edit_words(action), _edit_words(other_action)
     if bool(_NEGATION.search(_outside_code(action))) != bool(_NEGATION.search(_outside_code(other_action))):
-        return bool(said & other_said)
-    return bool(said and other_said and said != other_said and _is_edit(action) and _is_edit(other_action))
+        return bool(_code_words(action) & _code_words(other_action))
+    edits, other_edits = set(_EDIT.findall(action)), set(_EDIT.findall(other_action))
+    return bool(edits and other_edits and edits != other_edits)
 
 
-def _edit_words(action: str) -> set[str]:
+def _code_words(action: str) -> set[str]:
     return set(re.findall(r"`([^`]+)`", re.sub(r";\s*without it\b.*$", "", action, flags=re.IGNORECASE)))
-
-
-def _is_edit(action: str) -> bool:
-    return re.match(r"(?:add|replace|drop) `", action) is not None
 
 
 def _outside_code(text: str) -> str:

@@ -24,10 +24,10 @@ from dreams.signatures import signature
 
 _PATH_ARGUMENTS = ("file_path", "path", "file", "filename")
 # Looking at a file is no way of mending the program that failed on it.
-_LOOKING = frozenset(
-    "ls cat head tail file stat wc less xxd od hexdump strings grep echo which man type test find rm cp mv touch true"
-    " printf sed awk diff".split()
-)
+_LOOKING = frozenset({
+    "ls", "cat", "head", "tail", "file", "stat", "wc", "less", "xxd", "od", "hexdump", "strings", "grep", "echo",
+    "which", "man", "type", "test", "find", "rm", "cp", "mv", "touch", "true", "printf", "sed", "awk", "diff",
+})  # fmt: skip
 _CORRECTION = re.compile(
     r"\b(?:always|never|please (?:do not|don't)|do not|don't|from now on|in future|instead of|use .{1,60}\bnot\b"
     r"|prefer|make sure|remember)\b",

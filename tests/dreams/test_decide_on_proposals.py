@@ -106,7 +106,7 @@ def test_the_index_lists_the_file_afterwards(actor: Actor, store: MemoryStore) -
 @pytest.mark.parametrize(
     ("kind", "after", "ids", "expected"),
     [
-        ("supersede", "- [w-aaaa] when `zorp` is run on `*.kel` → add `--fast`", ("w-aaaa",), FILE.replace("--slow", "--fast")),
+        ("supersede", OLD.replace("--slow", "--fast"), ("w-aaaa",), FILE.replace("--slow", "--fast")),
         ("narrow", OLD.replace("*.kel", "*.big.kel"), ("w-aaaa",), FILE.replace("*.kel", "*.big.kel")),
         ("retire", "", ("w-bbbb",), FILE.replace(NEIGHBOUR + "\n", "")),
         ("merge", OLD, ("w-aaaa", "w-bbbb"), FILE.replace(NEIGHBOUR + "\n", "")),

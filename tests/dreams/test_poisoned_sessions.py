@@ -1,5 +1,5 @@
-"""Payloads from public corpora, carried into sessions, and a dreamer that copies them wherever it can: nothing of them is
-ever applied without a person, and no person is shown them unmarked."""
+"""Payloads from public corpora, carried into sessions, and a dreamer that copies them wherever it can: nothing of them
+is ever applied without a person, and no person is shown them unmarked."""
 
 import json
 from collections.abc import Callable, Iterator
