@@ -1,9 +1,11 @@
 """The agent page: did memory help this agent?"""
 
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Q
 from django.http import HttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from agents.access import access_agent, require_role
@@ -14,6 +16,7 @@ from memory.models import MemoryStore
 from outcomes.metrics import agent_outcome, mounted_stores
 
 SESSIONS_SHOWN = 12
+VERDICT_SECONDS = 300  # a checker that has said nothing for so long will not speak any more
 DEMO_KEY = "demo"  # member of an agent's metadata
 
 
@@ -27,7 +30,8 @@ def agent_detail(request: HtmxHttpRequest, agent_id: str) -> HttpResponse:
     is_demo = DEMO_KEY in agent.metadata
     busy = Q(status__in=("running", "rescheduling"))
     if is_demo:
-        busy |= Q(verdict=None, archived_at=None)  # a round goes on until its checker has spoken
+        # A round goes on until its checker has spoken.
+        busy |= Q(verdict=None, archived_at=None, created_at__gt=timezone.now() - timedelta(seconds=VERDICT_SECONDS))
     running = Session.objects.filter(busy, agent=agent).count()
     definition = version.definition if version else {}
     context: dict[str, Any] = {

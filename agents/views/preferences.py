@@ -17,7 +17,7 @@ def preferences(request: HttpRequest) -> HttpResponseBase:
         back = "/"
     response = HttpResponseRedirect(back)
     for cookie, allowed in ((THEME_COOKIE, THEMES), (SHORTCUTS_COOKIE, ("on", "off"))):
-        value = request.POST.get(cookie)
+        value = request.POST.get(cookie, "")
         if value in allowed:
             response.set_cookie(cookie, value, max_age=YEAR_SECONDS, samesite="Lax", httponly=True)
     return response

@@ -137,20 +137,26 @@ Parts = tuple[str, str, str, str, str]
 
 
 def _parts(row: EventRow, kind: str) -> Parts:
-    event, agent = row.event, row.agent_name or "agent"
+    event, agent = row.event, _speaker(row)
     if kind in ("user.message", "system.message"):
         return "user", "user" if kind == "user.message" else "system", text_of(event.get("content")), "", ""
     if kind == "agent.message":
         return "agent", agent, text_of(event.get("content")), "", ""
     if kind in ("agent.tool_use", "agent.custom_tool_use", "agent.mcp_tool_use"):
         arguments = event.get("input") or {}
-        return "call", agent if row.is_child else "", str(event.get("name", "tool")), _main_argument(arguments), _arguments(arguments)
+        who, name = agent if row.is_child else "", str(event.get("name", "tool"))
+        return "call", who, name, _main_argument(arguments), _arguments(arguments)
     if kind.endswith("tool_result"):
         text = text_of(event.get("content"))
         return "result", "", _result_word(event), text or "no output", text
     if kind.startswith("span."):
         return _span_parts(event, kind)
     return _other_parts(row, kind)
+
+
+def _speaker(row: EventRow) -> str:
+    """Threads of sub-agents go by name, the session's own agent needs none."""
+    return (row.agent_name or "sub-agent") if row.is_child else "agent"
 
 
 def _span_parts(event: Mapping[str, Any], kind: str) -> Parts:
@@ -175,7 +181,7 @@ def _other_parts(row: EventRow, kind: str) -> Parts:
     if kind == "user.tool_confirmation":
         return "mark", "user", f"Tool call {event.get('result', '')}", "", ""
     if kind.startswith("agent.thread_message_"):
-        return "agent", row.agent_name or "agent", text_of(event.get("content")), "", ""
+        return "agent", _speaker(row), text_of(event.get("content")), "", ""
     if kind == "session.thread_created":
         return "mark", "", f"Thread opened for {event.get('agent_name') or 'a sub-agent'}", "", ""
     words = MARKS.get(kind, kind.replace("_", " ").replace(".", ": "))

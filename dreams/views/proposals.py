@@ -74,7 +74,8 @@ def proposal_edit(request: HtmxHttpRequest, proposal_id: str) -> HttpResponseBas
             decided = reviewing.edit_and_approve(proposal, text, actor=request.actor, **_seen(form))
             return _onward(request, decided, "Edited and approved")
         except InvalidRequest as error:
-            form.add_error("text", error.message.removeprefix("text: "))
+            message = error.message.removeprefix("text: ")
+            form.add_error("text", message[:1].upper() + message[1:])
         except ReviewConflict as conflict:
             return _conflict(request, proposal_id, conflict, typed=text)
     return page(request, DETAIL, _context(request, proposal, mode="edit", edit=form), partial="review", status=422)

@@ -1,0 +1,198 @@
+"""The proposal page: what it shows, what each verb does, with and without htmx, and to whom it answers."""
+
+import pytest
+from django.test import Client
+
+from agents.actors import Actor
+from dreams import reviewing
+from dreams.models import Proposal, ProposalStatus
+from memory.models import Memory, MemoryStore
+from memory.services import update_memory
+from tests.pages.reviews import NEW, OLD, PATH, add_evidence, make_proposal, make_session, make_store, seen
+
+HTMX = {"HX-Request": "true", "HX-Target": "review"}
+
+
+@pytest.fixture
+def store(actor: Actor) -> MemoryStore:
+    return make_store(actor)
+
+
+@pytest.fixture
+def proposal(actor: Actor, store: MemoryStore) -> Proposal:
+    return make_proposal(actor, store)
+
+
+def url(proposal: Proposal, verb: str = "") -> str:
+    return f"/proposals/{proposal.pk}/{verb}{'/' if verb else ''}"
+
+
+def content(store: MemoryStore) -> str:
+    return Memory.objects.get(store=store, path=PATH).content
+
+
+def change_the_entry(store: MemoryStore, actor: Actor) -> None:
+    memory = Memory.objects.get(store=store, path=PATH)
+    update_memory(memory, content=memory.content.replace("--slow", "--slower"), actor=actor)
+
+
+def test_the_diff_shows_the_entry_in_its_file(as_rita: Client, proposal: Proposal) -> None:
+    page = as_rita.get(url(proposal)).content.decode()
+    assert '<ins><span class="vh">added </span>' in page
+    assert "<code>blik</code>" in page
+
+
+def test_evidence_links_to_the_very_event(as_rita: Client, actor: Actor, proposal: Proposal) -> None:
+    session = make_session(actor)
+    add_evidence(proposal, session)
+    page = as_rita.get(url(proposal)).content.decode()
+    assert f"/sessions/{session.pk}/?event=sevt_error#sevt_error" in page
+    assert "zorp: bad header &lt;b&gt;" in page
+
+
+def test_the_page_says_that_the_practice_model_spoke(as_rita: Client, proposal: Proposal) -> None:
+    assert "Practice model." in as_rita.get(url(proposal)).content.decode()
+
+
+def test_lane_and_risks_are_shown_with_their_reasons(as_rita: Client, actor: Actor, store: MemoryStore) -> None:
+    risk = {"code": "conflict", "severity": "danger", "message": "It contradicts w-bbbb."}
+    proposal = make_proposal(actor, store, risks=[risk], lane_reasons=["Prose is reviewed."])
+    page = as_rita.get(url(proposal)).content.decode()
+    assert "It contradicts w-bbbb." in page
+    assert "Prose is reviewed." in page
+
+
+def test_approving_writes_the_store_and_goes_to_the_next(as_rita: Client, actor: Actor, store: MemoryStore) -> None:
+    first, second = sorted([make_proposal(actor, store), make_proposal(actor, store, after=NEW.replace("cc", "dd"))],
+                           key=lambda proposal: proposal.pk)  # fmt: skip
+    response = as_rita.post(url(first, "approve"), seen(first))
+    assert (response.status_code, response["Location"]) == (303, url(second))
+    assert first.after in content(store)
+
+
+def test_after_the_last_decision_the_inbox_opens(as_rita: Client, proposal: Proposal) -> None:
+    response = as_rita.post(url(proposal, "approve"), seen(proposal), follow=True)
+    assert response.request["PATH_INFO"] == "/inbox/"
+    assert "Nothing else waits." in response.content.decode()
+
+
+def test_htmx_swaps_in_the_next_proposal_and_says_so(as_rita: Client, actor: Actor, store: MemoryStore) -> None:
+    first, second = make_proposal(actor, store, risk_rank=2), make_proposal(actor, store, after=NEW.replace("cc", "dd"))
+    response = as_rita.post(url(first, "approve"), seen(first), headers=HTMX)
+    assert response["HX-Push-Url"] == url(second)
+    assert "Approved. 1 left." in response.content.decode()
+    assert "<html" not in response.content.decode()
+
+
+def test_an_edit_is_what_reaches_the_store(as_rita: Client, proposal: Proposal, store: MemoryStore) -> None:
+    as_rita.post(url(proposal, "edit"), {**seen(proposal), "text": "when `zorp` fails → add `--mine`"})
+    assert "- [w-cccc] when `zorp` fails → add `--mine`\n" in content(store)
+
+
+def test_an_empty_edit_is_refused_at_the_field(as_rita: Client, proposal: Proposal) -> None:
+    response = as_rita.post(url(proposal, "edit"), {**seen(proposal), "text": " "}, headers=HTMX)
+    assert response.status_code == 422
+    assert "There is no text left." in response.content.decode()
+
+
+def test_a_refused_edit_keeps_what_was_typed(as_rita: Client, proposal: Proposal) -> None:
+    response = as_rita.post(url(proposal, "edit"), {**seen(proposal), "text": "long " * 200})
+    assert response.status_code == 422
+    assert "long long" in response.content.decode()
+
+
+def test_a_conflict_answers_409_with_all_three_texts(as_rita: Client, actor: Actor, store: MemoryStore) -> None:
+    proposal = make_proposal(actor, store, "w-aaaa", kind="supersede", after=OLD.replace("--slow", "--fast"))
+    change_the_entry(store, actor)
+    typed = OLD.replace("--slow", "--typed")
+    response = as_rita.post(url(proposal, "edit"), {**seen(proposal), "text": typed}, headers=HTMX)
+    page = response.content.decode()
+    assert response.status_code == 409
+    assert [text in page for text in ("add `--slow`", "add `--slower`", "add `--typed`")] == [True, True, True]
+
+
+def test_after_a_conflict_one_can_go_on_from_ones_own_text(as_rita: Client, actor: Actor, store: MemoryStore) -> None:
+    proposal = make_proposal(actor, store, "w-aaaa", kind="supersede", after=OLD.replace("--slow", "--fast"))
+    change_the_entry(store, actor)
+    fresh = {"base_sha256": reviewing.current_base(proposal), "revision": 1, "text": OLD.replace("--slow", "--typed")}
+    as_rita.post(url(proposal, "edit"), fresh)
+    assert "add `--typed`" in content(store)
+
+
+def test_a_stale_proposal_is_drawn_against_the_present_text(as_rita: Client, actor: Actor, store: MemoryStore) -> None:
+    proposal = make_proposal(actor, store, "w-aaaa", kind="supersede", after=OLD.replace("--slow", "--fast"))
+    change_the_entry(store, actor)
+    page = as_rita.get(url(proposal)).content.decode()
+    assert "Stale: the entry changed" in page
+    assert f'value="{reviewing.current_base(proposal)}"' in page
+
+
+def test_rejecting_asks_for_a_reason(as_rita: Client, proposal: Proposal) -> None:
+    response = as_rita.post(url(proposal, "reject"), {"revision": 1})
+    assert response.status_code == 422
+    assert "Choose a reason." in response.content.decode()
+
+
+def test_a_rejection_keeps_its_reason(as_rita: Client, proposal: Proposal) -> None:
+    as_rita.post(url(proposal, "reject"), {"reason_code": "too_specific", "reason": "Only one file"})
+    page = as_rita.get(url(proposal)).content.decode()
+    assert "too specific" in page
+    assert "Only one file" in page
+
+
+def test_undo_takes_the_change_out_again(as_rita: Client, proposal: Proposal, store: MemoryStore) -> None:
+    before = content(store)
+    as_rita.post(url(proposal, "approve"), seen(proposal))
+    assert 'data-key="u"' in as_rita.get("/inbox/").content.decode()
+    as_rita.post(url(proposal, "undo"))
+    assert content(store) == before
+
+
+def test_an_undo_over_a_later_change_asks_first(as_rita: Client, proposal: Proposal, store: MemoryStore, actor: Actor):
+    as_rita.post(url(proposal, "approve"), seen(proposal))
+    memory = Memory.objects.get(store=store, path=PATH)
+    update_memory(memory, content=memory.content.replace("--compat", "--other"), actor=actor)
+    asked = as_rita.post(url(proposal, "undo"))
+    assert asked.status_code == 409
+    assert "Undo all the same" in asked.content.decode()
+    as_rita.post(url(proposal, "undo"), {"overwrite": "1"})
+    assert "--other" not in content(store)
+
+
+def test_quarantined_text_is_inert_and_offers_no_approval(as_rita: Client, actor: Actor, store: MemoryStore) -> None:
+    proposal = make_proposal(actor, store, lane="quarantine", after="- [w-cccc] ![x](http://evil/x.png)")
+    page = as_rita.get(url(proposal)).content.decode()
+    assert url(proposal, "approve") not in page
+    assert "<img" not in page
+    assert "Release from quarantine" in page
+
+
+def test_releasing_moves_it_into_the_queue(as_rita: Client, actor: Actor, store: MemoryStore) -> None:
+    proposal = make_proposal(actor, store, lane="quarantine")
+    as_rita.post(url(proposal, "release"), {"reason": "I wrote it myself"})
+    proposal.refresh_from_db()
+    assert proposal.lane == "review"
+
+
+def test_a_viewer_reads_and_decides_nothing(as_bob: Client, proposal: Proposal) -> None:
+    assert url(proposal, "approve") not in as_bob.get(url(proposal)).content.decode()
+    assert as_bob.post(url(proposal, "approve"), seen(proposal)).status_code == 403
+
+
+@pytest.mark.parametrize("verb", ["", "approve", "edit", "reject", "undo", "release"])
+def test_a_stranger_finds_nothing(as_charlie: Client, proposal: Proposal, verb: str) -> None:
+    send = as_charlie.post if verb else as_charlie.get
+    assert send(url(proposal, verb)).status_code == 404
+
+
+def test_somebody_not_signed_in_is_asked_to(client: Client, proposal: Proposal) -> None:
+    assert client.get(url(proposal))["Location"].startswith("/login/")
+
+
+def test_a_second_click_finds_it_decided(as_rita: Client, as_alice: Client, proposal: Proposal) -> None:
+    as_rita.post(url(proposal, "approve"), seen(proposal))
+    response = as_alice.post(url(proposal, "reject"), {"reason_code": "other", "revision": 1})
+    assert response.status_code == 409
+    assert "rita has decided this already" in response.content.decode()
+    proposal.refresh_from_db()
+    assert proposal.status == ProposalStatus.APPLIED

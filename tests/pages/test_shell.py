@@ -1,0 +1,80 @@
+"""What every page shares: the policy, sign-in, errors, colours, shortcuts, partials."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from agents.models import Member
+from dreams.models import Proposal
+
+PAGES = ["/", "/inbox/", "/dreams/", "/dreams/new/", "/memory/", "/sessions/", "/agents/"]
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_an_empty_workspace_has_a_page_everywhere(as_rita: Client, address: str) -> None:
+    page = as_rita.get(address)
+    assert page.status_code == 200
+    assert page.content.decode().count("<h1") == 1
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_nobody_sees_a_page_without_signing_in(client: Client, db: None, address: str) -> None:
+    assert client.get(address)["Location"].startswith("/login/?next=")
+
+
+def test_the_policy_allows_nothing_inline(as_rita: Client) -> None:
+    policy = as_rita.get("/")["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert "script-src 'self'" in policy
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_no_page_carries_an_inline_script_or_style(as_rita: Client, address: str) -> None:
+    page = as_rita.get(address).content.decode()
+    assert re.findall(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\bsrc=)", page) == []
+
+
+def test_sign_in_and_out(client: Client, alice: Member) -> None:
+    alice.user.set_password("a-long-password-1")
+    alice.user.save()
+    assert client.post("/login/", {"username": "alice", "password": "wrong"}).status_code == 200
+    assert client.post("/login/", {"username": "alice", "password": "a-long-password-1"}).status_code == 302
+    assert client.get("/").status_code == 200
+    client.post("/logout/")
+    assert client.get("/").status_code == 302
+
+
+def test_what_is_not_there_is_a_readable_page(as_rita: Client) -> None:
+    response = as_rita.get("/memory/memstore_none/")
+    assert response.status_code == 404
+    assert "&#x27;memstore_none&#x27; was not found" in response.content.decode()
+    assert "Request <code>" in response.content.decode()
+
+
+def test_colours_are_chosen_once_and_stay(as_rita: Client) -> None:
+    response = as_rita.post("/preferences/", {"theme": "dark", "next": "/inbox/"})
+    assert response["Location"] == "/inbox/"
+    assert '<html lang="en" data-theme="dark"' in as_rita.get("/").content.decode()
+
+
+def test_single_key_shortcuts_can_be_turned_off(as_rita: Client) -> None:
+    as_rita.post("/preferences/", {"shortcuts": "off"})
+    assert 'data-shortcuts="off"' in as_rita.get("/").content.decode()
+
+
+def test_preferences_lead_back_into_the_product_only(as_rita: Client) -> None:
+    assert as_rita.post("/preferences/", {"theme": "dark", "next": "https://evil.example/"})["Location"] == "/"
+
+
+def test_every_icon_that_a_page_names_is_in_the_sprite() -> None:
+    root = Path(settings.BASE_DIR)
+    sprite = set(re.findall(r'symbol id="([\w-]+)"', (root / "static/img/icons.svg").read_text()))
+    used = set()
+    for template in (root / "templates").rglob("*.html"):
+        text = template.read_text()
+        used |= set(re.findall(r'{% icon "([\w-]+)" %}', text)) | set(re.findall(r'\bicon="([\w-]+)"', text))
+    kinds = {choice for choice, _ in Proposal._meta.get_field("kind").choices or ()}
+    assert (used | kinds) - sprite == set()
