@@ -139,10 +139,10 @@ def get_proposal(request: ApiRequest, proposal_id: str) -> dict[str, Any]:
 def approve_proposal(request: ApiRequest, proposal_id: str) -> dict[str, Any]:
     proposal = access_proposal(request.auth, proposal_id)
     body = approve_body(request)
-    seen = {"actor": request.auth, "base_sha256": body.get("base_sha256"), "revision": body.get("revision")}
-    if "text" in body:
-        return _whole(reviewing.edit_and_approve(proposal, body["text"], **seen))
-    return _whole(reviewing.approve_proposal(proposal, **seen))
+    text = body.pop("text", None)
+    if text is None:
+        return _whole(reviewing.approve_proposal(proposal, actor=request.auth, **body))
+    return _whole(reviewing.edit_and_approve(proposal, text, actor=request.auth, **body))
 
 
 @proposals_router.post("/{proposal_id}/reject", openapi_extra=takes(reject_body))

@@ -104,3 +104,18 @@ def dream_over(actor: Actor, store: MemoryStore, sessions: Sequence[Session], **
 
 def proposals_of(dream: Dream) -> list[Proposal]:
     return list(dream.review.proposals.order_by("position"))
+
+
+def trace_of(dream: Dream) -> Session:
+    assert dream.session is not None, "the dream never began"
+    return dream.session
+
+
+def output_of(dream: Dream) -> MemoryStore:
+    assert dream.output_store is not None, "the dream never began"
+    return dream.output_store
+
+
+def error_of(dream: Dream) -> dict[str, str]:
+    assert dream.error is not None, f"the dream is {dream.status}"
+    return dict(dream.error)

@@ -84,10 +84,14 @@ def test_the_new_version_names_proposal_dream_reviewer_and_evidence(actor: Actor
     head = Memory.objects.get(store=store, path=PATH).head_version_id
     version = MemoryVersion.objects.get(pk=head)
     assert version.proposal_id == proposal.pk
-    assert version.provenance["dream_id"] == proposal.review.dream_id
-    assert version.provenance["reviewer_id"] == actor.id
-    assert version.provenance["evidence"] == [{"session_id": "sesn_1", "event_id": "sevt_1"}]
-    assert proposal.applied["memory_id"] == version.memory_id
+    assert version.provenance == {
+        "proposal_id": proposal.pk,
+        "dream_id": proposal.review.dream_id,
+        "review_id": proposal.review_id,
+        "reviewer_id": actor.id,
+        "evidence": [{"session_id": "sesn_1", "event_id": "sevt_1"}],
+    }
+    assert (proposal.applied or {})["memory_id"] == version.memory_id
 
 
 def test_approving_leaves_two_records(actor: Actor, store: MemoryStore) -> None:
@@ -288,7 +292,7 @@ def test_the_second_decision_is_told_who_was_first(actor: Actor, rita_actor: Act
 def test_of_two_people_who_click_at_once_exactly_one_wins(actor: Actor, rita_actor: Actor) -> None:
     store = store_of(actor, {PATH: FILE})
     proposal = propose(actor, store, "add", NEW)
-    start, outcomes = threading.Barrier(2), []
+    start, outcomes = threading.Barrier(2), list[str]()
 
     def click(who: Actor, text: str) -> None:
         mine = Proposal.objects.get(pk=proposal.pk)
@@ -297,7 +301,7 @@ def test_of_two_people_who_click_at_once_exactly_one_wins(actor: Actor, rita_act
             reviewing.edit_and_approve(mine, text, actor=who, revision=1)
             outcomes.append("won")
         except DomainError as error:
-            outcomes.append(error.status)
+            outcomes.append(str(error.status))
         finally:
             connections.close_all()
 
@@ -307,7 +311,7 @@ def test_of_two_people_who_click_at_once_exactly_one_wins(actor: Actor, rita_act
         person.start()
     for person in people:
         person.join()
-    assert sorted(map(str, outcomes)) == ["409", "won"]
+    assert sorted(outcomes) == ["409", "won"]
     assert files_in(store)[PATH].count("w-cccc") == 1
     assert proposal.decisions.filter(verb="edit").count() == 1
 

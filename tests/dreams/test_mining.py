@@ -54,8 +54,8 @@ def test_where_output_goes_is_no_part_of_the_call() -> None:
     assert found.scope == "*.kel"
 
 
-def fixes(session: list[dict[str, object]], **options: str) -> list[Fix]:
-    return [hint.fix for hint in mine(digest_of(session, **options)) if hint.fix is not None]
+def fixes(session: list[dict[str, object]], *, verdict: str = "completed") -> list[Fix]:
+    return [hint.fix for hint in mine(digest_of(session, verdict=verdict)) if hint.fix is not None]
 
 
 def test_a_flag_that_mends_a_call_is_the_difference_of_its_words() -> None:

@@ -11,7 +11,17 @@ from dreams import pipeline, services
 from dreams.models import Dream, DreamStatus, Lane, ProposalStatus
 from memory.services import archive_store
 from tests.dreams import events
-from tests.dreams.dreaming import begin, dream_over, files_in, proposals_of, session_of, store_of
+from tests.dreams.dreaming import (
+    begin,
+    dream_over,
+    error_of,
+    files_in,
+    output_of,
+    proposals_of,
+    session_of,
+    store_of,
+    trace_of,
+)
 from tests.dreams.messages_server import Body, Reply, forced, honest, prompt, refused, serving, spoken
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,7 +50,7 @@ def test_the_input_store_is_untouched_and_the_candidate_holds_the_change(actor: 
     assert files_in(store) == {"/notes.md": "Written by hand.\n"}
     assert "--compat" in files_in(dream.output_store)["/workarounds/zorp.md"]
     assert files_in(dream.output_store)["/notes.md"] == "Written by hand.\n"
-    assert dream.output_store.unreviewed_review_id == dream.review.pk
+    assert output_of(dream).unreviewed_review_id == dream.review.pk
 
 
 def test_a_dream_that_updates_its_store_writes_nothing_while_the_gate_is_closed(actor: Actor) -> None:
@@ -68,9 +78,9 @@ def test_every_request_is_a_thread_with_its_usage_and_what_was_kept(actor: Actor
         assert types[-1] == "session.thread_status_terminated"
         assert thread.archived_at is not None
     assert dream.usage["input_tokens"] == 30
-    assert dream.session.usage["input_tokens"] == 30
-    assert dream.session.status == "terminated"
-    assert dream.session.archived_at is not None
+    assert trace_of(dream).usage["input_tokens"] == 30
+    assert trace_of(dream).status == "terminated"
+    assert trace_of(dream).archived_at is not None
 
 
 def test_all_ten_phases_are_recorded_in_order(actor: Actor) -> None:
@@ -161,7 +171,7 @@ def test_a_killed_dream_goes_on_where_it_was(actor: Actor, when: int) -> None:
     assert len(proposals_of(dream)) == 2
     assert dream.requests.count() == 6
     assert not Thread.objects.filter(session=dream.session, archived_at=None).exists()
-    spans = dream.session.events.filter(type__startswith="span.")
+    spans = trace_of(dream).events.filter(type__startswith="span.")
     starts = spans.filter(type="span.model_request_start").count()
     assert starts == spans.filter(type="span.model_request_end").count()
 
@@ -189,9 +199,9 @@ def test_a_model_without_a_usable_answer_fails_the_dream_with_its_reason(actor: 
     with serving(mute):
         dream = dream_over(actor, store_of(actor), two_sessions(actor))
     assert dream.status == DreamStatus.FAILED
-    assert dream.error["type"] == "internal_error"
-    assert "did not call record_claims" in dream.error["message"]
-    assert dream.session.archived_at is not None
+    assert error_of(dream)["type"] == "internal_error"
+    assert "did not call record_claims" in error_of(dream)["message"]
+    assert trace_of(dream).archived_at is not None
 
 
 def test_an_endpoint_that_refuses_fails_the_dream_and_nothing_is_half_written(actor: Actor) -> None:
@@ -199,8 +209,8 @@ def test_an_endpoint_that_refuses_fails_the_dream_and_nothing_is_half_written(ac
     with serving(lambda request: refused(401, "bad key")):
         dream = dream_over(actor, store, two_sessions(actor))
     assert dream.status == DreamStatus.FAILED
-    assert "401" in dream.error["message"]
-    assert "bad key" in dream.error["message"]
+    assert "401" in error_of(dream)["message"]
+    assert "bad key" in error_of(dream)["message"]
     assert files_in(dream.output_store) == {}
     assert not hasattr(dream, "review")
 
@@ -218,7 +228,7 @@ def test_an_endpoint_that_is_busy_is_asked_again(actor: Actor, monkeypatch: pyte
     with serving(busy):
         dream = dream_over(actor, store_of(actor), two_sessions(actor))
     assert dream.status == DreamStatus.COMPLETED
-    assert dream.session.events.filter(type="session.error").count() == 3
+    assert trace_of(dream).events.filter(type="session.error").count() == 3
 
 
 def test_a_dream_canceled_while_it_waits_ends_at_once_and_writes_nothing(actor: Actor) -> None:
@@ -232,7 +242,7 @@ def test_a_dream_canceled_while_it_waits_ends_at_once_and_writes_nothing(actor: 
         pipeline.run_dream(dream.pk)
     dream.refresh_from_db()
     assert dream.status == DreamStatus.CANCELED
-    assert dream.session.archived_at is not None
+    assert trace_of(dream).archived_at is not None
     assert not hasattr(dream, "review")
     assert dream.wake == dream.seen
 
@@ -247,7 +257,7 @@ def test_a_dream_whose_store_is_archived_while_it_runs_fails_with_the_wires_word
     with serving(archives):
         dream = dream_over(actor, store, two_sessions(actor))
     assert dream.status == DreamStatus.FAILED
-    assert dream.error["type"] == "input_memory_store_unavailable"
+    assert error_of(dream)["type"] == "input_memory_store_unavailable"
 
 
 def test_a_dream_whose_session_is_deleted_fails_with_the_wires_word(actor: Actor) -> None:
@@ -257,8 +267,8 @@ def test_a_dream_whose_session_is_deleted_fails_with_the_wires_word(actor: Actor
     with serving(honest):
         pipeline.run_dream(dream.pk)
     dream.refresh_from_db()
-    assert dream.error["type"] == "input_session_unavailable"
-    assert sessions[0].pk in dream.error["message"]
+    assert error_of(dream)["type"] == "input_session_unavailable"
+    assert sessions[0].pk in error_of(dream)["message"]
 
 
 def test_two_workers_make_one_dream(actor: Actor) -> None:
@@ -300,7 +310,7 @@ def test_the_request_offers_no_tool_but_the_forced_one(actor: Actor) -> None:
         dream = dream_over(actor, store_of(actor), two_sessions(actor))
     assert dream.status == DreamStatus.COMPLETED
     assert {len(request["tools"]) for request in endpoint.requests} == {1}
-    assert not dream.session.events.filter(type="agent.tool_use", payload__name="bash").exists()
+    assert not trace_of(dream).events.filter(type="agent.tool_use", payload__name="bash").exists()
 
 
 def test_the_store_is_read_as_it_was_when_the_dream_began(actor: Actor) -> None:
