@@ -123,6 +123,7 @@ def _first(proposals: QuerySet[Proposal]) -> str:
 
 def _rows(keys: Iterable[str]) -> list[Proposal]:
     found = Proposal.objects.filter(pk__in=list(keys)).select_related("review", "decided_by__user")
-    texts = {"before_start": Left("before", LINE_CHARS), "text_start": Left(Coalesce("final_text", "after"), LINE_CHARS)}
+    text = Coalesce("final_text", "after")
+    texts = {"before_start": Left("before", LINE_CHARS), "text_start": Left(text, LINE_CHARS)}
     rows = found.only(*ROW_FIELDS, "review__dream_id", "decided_by__user__username").annotate(**texts).in_bulk()
     return [rows[key] for key in keys if key in rows]

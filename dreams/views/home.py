@@ -56,6 +56,7 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
     context = {
         "section": "home",
         "waiting": waiting,
+        "inbox_count": waiting.count,
         "risky": sum(number for rank, number in waiting.by_rank.items() if rank > 0),
         "first": inbox.by_risk(inbox.pending(workspace), size=3)[0],
         "approval": approval(workspace, timezone.now()),

@@ -36,6 +36,7 @@ def proposal_list(request: HtmxHttpRequest) -> HttpResponse:
         "proposals": rows,
         "next": _next(request, after),
         "waiting": waiting,
+        "inbox_count": waiting.count,
         "is_filtered": form.is_narrowing,
         "may_review": request.member.may_review,
         "in_list": True,
