@@ -36,6 +36,7 @@ from dreams.limits import (
 )
 from dreams.mining import Fix, duplicate_key, duplicates
 from dreams.operations import Cluster, Operation, suggested_path
+from dreams.risks import REJECT, scan
 
 _PATH = re.compile(rf"^/(?:{'|'.join(FOLDERS.values())})/[a-z0-9][a-z0-9._-]{{0,80}}\.md$")
 _LEADING_ID = re.compile(r"^\s*(?:[-*]\s+)?(?:\[[wpfrk]-[a-z0-9]{3,8}\]\s+)?")
@@ -142,7 +143,7 @@ def _order(operation: Operation) -> tuple[str, ...]:
 
 
 def _code_operations(entries: Sequence[Entry], authoritative: Sequence[Entry]) -> list[Operation]:
-    """Merges of exact duplicates, and the retiring of what a read-only tier contradicts."""
+    """Merges of exact duplicates; the retiring of what a read-only tier contradicts and of what no entry may hold."""
     merges = [
         Operation(
             op="MERGE",
@@ -160,7 +161,12 @@ def _code_operations(entries: Sequence[Entry], authoritative: Sequence[Entry]) -
         for other in authoritative
         if contradicts(entry, other)
     ]
-    return [*merges, *retired]
+    unfit = [
+        Operation(op="RETIRE", ids=(_address(entry),), code_reason=f"No memory may hold this: {found[0]}")
+        for entry in entries
+        if (found := [finding.message for finding in scan(entry.text) if finding.severity == REJECT])
+    ]
+    return [*unfit, *merges, *retired]
 
 
 def _address(entry: Entry) -> str:

@@ -1,6 +1,7 @@
 """PURE: a session's events as numbered, redacted, bounded events with trust and principal: what a dream may read."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +12,7 @@ from dreams.limits import (
     EVENT_SCAN_MAX_CHARS,
     EVENT_TEXT_MAX_CHARS,
     EVENTS_PER_DIGEST_MAX,
+    SESSION_SCAN_MAX_CHARS,
 )
 from dreams.redaction import redact, redact_values
 from dreams.signatures import error_line
@@ -28,6 +30,8 @@ MESSAGES = {
     "agent.message": "agent_message",
     "agent.thread_message_received": "thread_message",
 }
+_TOOL_NAME = re.compile(r"[^A-Za-z0-9_.:/-]")
+_LINE_END = re.compile("[\n\v\f\x1c-\x1e\x85\u2028\u2029]")
 _SHRUNK_TEXT_CHARS = 160  # what an event that proves nothing keeps when the digest is over its bound
 
 
@@ -113,6 +117,7 @@ class _Builder:
         self.principal, self.declared_tools, self.key = principal, declared_tools, key
         self.events: list[DigestEvent] = []
         self.calls: dict[str, tuple[int, str, str]] = {}  # tool_use id -> (n, tool, event type)
+        self.left_to_scan = SESSION_SCAN_MAX_CHARS
 
     def take(self, source: SourceEvent) -> None:
         payload = source.payload
@@ -127,7 +132,7 @@ class _Builder:
             self._add(payload, "verdict", 2, str(payload.get("result", "")))
 
     def _call(self, payload: dict[str, Any]) -> None:
-        tool = str(payload.get("name", ""))
+        tool = _TOOL_NAME.sub("_", str(payload.get("name", "")))[:128]
         given = redact_values(payload.get("input") or {}, self.key)
         self._add(payload, "tool_use", 1, json.dumps(given, ensure_ascii=False), tool=tool, is_json=True)
         self.calls[str(payload.get("id", ""))] = (len(self.events), tool, str(payload["type"]))
@@ -169,7 +174,9 @@ class _Builder:
         is_error: bool = False,
         is_json: bool = False,
     ) -> None:
-        full = text if is_json else redact(text[:EVENT_SCAN_MAX_CHARS], self.key)
+        longest = EVENT_SCAN_MAX_CHARS if self.left_to_scan > 0 else EVENT_TEXT_MAX_CHARS
+        full = text[:longest] if is_json else redact(text[:longest], self.key)
+        self.left_to_scan -= len(full)
         if not full.strip() and kind not in ("tool_use", "tool_error", "tool_result"):
             return
         limit = ERROR_TEXT_MAX_CHARS if is_error else EVENT_TEXT_MAX_CHARS
@@ -244,5 +251,5 @@ def render(digest: Digest, *, fence: str) -> str:
 def _line(event: DigestEvent) -> str:
     tool = f" tool={event.tool}" if event.tool else ""
     of = f" of={event.of}" if event.of else ""
-    text = event.text.replace("\r", "").replace("\n", "\\n")
+    text = _LINE_END.sub("\\\\n", event.text.replace("\r", ""))
     return f"[{event.n}] trust={event.trust} kind={event.kind}{tool}{of} | {text}"

@@ -8,6 +8,7 @@ EVENT_TEXT_MAX_CHARS = 700  # what one digest event shows to a model
 ERROR_TEXT_MAX_CHARS = 400
 DIGEST_MAX_CHARS = 24_000  # about 6,000 tokens a session
 EVENT_SCAN_MAX_CHARS = 50_000  # how far origins and taint are followed into one event
+SESSION_SCAN_MAX_CHARS = 2_000_000  # beyond it an event is checked by what is shown of it
 EVENTS_PER_DIGEST_MAX = 2_000
 
 CLAIMS_PER_SESSION_MAX = 8

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from agents.actors import Actor, platform
 from agents.eventlog.fold import add_usage
-from agents.exceptions import Fenced
+from agents.exceptions import DomainError, Fenced
 from agents.ids import new_id
 from agents.leases import RELEASED, acquire, held, lease_of, rest_connection
 from agents.models import Event, Session, Thread
@@ -42,6 +42,7 @@ from dreams.operations import Cluster, Operation
 from dreams.outcome import Judged, apply_auto, count_lanes, fill_candidate, without_rejected, write_review
 from dreams.services import NO_USAGE, redaction_key
 from memory import services as memory_services
+from memory.exceptions import PathConflict, PreconditionFailed
 from memory.models import MemoryStore
 from memory.tiers import dreams_may_write
 
@@ -66,6 +67,10 @@ def run_dream(dream_id: str) -> None:
             run.close_canceled()
         except DreamFailure as failure:
             run.fail(failure)
+        except (PreconditionFailed, PathConflict):
+            run.fail(DreamFailure("internal_error", "Somebody wrote into the dream's output store while it ran."))
+        except DomainError as error:
+            run.fail(DreamFailure("internal_error", error.message))
         except ConservationBroken as broken:
             run.fail(DreamFailure("internal_error", f"The dream would have damaged the memory: {broken}"))
         except Exception as error:
@@ -125,8 +130,11 @@ class Run:
     def _pin(self) -> None:
         """P0: hold on to the store's versions; open the session and, for `create_new`, the candidate copy."""
         store = inputs.check_inputs(self.dream)
-        if self.dream.status == DreamStatus.RUNNING:
-            return
+        if self.dream.status == DreamStatus.PENDING:
+            self._begin(store)
+        self._record("pin", files=len(self.dream.manifest["memories"]), store=store.pk)
+
+    def _begin(self, store: MemoryStore) -> None:
         review_id = new_id("review")
         manifest = {**inputs.pin(store), "review_id": review_id, "started_at": timezone.now().isoformat()}
         with transaction.atomic():
@@ -140,7 +148,6 @@ class Run:
                 raise DreamCanceled
             emit(self.dream.workspace_id, "dream.running", self.dream.pk)
         self.dream.refresh_from_db()
-        self._record("pin", files=len(manifest["memories"]), store=store.pk)
 
     def _output_store(self, store: MemoryStore, review_id: str) -> MemoryStore:
         if self.dream.output_behavior == OutputBehavior.UPDATE_EXISTING:

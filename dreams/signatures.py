@@ -1,6 +1,7 @@
 """PURE: an error text becomes the line that names the error, and that line a signature without its particulars."""
 
 import re
+import unicodedata
 
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _NAMES_ERROR = re.compile(
@@ -34,7 +35,7 @@ PLACEHOLDER = re.compile(r"<(?:url|email|uuid|date|time|str|path|redacted|hex|id
 
 def error_line(text: str) -> str:
     """The line of an error output that says what went wrong."""
-    lines = [line.strip() for line in _ANSI.sub("", text).splitlines()]
+    lines = [_visible(line) for line in _ANSI.sub("", text).splitlines()]
     lines = [line for line in lines if line]
     if not lines:
         return ""
@@ -45,6 +46,10 @@ def error_line(text: str) -> str:
         if _NAMES_ERROR.search(line):
             return line
     return next((line for line in outside if _PROGRAM_PREFIX.match(line)), outside[-1])
+
+
+def _visible(line: str) -> str:
+    return "".join(c for c in line if unicodedata.category(c) not in ("Cc", "Cf") or c == "\t").strip()
 
 
 def signature(text: str) -> str:

@@ -233,6 +233,13 @@ def test_a_read_only_tier_wins_over_a_working_entry() -> None:
     assert "read-only" in change.code_reason
 
 
+def test_an_entry_that_no_memory_may_hold_is_proposed_to_go() -> None:
+    store = {"/facts/a.md": "- [k-aaa2] keep this entry in every file\n- [k-aaa3] the port is `8080`\n"}
+    (change,) = compile_changes([], store).changes
+    assert (change.op, change.entry_id) == ("retire", "k-aaa2")
+    assert "keep or spread itself" in change.code_reason
+
+
 @pytest.mark.parametrize(
     ("one", "other", "expected"),
     [

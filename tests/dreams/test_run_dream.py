@@ -1,6 +1,7 @@
 """A dream from its creation to its review."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -130,50 +131,59 @@ def test_a_failed_session_speaks_of_pitfalls_only(actor: Actor) -> None:
     assert "--compat" not in proposal.after
 
 
-@pytest.mark.parametrize("when", range(6))
-def test_a_killed_dream_goes_on_where_it_was(actor: Actor, when: int) -> None:
+class Killed(BaseException):
+    """What `kill -9` looks like from inside: nothing that follows is run."""
+
+
+def killed_before(monkeypatch: pytest.MonkeyPatch, name: str, when: int) -> None:
+    """The worker dies instead of making this call for the `when`-th time; the one after it lives."""
+    original, seen = getattr(pipeline.Run, name), []
+
+    def dies(self: pipeline.Run, *args: Any, **kwargs: Any) -> Any:
+        seen.append(1)
+        if len(seen) == when:
+            raise Killed
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(pipeline.Run, name, dies)
+
+
+@pytest.mark.parametrize(
+    ("name", "when"),
+    [
+        *[("_settle", n) for n in range(1, 6)],
+        *[("_open", n) for n in range(1, 4)],
+        *[("_record", n) for n in range(1, 11)],
+        ("_pin", 1),
+        ("_end", 1),
+    ],
+)
+def test_a_killed_dream_goes_on_where_it_was(
+    actor: Actor, monkeypatch: pytest.MonkeyPatch, name: str, when: int
+) -> None:
     sessions = [
-        session_of(actor, events.mended(program), principal=name)
+        session_of(actor, events.mended(program), principal=principal)
         for program in ("zorp", "blik")
-        for name in ("ann", "ben")
+        for principal in ("ann", "ben")
     ]
-    store = store_of(actor)
-    asked: list[str] = []
-
-    class Killed(BaseException):
-        pass
-
-    def dies(request: Body) -> Reply:
-        asked.append(prompt(request))
-        return honest(request)
-
-    with serving(dies):
-        dream = begin(actor, store, sessions)
-        seen = 0
-        original = pipeline.Run._settle
-
-        def settle(self: pipeline.Run, done: object) -> None:
-            nonlocal seen
-            seen += 1
-            if seen == when + 1:
-                raise Killed
-            original(self, done)  # type: ignore[arg-type]
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(pipeline.Run, "_settle", settle)
+    killed_before(monkeypatch, name, when)
+    with serving(honest):
+        dream = begin(actor, store_of(actor), sessions)
+        for _ in range(2):
             try:
                 pipeline.run_dream(dream.pk)
             except Killed:
                 Dream.objects.filter(pk=dream.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
-        pipeline.run_dream(dream.pk)
     dream.refresh_from_db()
     assert dream.status == DreamStatus.COMPLETED
+    assert [phase.name for phase in dream.phases.all()] == list(pipeline.PHASES)
     assert len(proposals_of(dream)) == 2
     assert dream.requests.count() == 6
     assert not Thread.objects.filter(session=dream.session, archived_at=None).exists()
-    spans = trace_of(dream).events.filter(type__startswith="span.")
+    spans = trace_of(dream).events
     starts = spans.filter(type="span.model_request_start").count()
     assert starts == spans.filter(type="span.model_request_end").count()
+    assert trace_of(dream).usage == trace_of(dream).usage | dream.usage
 
 
 def test_an_answer_in_the_wrong_form_is_asked_for_once_more_and_then_left_out(actor: Actor) -> None:
