@@ -22,6 +22,8 @@ from rq.job import Job
 from rq.queue import Queue
 from rq.timeouts import TimerDeathPenalty
 
+from config import garbage
+
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 15
@@ -159,6 +161,7 @@ class SlotPool:
 
 def run_worker(slots: dict[str, int]) -> None:
     """Serve the queues in this process until SIGTERM or SIGINT."""
+    garbage.settle()
     pool = SlotPool(slots)
     signal.signal(signal.SIGTERM, pool.request_stop)
     signal.signal(signal.SIGINT, pool.request_stop)

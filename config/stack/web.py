@@ -7,6 +7,8 @@ from types import FrameType
 import uvicorn
 from django.core.management.base import CommandError
 
+from config import garbage
+
 GRACE_SECONDS = 4  # open streams end at once; ordinary requests get this long
 BACKLOG = 512
 
@@ -50,6 +52,7 @@ def listen(host: str, port: int) -> socket.socket:
 def serve(listener: socket.socket) -> None:
     from config.asgi import application
 
+    garbage.settle()
     config = uvicorn.Config(
         application,
         lifespan="off",
