@@ -25,7 +25,7 @@ GROUPS = {
     "dreams": {DREAMING},
 }
 # Endpoints that the wire does not know belong to no beta.
-BEYOND_THE_WIRE = ("import", "verdict", "escalate")
+BEYOND_THE_WIRE = ("import", "verdict", "verdicts", "escalate")
 READING = ("GET", "HEAD", "OPTIONS")
 
 
@@ -41,7 +41,7 @@ def authenticate(request: HttpRequest) -> Actor:
     key = _find_key(_credential(request))
     _check_workspace(request, key)
     _check_version(request)
-    _check_query(request)
+    _check_address(request)
     _check_betas(request)
     actor = Actor.of_api_key(key)
     actor.require(Scope.READ if request.method in READING else Scope.WRITE)
@@ -83,7 +83,9 @@ def _check_version(request: HttpRequest) -> None:
         raise InvalidRequest(f"anthropic-version: send one of {', '.join(VERSIONS)} in this header.")
 
 
-def _check_query(request: HttpRequest) -> None:
+def _check_address(request: HttpRequest) -> None:
+    if "\x00" in request.path:
+        raise NotFound("Not found: no id has the character U+0000.")  # PostgreSQL cannot even be asked
     for name, values in request.GET.lists():
         if any("\x00" in value for value in values):
             raise InvalidRequest(f"{name}: the character U+0000 is not allowed.")

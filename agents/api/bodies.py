@@ -29,11 +29,12 @@ UNSTORABLE = (b"\\u0000", b"NaN", b"Infinity")  # valid for the parser, refused 
 
 class Body:
     """The body that one operation takes: `body(request)` is the checked dict. `elsewhere` names members of the SDK's
-    type that travel in the path or in the query."""
+    type that travel in the path or in the query; in the types of `clearable` every optional member may also be null."""
 
-    def __init__(self, typed_dict: Any, *, elsewhere: Sequence[str] = ()) -> None:
+    def __init__(self, typed_dict: Any, *, elsewhere: Sequence[str] = (), clearable: Sequence[type] = ()) -> None:
         self.type = typed_dict
         self.left_out = HEADERS | set(elsewhere)
+        self.clearable = tuple(clearable)
         self._validator = SchemaValidator(self._strict(TypeAdapter(typed_dict).core_schema))
 
     def __call__(self, request: HttpRequest) -> dict[str, Any]:
@@ -59,15 +60,18 @@ class Body:
 
     def _strict(self, schema: Any) -> Any:
         definitions = {entry["ref"]: entry for entry in schema.get("definitions", [])}
-        return _Rewriter(definitions, self.left_out).rewrite(schema, is_top=True)
+        return _Rewriter(definitions, self.left_out, self.clearable).rewrite(schema, is_top=True)
 
 
 class _Rewriter:
     """One walk through a core schema; references are looked up in `definitions`."""
 
-    def __init__(self, definitions: dict[str, Schema], left_out: frozenset[str] | set[str]) -> None:
+    def __init__(
+        self, definitions: dict[str, Schema], left_out: frozenset[str] | set[str], clearable: tuple[type, ...]
+    ) -> None:
         self.definitions = definitions
         self.left_out = left_out
+        self.clearable = clearable
 
     def rewrite(self, schema: Schema, *, is_top: bool = False) -> Schema:
         match schema["type"]:
@@ -102,6 +106,8 @@ class _Rewriter:
             for name, field in schema["fields"].items()
             if not (is_top and name in self.left_out)
         }
+        if schema.get("cls") in self.clearable:
+            fields = {name: field if field.get("required") else _or_null(field) for name, field in fields.items()}
         takes_more = schema.get("extra_behavior") == "allow" or "extras_schema" in schema
         return {**schema, "fields": fields, **({} if takes_more else {"extra_behavior": "forbid"})}
 
@@ -138,6 +144,10 @@ class _Rewriter:
         while schema["type"] == "definition-ref":
             schema = self.definitions[schema["schema_ref"]]
         return schema
+
+
+def _or_null(field: Schema) -> Schema:
+    return {**field, "schema": {"type": "nullable", "schema": field["schema"]}}
 
 
 def _message_of(error: ValidationError, raw: bytes) -> str:

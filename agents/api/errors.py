@@ -12,6 +12,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from agents.envelope import error_body, error_headers
 from agents.exceptions import DomainError, InvalidRequest, NotAuthenticated, NotFound, TooLarge, Unavailable
 from agents.limits import BODY_MAX_BYTES
+from agents.models import Session
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,8 @@ def as_domain_error(error: Exception) -> DomainError:
             return InvalidRequest(f"{'.'.join(map(str, first['loc'][1:]))}: {first['msg']}")
         case HttpError():
             return InvalidRequest(error.message)
+        case Session.DoesNotExist():
+            return NotFound("The session was deleted in the meantime.")
         case OperationalError():
             return Unavailable("The database is busy or away; try again.")
     return InternalError("Something went wrong on this server; the log has it under this request's id.")

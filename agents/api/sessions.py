@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, Required, TypedDict
 
-from anthropic.types.beta import SessionCreateParams
+from anthropic.types.beta import BetaManagedAgentsAgentWithOverridesParams, SessionCreateParams, SessionUpdateParams
 from anthropic.types.beta.sessions import EventSendParams
 from django.utils import timezone
 from ninja import Router
@@ -14,13 +14,13 @@ from agents.api.bodies import Body
 from agents.api.event_pages import events_page
 from agents.api.openapi import asks, takes
 from agents.api.pagination import NEWEST_FIRST, OLDEST_FIRST, page_of
-from agents.api.shapes.sessions import session_shape, verdict_shape
+from agents.api.shapes.sessions import escalation_shape, session_shape, verdict_shape
 from agents.client_events import check_events, check_initial_events
 from agents.exceptions import InvalidRequest
 from agents.limits import SESSION_RESOURCES_MAX, SESSION_TITLE_MAX
 from agents.metadata import check_metadata
 from agents.models import Session, SessionKind, SessionStatus, Verdict
-from agents.services import imports
+from agents.services import imports, session_updates
 from agents.services import sessions as services
 
 AGENT_VERSION_MAX = 2_147_483_647  # what the column holds
@@ -45,6 +45,10 @@ class VerdictParams(TypedDict, total=False):
     explanation: str
 
 
+class EscalateParams(TypedDict, total=False):
+    """That a person had to take over is all there is to say."""
+
+
 class ImportParams(TypedDict, total=False):
     """Transcripts of one agent: OpenAI chat messages, Anthropic messages or Managed Agents events."""
 
@@ -53,8 +57,10 @@ class ImportParams(TypedDict, total=False):
 
 
 router = Router(tags=["sessions"])
-create_body = Body(SessionCreateParams)
+create_body = Body(SessionCreateParams, clearable=[BetaManagedAgentsAgentWithOverridesParams])
+update_body = Body(SessionUpdateParams)
 send_body = Body(EventSendParams)
+escalate_body = Body(EscalateParams)
 verdict_body = Body(VerdictParams)
 import_body = Body(ImportParams)
 
@@ -107,6 +113,19 @@ def get_session(request: ApiRequest, session_id: str) -> dict[str, Any]:
     return session_shape(access_session(request.auth, session_id), timezone.now())
 
 
+@router.post("/{session_id}", openapi_extra=takes(update_body))
+def update_session(request: ApiRequest, session_id: str) -> dict[str, Any]:
+    session = access_session(request.auth, session_id)
+    updated = session_updates.update_session(session, update_body(request), actor=request.auth)
+    return session_shape(updated, timezone.now())
+
+
+@router.delete("/{session_id}")
+def delete_session(request: ApiRequest, session_id: str) -> dict[str, Any]:
+    session_updates.delete_session(access_session(request.auth, session_id), actor=request.auth)
+    return {"id": session_id, "type": "session_deleted"}
+
+
 @router.post("/{session_id}/archive")
 def archive_session(request: ApiRequest, session_id: str) -> dict[str, Any]:
     session = services.archive_session(access_session(request.auth, session_id), actor=request.auth)
@@ -124,6 +143,21 @@ def send_events(request: ApiRequest, session_id: str) -> dict[str, Any]:
     events = send_body(request)["events"]
     check_events(events)
     return {"data": services.send_events(session, events, actor=request.auth)}
+
+
+@router.get("/{session_id}/verdicts", openapi_extra=asks("limit", "page"))
+def list_verdicts(request: ApiRequest, session_id: str) -> dict[str, Any]:
+    """Newest first; the first one counts."""
+    session = access_session(request.auth, session_id)
+    return page_of(request, session.verdicts.all(), verdict_shape, listing=f"verdicts of {session.pk}")
+
+
+@router.post("/{session_id}/escalate", openapi_extra=takes(escalate_body))
+def escalate_session(request: ApiRequest, session_id: str) -> dict[str, Any]:
+    """Say that a person had to take over; the first time counts."""
+    session = access_session(request.auth, session_id)
+    escalate_body(request)
+    return escalation_shape(session_updates.escalate_session(session, actor=request.auth))
 
 
 @router.post("/{session_id}/verdict", openapi_extra=takes(verdict_body))
@@ -160,10 +194,11 @@ def _filters(request: ApiRequest) -> dict[str, Any]:
         "agent": queries.text(request, "agent_id"),
         "agent_version": queries.whole(request, "agent_version", least=1, most=AGENT_VERSION_MAX),
         "status__in": statuses or None,
-        "resources__target_id": queries.text(request, "memory_store_id"),
     }
     if wanted["agent_version"] and not wanted["agent"]:
         raise InvalidRequest("agent_version: it needs agent_id.")
+    if store_id := queries.text(request, "memory_store_id"):
+        wanted |= {"resources__kind": "memory_store", "resources__target_id": store_id}
     if queries.text(request, "deployment_id"):
         wanted["pk__in"] = []  # no session of this version comes from a deployment
     return {lookup: value for lookup, value in wanted.items() if value is not None}

@@ -16,7 +16,8 @@ from agents.exceptions import InvalidRequest
 from agents.sse import PING, Receive, Scope, Send, json_frame, new_request_id, request_of, send_error, send_stream
 
 ADDRESS = re.compile(r"/v1/sessions/(?P<session>[^/]+)/(?:events|threads/(?P<thread>[^/]+))/stream")
-LAST_EVENTS = frozenset({"session.deleted", "session.status_terminated"})
+DELETED = "session.deleted"  # every thread's stream ends with it
+LAST_EVENTS = frozenset({DELETED, "session.status_terminated"})
 LAST_THREAD_EVENTS = LAST_EVENTS | {"session.thread_status_terminated"}
 PREVIEWS = ("agent.message", "agent.thinking")
 PREVIEWS_MAX = 100  # wire contract
@@ -72,7 +73,9 @@ async def _frames(items: AsyncIterator[Item | None], wanted: Wanted) -> AsyncIte
     async for item in items:
         if item is None:
             yield PING
-        elif item.thread_id == wanted.thread_id and previews.lets_through(item.event):
+        elif item.event["type"] == DELETED or (
+            item.thread_id == wanted.thread_id and previews.lets_through(item.event)
+        ):
             yield json_frame(item.event)
         if item is not None and item.event["type"] in last and _concerns(item, wanted):
             return

@@ -17,11 +17,13 @@ from typing import Any
 import redis.asyncio
 from django.conf import settings
 from django.db import close_old_connections
+from django.utils import timezone
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from agents.eventlog.channel import CHANNEL_PREFIX, channel_of
-from agents.eventlog.wire import wire_event
+from agents.eventlog.wire import deleted_event, wire_event
+from agents.ids import new_id
 from agents.models import Event, Session
 
 logger = logging.getLogger(__name__)
@@ -202,6 +204,9 @@ async def _items(session_id: str, follower: Follower, last: int) -> AsyncIterato
             while not follower.lost.is_set():
                 missed = await in_database(events_after, session_id, last)
                 if missed is None:
+                    # The message that said so may be the one that was lost.
+                    gone = deleted_event(new_id("event"), timezone.now())
+                    yield Item(thread_id="", seq=None, event=gone)
                     return
                 for item in missed:
                     last = item.seq or last

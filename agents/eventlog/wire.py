@@ -1,8 +1,21 @@
-"""PURE: a logged or queued event as the wire shows it."""
+"""PURE: a logged or queued event, and a frozen agent, as the wire shows them."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
+
+# An agent as a session froze it, in the order of the wire's documentation; it has no metadata and no times.
+SNAPSHOT_MEMBERS = (
+    "name",
+    "description",
+    "model",
+    "system",
+    "tools",
+    "mcp_servers",
+    "skills",
+    "multiagent",
+    "execution_identity",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,3 +52,14 @@ def wire_event(row: EventRow) -> dict[str, Any]:
 def queued_event(row: QueuedRow) -> dict[str, Any]:
     """A client event that waits: listed last, `processed_at` null."""
     return {"id": row.pk, "type": row.type, **row.payload, "processed_at": None}
+
+
+def deleted_event(event_id: str, at: datetime) -> dict[str, Any]:
+    """The last event of a session that is gone; no log holds it."""
+    return {"id": event_id, "type": "session.deleted", "processed_at": timestamp(at)}
+
+
+def agent_snapshot(snapshot: dict[str, Any]) -> dict[str, Any]:
+    """The agent object of a session, from what the session froze."""
+    frozen = {name: snapshot.get(name) for name in SNAPSHOT_MEMBERS}
+    return {"id": snapshot["id"], "type": "agent", "version": snapshot["version"], **frozen}

@@ -1,6 +1,6 @@
-"""Sessions: create (which freezes the agent), send events, archive, record a verdict, escalate."""
+"""Sessions: create (which freezes the agent), send events, archive, record a verdict."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -31,6 +31,7 @@ from agents.models import (
 )
 from agents.outbox import emit
 from agents.plugs import model_client, resource_kinds
+from agents.services.overrides import overridden
 
 RUN_THREAD = "agents.jobs.run_thread"
 
@@ -149,8 +150,7 @@ def archive_session(session: Session, *, actor: Actor) -> Session:
     session = lock_session(session.pk)
     if session.is_archived:
         return session
-    if session.status == SessionStatus.RUNNING or InboxEvent.objects.filter(session=session).exists():
-        raise InvalidRequest(f"The session {session.pk} is running: interrupt it and wait until it is idle.")
+    check_rests(session)
     if not session.is_terminated:
         thread = session.threads.primary().get()
         names = {"session_thread_id": thread.pk, "agent_name": thread.agent_name}
@@ -167,6 +167,12 @@ def archive_session(session: Session, *, actor: Actor) -> Session:
     queue.enqueue("agents.jobs.destroy_sandbox", session.pk)
     session.refresh_from_db()
     return session
+
+
+def check_rests(session: Session, busy: Collection[str] = (SessionStatus.RUNNING,)) -> None:
+    """Refuse while a turn is under way, or a message waits for one."""
+    if session.status in busy or InboxEvent.objects.filter(session=session).exists():
+        raise InvalidRequest(f"The session {session.pk} is running: interrupt it and wait until it is idle.")
 
 
 @transaction.atomic
@@ -190,11 +196,12 @@ def record_verdict(session: Session, result: str, *, source: str, actor: Actor, 
 
 
 def _pinned_agent(reference: str | dict[str, Any], actor: Actor) -> tuple[Agent, AgentVersion]:
+    """The version that the session freezes, with the caller's overrides in the row that nobody saves."""
     if isinstance(reference, str):
         return access_agent_version(actor, reference)
-    if reference["type"] != "agent":
-        raise InvalidRequest("agent: overrides are not supported by this version of Lucid yet.")
-    return access_agent_version(actor, reference["id"], reference.get("version"))
+    agent, version = access_agent_version(actor, reference["id"], reference.get("version"))
+    version.definition = overridden(version.definition, reference)
+    return agent, version
 
 
 def _checked_resources(entries: list[dict[str, Any]], actor: Actor) -> list[tuple[str, str, dict[str, Any]]]:

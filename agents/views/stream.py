@@ -21,7 +21,8 @@ from agents.views.trace import Lanes, lanes_of, render_event
 
 ADDRESS = re.compile(r"/sessions/(?P<session>[^/]+)/stream/")
 OPEN_SECONDS = 300.0  # then the browser connects again with its last place: nothing stays open for ever
-LAST_EVENTS = frozenset({"session.deleted", "session.status_terminated"})
+DELETED = "session.deleted"
+TERMINATED = "session.status_terminated"
 STATUS_EVENTS = ("session.status_", "session.updated", "session.error")
 
 
@@ -71,6 +72,9 @@ async def _frames(items: AsyncIterator[Item | None], lanes: Lanes) -> AsyncItera
             yield PING
             if asyncio.get_running_loop().time() > ends_at:
                 return
+        elif item.event["type"] == DELETED:
+            yield frame("done", "")
+            return
         elif item.seq is not None:
             kind = item.event["type"]
             row = lanes.row(thread_id=item.thread_id, seq=item.seq, event=item.event)
@@ -78,6 +82,6 @@ async def _frames(items: AsyncIterator[Item | None], lanes: Lanes) -> AsyncItera
                 yield frame("event", html, place=item.seq)
             if kind.startswith(STATUS_EVENTS):
                 yield frame("status", kind)
-            if kind in LAST_EVENTS:
+            if kind == TERMINATED:
                 yield frame("done", "")
                 return

@@ -12,7 +12,8 @@ from django.db import transaction
 from agents.api.auth import MANAGED_AGENTS
 from agents.eventlog.append import NewEvent, append
 from agents.eventlog.channel import publish
-from agents.models import Session
+from agents.models import Session, Thread
+from agents.services.session_updates import delete_session
 from agents.services.sessions import send_events
 from tests.stack import Stack
 
@@ -104,6 +105,26 @@ def test_a_stream_ends_after_the_session_does(stack, session, api_key):
         with transaction.atomic():
             append(session.pk, session.threads.get(), [NewEvent(type="session.status_terminated")])
         assert [name for name, _, _ in incoming] == ["session.status_terminated"]
+
+
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_a_deleted_session_says_so_on_every_stream_and_ends_it(stack, session, api_key, actor, monkeypatch, is_heard):
+    parent = session.threads.get()
+    child = Thread.objects.create(
+        session=session, parent=parent, agent_snapshot={}, created_at=parent.created_at, updated_at=parent.updated_at
+    )
+    key = f"Bearer {api_key}"
+    if not is_heard:
+        monkeypatch.setattr("agents.services.session_updates.publish", lambda *arguments: None)
+    with (
+        listening(stack, path_of(session), authorization=key) as incoming,
+        listening(stack, f"/v1/sessions/{session.pk}/threads/{child.pk}/stream", authorization=key) as beside,
+    ):
+        delete_session(session, actor=actor)
+        for stream in (incoming, beside):
+            ((name, _, data),) = stream
+            assert (name, json.loads(data)["type"]) == ("session.deleted", "session.deleted")
+    assert httpx2.get(stack.url + path_of(session), headers={**HEADERS, "authorization": key}).status_code == 404
 
 
 def test_previews_reach_only_who_asked_for_them(stack, session, api_key):

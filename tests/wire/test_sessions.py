@@ -75,13 +75,6 @@ def test_a_session_that_cannot_be_made_says_why(wire, agent, environment, change
     assert not Session.objects.exists()
 
 
-def test_overrides_are_refused_in_words(wire, agent, environment):
-    with pytest.raises(anthropic.BadRequestError, match="overrides are not supported"):
-        wire.beta.sessions.create(
-            agent={"type": "agent_with_overrides", "id": agent.id, "system": "x"}, environment_id=environment.id
-        )
-
-
 def test_an_archived_agent_starts_no_session(wire, agent, environment):
     wire.beta.agents.archive(agent.id)
     with pytest.raises(anthropic.BadRequestError, match="archived"):

@@ -2,22 +2,10 @@
 
 from typing import Any
 
-from agents.eventlog.wire import timestamp
+from agents.eventlog.wire import SNAPSHOT_MEMBERS, timestamp
 from agents.models import Agent, AgentVersion
 
-# In the order of the wire's documentation.
-DEFINITION = (
-    "name",
-    "description",
-    "model",
-    "system",
-    "tools",
-    "mcp_servers",
-    "skills",
-    "multiagent",
-    "execution_identity",
-    "metadata",
-)
+DEFINITION = (*SNAPSHOT_MEMBERS, "metadata")
 
 
 def agent_shape(agent: Agent, version: AgentVersion) -> dict[str, Any]:

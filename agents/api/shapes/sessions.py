@@ -3,9 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from agents.api.shapes.agents import DEFINITION
 from agents.eventlog.fold import usage_shape
-from agents.eventlog.wire import timestamp
+from agents.eventlog.wire import agent_snapshot, timestamp
 from agents.models import Session, Verdict
 from agents.plugs import resource_kinds
 
@@ -17,7 +16,7 @@ def session_shape(session: Session, now: datetime) -> dict[str, Any]:
         "id": session.pk,
         "type": "session",
         "status": session.status,
-        "agent": _agent_shape(session.agent_snapshot),
+        "agent": agent_snapshot(session.agent_snapshot),
         "environment_id": session.environment_id,
         "deployment_id": None,
         "title": session.title,
@@ -46,11 +45,12 @@ def verdict_shape(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _agent_shape(snapshot: dict[str, Any]) -> dict[str, Any]:
-    """The agent as the session froze it; unlike an agent of its own it has no metadata and no times."""
-    members = [name for name in DEFINITION if name != "metadata"]
-    frozen = {name: snapshot.get(name) for name in members}
-    return {"id": snapshot["id"], "type": "agent", "version": snapshot["version"], **frozen}
+def escalation_shape(session: Session) -> dict[str, Any]:
+    return {
+        "type": "session_escalation",
+        "session_id": session.pk,
+        "escalated_at": timestamp(session.escalated_at),
+    }
 
 
 def _active_seconds(session: Session, now: datetime) -> float:
