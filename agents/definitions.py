@@ -146,7 +146,7 @@ def _toolset(toolset: Mapping[str, Any], field: str) -> dict[str, Any]:
     given = toolset.get("default_config") or {}
     default = {
         "enabled": True if given.get("enabled") is None else given["enabled"],
-        "permission_policy": _policy(given.get("permission_policy"), f"{field}.default_config"),
+        "permission_policy": _policy(given.get("permission_policy")),
     }
     configs: dict[str, dict[str, Any]] = {}
     for index, config in enumerate(toolset.get("configs") or []):
@@ -170,16 +170,12 @@ def _built_in(config: Mapping[str, Any], default: Mapping[str, Any], field: str)
         **settings,
         "type": name,
         "enabled": default["enabled"] if config.get("enabled") is None else config["enabled"],
-        "permission_policy": _policy(policy, field),
+        "permission_policy": _policy(policy),
     }
 
 
-def _policy(policy: Mapping[str, Any] | None, field: str) -> dict[str, Any]:
-    if policy and policy["type"] != ALWAYS_ALLOW["type"]:
-        raise InvalidRequest(
-            f"{field}.permission_policy: {policy['type']} is not supported by this version of Lucid yet."
-        )
-    return dict(ALWAYS_ALLOW)
+def _policy(policy: Mapping[str, Any] | None) -> dict[str, Any]:
+    return dict(policy or ALWAYS_ALLOW)
 
 
 def _custom_tool(tool: Mapping[str, Any], field: str) -> dict[str, Any]:

@@ -123,6 +123,8 @@ class _Beater:
         while not pause.wait(limits.BEAT_SECONDS):
             with self._lock:
                 leases = list(self._leases)
+            if not leases:
+                continue
             try:
                 close_old_connections()
                 for lease in leases:

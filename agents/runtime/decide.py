@@ -1,7 +1,7 @@
 """PURE: where a turn stands, read from the thread's own events since it last came to rest, and what comes next."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agents import limits
 from agents.eventlog.wire import Logged
@@ -13,16 +13,19 @@ USE_TYPES = ("agent.tool_use", "agent.custom_tool_use")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """`is_open`: a turn has begun and not ended. `is_rescheduled`: it waits to try a failed model request again.
-    `open_request`: id of a `span.model_request_start` that has no end. `calls`: tool uses without a result.
-    `is_answered`: nothing came after the model's last answer. `requests`: model requests of this turn, `failures`: how
-    many of the latest ones in a row brought no answer."""
+    """`is_open`: a turn has begun and not come to rest. `is_rescheduled`: it waits to try a failed request again.
+    `awaited`: ids of the calls a client has to answer, while the turn rests for that. `open_request`: id of a
+    `span.model_request_start` that has no end. `calls`: tool uses without a result; `decided`: what a client said to
+    calls that asked, by id. `is_answered`: nothing came after the model's last answer. `requests`: model requests of
+    this turn, `failures`: how many of the latest ones in a row brought no answer."""
 
     is_open: bool = False
     is_rescheduled: bool = False
+    awaited: tuple[str, ...] | None = None
     has_input: bool = False
     open_request: str | None = None
     calls: tuple[Logged, ...] = ()
+    decided: dict[str, Logged] = field(default_factory=dict)
     is_answered: bool = False
     requests: int = 0
     failures: int = 0
@@ -31,6 +34,28 @@ class Position:
     def wants_mail(self) -> bool:
         """Whether the next step depends on what waits in the inbox."""
         return not self.is_open or not (self.open_request or self.calls or self.has_input)
+
+    @property
+    def blocked(self) -> tuple[Logged, ...]:
+        """Calls that only a client can move on: custom ones, and those that ask and were not decided."""
+        return tuple(call for call in self.calls if self._is_blocked(call))
+
+    @property
+    def denied(self) -> tuple[Logged, ...]:
+        return tuple(call for call in self.calls if self._said(call) == "deny")
+
+    @property
+    def ready(self) -> tuple[Logged, ...]:
+        return tuple(call for call in self.calls if not self._is_blocked(call) and self._said(call) != "deny")
+
+    def _is_blocked(self, call: Logged) -> bool:
+        if call.type == "agent.custom_tool_use":
+            return True
+        return call.payload.get("evaluated_permission") == "ask" and call.event_id not in self.decided
+
+    def _said(self, call: Logged) -> str | None:
+        decision = self.decided.get(call.event_id)
+        return decision.payload["result"] if decision else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +68,11 @@ class TakeInput:
     """Process the next message of the inbox; `opens_turn` when no turn is open yet."""
 
     opens_turn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """What the turn rested for has come: go on with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +89,29 @@ class RunTools:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportDenied:
+    """A client said no to these calls; the agent is told."""
+
+    calls: tuple[Logged, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReportInterrupted:
     """These calls may have run or not: the agent is told, nothing is repeated silently."""
 
     calls: tuple[Logged, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """Come to rest until a client answers these calls."""
+
+    calls: tuple[Logged, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """A client wants the turn to end now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,29 +122,47 @@ class Finish:
     error: str | None = None
 
 
-type Step = Rest | TakeInput | CallModel | RunTools | ReportInterrupted | Finish
+type Step = (
+    Rest | TakeInput | Reopen | CallModel | RunTools | ReportDenied | ReportInterrupted | Await | Interrupt | Finish
+)
+
+
+def is_rest(event: Logged) -> bool:
+    """Whether a turn ended here; one that waits for a client has not."""
+    if event.type != "session.thread_status_idle":
+        return False
+    reason = event.payload.get("stop_reason") or {}
+    return reason.get("type") != "requires_action"
 
 
 def position_of(events: Sequence[Logged]) -> Position:
-    """`events`: the thread's, from its last `session.thread_status_idle` (or the beginning) on."""
+    """`events`: the thread's, from the last end of a turn (or the beginning) on."""
     is_open = is_rescheduled = has_input = is_answered = False
+    awaited: tuple[str, ...] | None = None
     open_request: str | None = None
     calls: dict[str, Logged] = {}
+    decided: dict[str, Logged] = {}
     requests = failures = 0
     for event in events:
         match event.type:
             case "session.thread_status_running":
-                is_open, is_rescheduled = True, False
+                is_open, is_rescheduled, awaited = True, False, None
             case "session.thread_status_rescheduled":
                 is_rescheduled = True
+            case "session.thread_status_idle" if not is_rest(event):
+                is_open, awaited = False, tuple(event.payload["stop_reason"]["event_ids"])
             case "session.thread_status_idle" | "session.thread_status_terminated":
                 is_open = has_input = is_answered = False
                 requests = failures = 0
+                awaited = None
+                calls.clear()
             case "span.model_request_start":
                 open_request, requests = event.event_id, requests + 1
             case "span.model_request_end":
                 open_request, is_answered = None, not event.payload.get("is_error", False)
                 failures = 0 if is_answered else failures + 1
+            case "user.tool_confirmation":
+                decided[event.payload["tool_use_id"]] = event
             case type if type in INPUT_TYPES:
                 has_input, is_answered = True, False
             case type if type in USE_TYPES:
@@ -106,24 +173,34 @@ def position_of(events: Sequence[Logged]) -> Position:
     return Position(
         is_open=is_open,
         is_rescheduled=is_rescheduled,
+        awaited=awaited,
         has_input=has_input,
         open_request=open_request,
         calls=tuple(calls.values()),
+        decided=decided,
         is_answered=is_answered,
         requests=requests,
         failures=failures,
     )
 
 
-def decide(position: Position, *, has_mail: bool, is_recovered: bool) -> Step:
-    """`has_mail`: the inbox holds something. `is_recovered`: another worker drove the thread until now, so what it had
-    begun without a record of its end is in doubt."""
+def decide(position: Position, *, has_mail: bool, is_recovered: bool, is_interrupted: bool = False) -> Step:
+    """`has_mail`: a message waits in the inbox. `is_recovered`: another worker drove the thread until now, so what it
+    had begun without a record of its end is in doubt. `is_interrupted`: a client asked to stop."""
+    if is_interrupted:
+        return Interrupt()
+    if position.awaited is not None:
+        return _while_awaiting(position)
     if not position.is_open:
         return TakeInput(opens_turn=True) if has_mail else Rest()
     if position.open_request:
         return CallModel(position.open_request)
-    if position.calls:
-        return ReportInterrupted(position.calls) if is_recovered else RunTools(position.calls)
+    if position.denied:
+        return ReportDenied(position.denied)
+    if position.ready:
+        return ReportInterrupted(position.ready) if is_recovered else RunTools(position.ready)
+    if position.blocked:
+        return Await(position.blocked)
     if position.is_answered:
         return Finish("end_turn")
     if not position.has_input:
@@ -131,3 +208,12 @@ def decide(position: Position, *, has_mail: bool, is_recovered: bool) -> Step:
     if position.requests >= limits.MODEL_REQUESTS_PER_TURN_MAX:
         return Finish("retries_exhausted", error="tool_use_limit_reached_error")
     return CallModel(None, resumes=position.is_rescheduled)
+
+
+def _while_awaiting(position: Position) -> Step:
+    blocked = position.blocked
+    if not blocked:
+        return Reopen()
+    if tuple(call.event_id for call in blocked) == position.awaited:
+        return Rest()
+    return Await(blocked)

@@ -5,6 +5,7 @@ transaction that follows it or was never seen by anyone; the next worker reads t
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
@@ -22,11 +23,14 @@ from agents.leases import RELEASED, acquire, held, lease_of, rest_connection
 from agents.models import Event, InboxEvent, Session, Thread
 from agents.plugs import model_client
 from agents.runtime import decide as steps
-from agents.runtime.model import ModelError, Reply
+from agents.runtime.model import ModelError, ModelStopped, Reply
 from agents.runtime.prompt import INTERRUPTED, build_request
 from agents.runtime.toolbox import Toolbox
+from agents.sandbox.base import SandboxStopped
 
 logger = logging.getLogger(__name__)
+
+INTERRUPT = "user.interrupt"
 
 
 def run_thread(thread_id: str) -> None:
@@ -52,8 +56,9 @@ class Turn:
         self.thread = thread
         self.lease = lease_of(thread)
         self.session = Session.objects.defer("agent_snapshot").get(pk=thread.session_id)
-        rows = Event.objects.filter(thread=thread).in_order().values("event_id", "type", "payload")
-        self.events = [Logged(**row) for row in rows]
+        self.events: list[Logged] = []
+        self.last_seq = 0
+        self._read_log()
         self.is_recovered = True
         self.is_done = False
 
@@ -67,9 +72,22 @@ class Turn:
             self.is_recovered = False
 
     def next_step(self) -> steps.Step:
-        position = steps.position_of(self._since_rest())
-        has_mail = position.wants_mail and self._has_mail()
-        return steps.decide(position, has_mail=has_mail, is_recovered=self.is_recovered)
+        position = self.position
+        mail = self._mail_types() if position.wants_mail else []
+        return steps.decide(
+            position,
+            has_mail="user.message" in mail,
+            is_recovered=self.is_recovered,
+            is_interrupted=INTERRUPT in mail,
+        )
+
+    @property
+    def position(self) -> steps.Position:
+        for index in range(len(self.events) - 1, -1, -1):
+            event = self.events[index]
+            if steps.is_rest(event) and event.payload["session_thread_id"] == self.thread.pk:
+                return steps.position_of(self.events[index + 1 :])
+        return steps.position_of(self.events)
 
     def take(self, step: steps.Step) -> None:
         match step:
@@ -81,23 +99,43 @@ class Turn:
                 self._commit([*(self._running() if resumes else []), NewEvent(type="span.model_request_start")])
             case steps.CallModel(request=str(request)):
                 self._call_model(request)
+            case steps.Reopen():
+                self._commit(self._running())
             case steps.RunTools(calls=calls):
                 self._run_tools(calls)
+            case steps.ReportDenied(calls=calls):
+                self._commit([_denial(call, self.position.decided[call.event_id]) for call in calls])
             case steps.ReportInterrupted(calls=calls):
-                self._commit([_result(call, _text(INTERRUPTED), is_error=True) for call in calls])
+                self._commit([_interrupted(call) for call in calls])
+            case steps.Await():
+                self._await_client([])
+            case steps.Interrupt():
+                self._interrupt()
             case steps.Finish(stop_reason=reason, error=error):
                 message = "The turn asked for more model requests than a turn may make."
                 self._finish([_error(error, message, "exhausted")] if error else [], {"type": reason})
 
     # Input
 
-    def _has_mail(self) -> bool:
-        return InboxEvent.objects.filter(thread=self.thread).exists()
+    def _mail_types(self) -> list[str]:
+        return list(InboxEvent.objects.filter(thread=self.thread).values_list("type", flat=True))
+
+    def _is_interrupted(self) -> bool:
+        return InboxEvent.objects.filter(thread=self.thread, type=INTERRUPT).exists()
+
+    def _read_log(self, *, before: int | None = None) -> None:
+        """Take in what was logged since: clients answer calls, and their answers are in the log at once."""
+        rows = Event.objects.filter(thread=self.thread, seq__gt=self.last_seq).in_order()
+        if before is not None:
+            rows = rows.filter(seq__lt=before)
+        for row in rows.values("seq", "event_id", "type", "payload"):
+            self.last_seq = row.pop("seq")
+            self.events.append(Logged(**row))
 
     def _take_input(self, opens_turn: bool) -> None:
         """Move the oldest message from the inbox into the log and open the model request it leads to."""
         # Only the holder of the lease takes mail, so what is the oldest now is still there in the transaction.
-        mail = InboxEvent.objects.filter(thread=self.thread).order_by("position")[0]
+        mail = InboxEvent.objects.filter(thread=self.thread, type="user.message").order_by("position")[0]
         message = NewEvent(type=mail.type, payload=mail.payload, event_id=mail.pk, trust=mail.trust)
         with transaction.atomic():
             opening = self._running() if opens_turn else []
@@ -114,11 +152,13 @@ class Turn:
         )
         rest_connection()
         try:
-            reply = model_client().answer(request)
+            reply = model_client().answer(request, stop=self._is_interrupted)
         except ModelError as error:
             self._model_failed(request_id, error)
-            return
-        self._take_reply(request_id, reply)
+        except ModelStopped:
+            self._interrupt()
+        else:
+            self._take_reply(request_id, reply)
 
     def _take_reply(self, request_id: str, reply: Reply) -> None:
         events = [NewEvent(type="agent.thinking") for block in reply.content if block["type"] == "thinking"]
@@ -130,9 +170,11 @@ class Turn:
         refusals = [
             _result_of(use.event_id, _text(f"Permission to use {use.payload['name']} has been denied."), is_error=True)
             for use in uses
-            if use.payload["evaluated_permission"] == "deny"
+            if use.payload.get("evaluated_permission") == "deny"
         ]
-        if uses:
+        if uses and all(use.type == "agent.custom_tool_use" or _asks(use) for use in uses):
+            self._await_client([*events, *uses, end])
+        elif uses:
             self._commit([*events, *uses, end, *refusals])
         elif reply.stop_reason == "refusal":
             self._finish([*events, end], {"type": "refusal"}, _refusal(reply.stop_details))
@@ -140,15 +182,14 @@ class Turn:
             self._finish([*events, end], {"type": "end_turn"})
 
     def _use(self, block: dict[str, Any]) -> NewEvent:
+        payload = {"name": block["name"], "input": block["input"]}
+        if self.toolbox.is_custom(block["name"]):
+            return NewEvent(type="agent.custom_tool_use", payload=payload, trust=trust.TOOL_INPUT)
         permission = self.toolbox.permission(block["name"])
-        return NewEvent(
-            type="agent.tool_use",
-            payload={"name": block["name"], "input": block["input"], **permission.wire},
-            trust=trust.TOOL_INPUT,
-        )
+        return NewEvent(type="agent.tool_use", payload={**payload, **permission}, trust=trust.TOOL_INPUT)
 
     def _model_failed(self, request_id: str, error: ModelError) -> None:
-        failures = steps.position_of(self._since_rest()).failures
+        failures = self.position.failures
         end = _request_end(request_id, {}, is_error=True)
         if error.is_transient and failures < len(limits.MODEL_RETRY_DELAYS):
             self._reschedule(end, error, limits.MODEL_RETRY_DELAYS[failures])
@@ -166,16 +207,56 @@ class Turn:
 
     # Tools
 
-    def _run_tools(self, calls: tuple[Any, ...]) -> None:
+    def _run_tools(self, calls: tuple[Logged, ...]) -> None:
         results = []
         rest_connection()
         for call in calls:
-            outcome = self.toolbox.run(call.payload["name"], call.payload["input"])
+            try:
+                outcome = self.toolbox.run(call.payload["name"], call.payload["input"], stop=self._is_interrupted)
+            except SandboxStopped:
+                break
             results.append(_result(call, outcome.content, is_error=outcome.is_error))
         problems = self.toolbox.collect()
         if problems and results:
             results[-1].payload["content"] = [*results[-1].payload["content"], *_text("\n".join(problems))]
-        self._commit([*results, NewEvent(type="span.model_request_start")])
+        if len(results) < len(calls) or self._is_interrupted():
+            self._interrupt(results)
+        elif self.position.blocked:
+            self._await_client(results)
+        else:
+            self._commit([*results, NewEvent(type="span.model_request_start")])
+
+    def _await_client(self, events: list[NewEvent]) -> None:
+        """Rest until clients have answered what only they can; they may have done so already."""
+        if events:
+            self._commit(events)
+        with transaction.atomic():
+            lock_session(self.session.pk)
+            self._read_log()
+            blocked = [call.event_id for call in self.position.blocked]
+            if not blocked:
+                return
+            reason = {"stop_reason": {"type": "requires_action", "event_ids": blocked}, "stop_details": None}
+            self.is_done = True
+            self._append([], closing=partial(self._idle, reason), closing_count=3, **RELEASED, seen=F("wake"))
+
+    def _interrupt(self, results: Sequence[NewEvent] = ()) -> None:
+        """End the turn as a client asked: open calls are told, the open request is closed, its answer is dropped."""
+        answered = {result.payload["tool_use_id"] for result in results}
+        position = self.position
+        open_calls = [call for call in position.calls if call.event_id not in answered]
+        closing = [*results, *(_interrupted(call) for call in open_calls)]
+        if position.open_request:
+            closing.append(_request_end(position.open_request, {}, is_error=True))
+        with transaction.atomic():
+            lock_session(self.session.pk)
+            mail = InboxEvent.objects.filter(thread=self.thread, type=INTERRUPT).order_by("position")
+            asked = [NewEvent(type=row.type, payload=row.payload, event_id=row.pk) for row in mail]
+            mail.delete()
+            if position.is_open or position.awaited is not None:
+                self._finish([*closing, *asked], {"type": "end_turn"})
+            else:
+                self._append(asked)
 
     # The ends of steps
 
@@ -186,6 +267,9 @@ class Turn:
     def _append(self, events: list[NewEvent], **options: Any) -> None:
         """Append under the lease: the transaction is void when somebody else took over."""
         rows = append(self.session.pk, self.thread, events, lease=self.lease, **options)
+        if rows[0].seq > self.last_seq + 1:
+            self._read_log(before=rows[0].seq)
+        self.last_seq = rows[-1].seq
         self.events += [Logged(event_id=row.event_id, type=row.type, payload=row.payload) for row in rows]
 
     def _finish(
@@ -204,22 +288,23 @@ class Turn:
                 InboxEvent.objects.filter(thread=self.thread).delete()
             # Input takes the session's row lock, which this transaction holds: what is not there now comes with a
             # wake-up of its own.
-            self.is_done = not self._has_mail()
+            self.is_done = not self._mail_types()
             released = {**RELEASED, "seen": F("wake")} if self.is_done else {}
             self._append(events, closing=closing, closing_count=3, **released)
 
     def _rest(self) -> None:
         with transaction.atomic():
             lock_session(self.session.pk)
-            self.is_done = not self._has_mail()
+            self._read_log()
+            self.is_done = isinstance(self.next_step(), steps.Rest)
             if self.is_done:
                 self.lease.check(**RELEASED, seen=F("wake"))
 
     def stop_broken(self, error: Exception) -> None:
         """A fault of ours: the session says so and comes to rest, instead of being tried for ever."""
-        position = steps.position_of(self._since_rest())
+        position = self.position
         closing = [_request_end(position.open_request, {}, is_error=True)] if position.open_request else []
-        closing += [_result(call, _text(INTERRUPTED), is_error=True) for call in position.calls]
+        closing += [_interrupted(call) for call in position.calls]
         fault = _error("unknown_error", f"Lucid failed on this turn: {type(error).__name__}.", "exhausted")
         self._finish([*closing, fault], {"type": "retries_exhausted"}, drops_mail=True)
 
@@ -241,13 +326,6 @@ class Turn:
         names = {"session_thread_id": self.thread.pk, "agent_name": self.thread.agent_name}
         return NewEvent(type=f"session.thread_status_{status}", payload={**names, **payload})
 
-    def _since_rest(self) -> list[Logged]:
-        for index in range(len(self.events) - 1, -1, -1):
-            event = self.events[index]
-            if event.type == "session.thread_status_idle" and event.payload["session_thread_id"] == self.thread.pk:
-                return self.events[index + 1 :]
-        return self.events
-
 
 def _request_end(request_id: str, usage: dict[str, int], *, is_error: bool = False) -> NewEvent:
     counters = {
@@ -260,7 +338,24 @@ def _request_end(request_id: str, usage: dict[str, int], *, is_error: bool = Fal
     return NewEvent(type="span.model_request_end", payload=payload)
 
 
-def _result(call: Any, content: list[dict[str, Any]], *, is_error: bool) -> NewEvent:
+def _asks(use: NewEvent) -> bool:
+    return use.payload.get("evaluated_permission") == "ask"
+
+
+def _interrupted(call: Logged) -> NewEvent:
+    if call.type == "agent.custom_tool_use":
+        payload = {"custom_tool_use_id": call.event_id, "content": _text(INTERRUPTED), "is_error": True}
+        return NewEvent(type="user.custom_tool_result", payload=payload)
+    return _result(call, _text(INTERRUPTED), is_error=True)
+
+
+def _denial(call: Logged, decision: Logged) -> NewEvent:
+    reason = decision.payload.get("deny_message")
+    said = f"The user rejected this tool call: {reason}" if reason else "The user rejected this tool call."
+    return _result(call, _text(said), is_error=True)
+
+
+def _result(call: Logged, content: list[dict[str, Any]], *, is_error: bool) -> NewEvent:
     return _result_of(call.event_id, content, is_error=is_error)
 
 

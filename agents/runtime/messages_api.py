@@ -1,15 +1,20 @@
 """The network client behind `ModelClient`: the official `anthropic` package, sent once; the loop decides on retries."""
 
 import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import anthropic
 from django.conf import settings
 
 from agents import limits
-from agents.runtime.model import ModelError, Reply, read_reply
+from agents.leases import rest_connection
+from agents.runtime.model import ModelError, ModelStopped, Reply, read_reply
 
 CONNECT_SECONDS = 10.0
+LOOK_SECONDS = 0.5  # how often a waiting turn looks whether it was interrupted
+_requests = ThreadPoolExecutor(max_workers=1_000, thread_name_prefix="model-request")  # at most one for each slot
 
 
 class MessagesClient:
@@ -24,7 +29,22 @@ class MessagesClient:
             timeout=anthropic.Timeout(limits.MODEL_TIMEOUT_SECONDS, connect=CONNECT_SECONDS),
         )
 
-    def answer(self, request: dict[str, Any], *, timeout: float | None = None) -> Reply:
+    def answer(
+        self, request: dict[str, Any], *, timeout: float | None = None, stop: Callable[[], bool] | None = None
+    ) -> Reply:
+        if stop is None:
+            return self._answer(request, timeout)
+        # The wait must end at once when a client interrupts; the request itself is left to run out behind it.
+        waiting = _requests.submit(self._answer, request, timeout)
+        while True:
+            try:
+                return waiting.result(LOOK_SECONDS)
+            except TimeoutError:
+                if stop():
+                    raise ModelStopped from None
+                rest_connection()
+
+    def _answer(self, request: dict[str, Any], timeout: float | None) -> Reply:
         options: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
         try:
             raw = self._client.messages.with_raw_response.create(**request, **options)

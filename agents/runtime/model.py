@@ -1,5 +1,6 @@
 """PURE: what the loop knows of a model: a request goes in, a `Reply` comes out, or a `ModelError`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -32,11 +33,17 @@ class ModelError(Exception):
         self.is_transient = is_transient
 
 
+class ModelStopped(Exception):
+    """The caller's own `stop` ended the wait for an answer."""
+
+
 class ModelClient(Protocol):
     is_practice: bool
 
-    def answer(self, request: dict[str, Any], *, timeout: float | None = None) -> Reply:
-        """Send one Messages request, once. Raises `ModelError`."""
+    def answer(
+        self, request: dict[str, Any], *, timeout: float | None = None, stop: Callable[[], bool] | None = None
+    ) -> Reply:
+        """Send one Messages request, once. Raises `ModelError`, or `ModelStopped` when `stop` turns true."""
 
 
 USAGE_COUNTERS = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")

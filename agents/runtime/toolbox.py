@@ -1,24 +1,17 @@
 """Assembles what one session's model may call, and runs the calls in the session's sandbox."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 from agents.exceptions import DomainError
 from agents.models import Session, SessionResource
 from agents.plugs import resource_kinds, sandbox
 from agents.runtime.tools.builtin import tool_definitions
-from agents.sandbox.base import Mount, ToolOutcome
+from agents.sandbox.base import Mount, SandboxStopped, ToolOutcome
 
 TOOLSET = "agent_toolset_20260401"
 ALWAYS_ALLOW = "always_allow"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Permission:
-    """What the platform says to a call before it runs: the wire members `evaluated_permission` and `evaluation`."""
-
-    is_allowed: bool
-    wire: dict[str, Any]
+SHOWN = ("name", "description", "input_schema")  # what the model sees of a custom tool
 
 
 class Toolbox:
@@ -27,8 +20,11 @@ class Toolbox:
     def __init__(self, session: Session, agent: dict[str, Any]) -> None:
         self.session = session
         self._toolset = next((tool for tool in agent["tools"] if tool["type"] == TOOLSET), None)
-        self.definitions: list[dict[str, Any]] = tool_definitions(self._toolset) if self._toolset else []
-        self._names = {definition["name"] for definition in self.definitions}
+        built_in = tool_definitions(self._toolset) if self._toolset else []
+        custom = [tool for tool in agent["tools"] if tool["type"] == "custom"]
+        self._names = {definition["name"] for definition in built_in}
+        self._custom = {tool["name"] for tool in custom}
+        self.definitions: list[dict[str, Any]] = [*built_in, *({key: tool[key] for key in SHOWN} for tool in custom)]
         self._resources = self._group(list(session.resources.all()))
         self._mounts: list[Mount] = [
             mount for kind, resources in self._resources.items() for mount in resource_kinds()[kind].mounts(resources)
@@ -47,21 +43,36 @@ class Toolbox:
         """What the system prompt says of the session's resources."""
         return [resource_kinds()[kind].prompt(resources) for kind, resources in self._resources.items()]
 
-    def permission(self, name: str) -> Permission:
-        if name not in self._names:
-            return Permission(is_allowed=False, wire={"evaluated_permission": "deny"})
-        return Permission(
-            is_allowed=True,
-            wire={"evaluated_permission": "allow", "evaluation": {"type": ALWAYS_ALLOW}},
-        )
+    def permission(self, name: str) -> dict[str, Any]:
+        """What the platform says to a call before it runs: the wire members `evaluated_permission` and `evaluation`.
 
-    def run(self, name: str, arguments: dict[str, Any]) -> ToolOutcome:
+        The policy `auto` has no judge of its own yet, so it always asks.
+        """
+        if name not in self._names or self._toolset is None:
+            return {"evaluated_permission": "deny"}
+        policy = permission_policy(self._toolset, name)
+        match policy:
+            case "always_ask":
+                return {"evaluated_permission": "ask", "evaluation": {"type": policy}}
+            case "auto":
+                said = {"type": "ask", "reason_code": "indeterminate"}
+                evaluation = {"type": policy, "evaluated_permission": said}
+                return {"evaluated_permission": "ask", "evaluation": evaluation}
+        return {"evaluated_permission": "allow", "evaluation": {"type": ALWAYS_ALLOW}}
+
+    def is_custom(self, name: str) -> bool:
+        """Whether the call is for the client to carry out."""
+        return name in self._custom
+
+    def run(self, name: str, arguments: dict[str, Any], *, stop: Callable[[], bool] | None = None) -> ToolOutcome:
         """Run one allowed call. What goes wrong with the sandbox is the call's error, never the session's."""
         if name not in self._names:
             return _failed(f"The tool {name} does not exist.")
         try:
             self._refresh()
-            outcome: ToolOutcome = sandbox().run_tool(self.session.pk, name, arguments, mounts=self._mounts)
+            outcome: ToolOutcome = sandbox().run_tool(self.session.pk, name, arguments, mounts=self._mounts, stop=stop)
+        except SandboxStopped:
+            raise
         except DomainError as error:
             return _failed(str(error))
         return outcome
@@ -85,3 +96,10 @@ class Toolbox:
 
 def _failed(message: str) -> ToolOutcome:
     return ToolOutcome(content=[{"type": "text", "text": message}], is_error=True)
+
+
+def permission_policy(toolset: dict[str, Any], name: str) -> str:
+    """The policy of one tool: its own entry's, else the toolset's, else always_allow."""
+    own: dict[str, Any] = next((config for config in toolset.get("configs") or [] if config["name"] == name), {})
+    chosen = own.get("permission_policy") or (toolset.get("default_config") or {}).get("permission_policy") or {}
+    return str(chosen.get("type", ALWAYS_ALLOW))

@@ -11,14 +11,16 @@ from django.utils import timezone
 from agents import limits, queue
 from agents.access import access_agent_version, access_environment
 from agents.actors import Actor
+from agents.client_events import ON_RECEIPT
 from agents.eventlog.append import NewEvent, append, lock_session
 from agents.eventlog.channel import publish
-from agents.eventlog.wire import queued_event
+from agents.eventlog.wire import queued_event, wire_event
 from agents.exceptions import InvalidRequest
 from agents.models import (
     Agent,
     AgentVersion,
     Environment,
+    Event,
     InboxEvent,
     Session,
     SessionKind,
@@ -109,7 +111,8 @@ def principal_of(workspace: Workspace, metadata: dict[str, str], actor: Actor) -
 
 @transaction.atomic
 def send_events(session: Session, events: Sequence[dict[str, Any]], *, actor: Actor) -> list[dict[str, Any]]:
-    """Put a batch of client events into the inbox, all or none; returns them as the wire shows queued ones."""
+    """Take a batch of client events, all or none, and return them as the wire shows them: what answers a call is in
+    the log at once, the rest is queued."""
     session = lock_session(session.pk, next_position=F("next_position") + len(events))
     if session.is_terminated or session.is_archived:
         raise InvalidRequest(f"The session {session.pk} is terminated: it takes no more events.")
@@ -119,23 +122,63 @@ def send_events(session: Session, events: Sequence[dict[str, Any]], *, actor: Ac
     if InboxEvent.objects.filter(session=session).count() + len(events) > limits.QUEUED_EVENTS_MAX:
         raise InvalidRequest(f"events: at most {limits.QUEUED_EVENTS_MAX} events may wait in one session.")
     first = session.next_position - len(events)
-    now = timezone.now()
-    rows = InboxEvent.objects.bulk_create(
-        InboxEvent(
-            session=session,
-            thread=thread,
-            position=first + index,
-            type=event["type"],
-            payload={name: value for name, value in event.items() if name != "type"},
-            trust=actor.trust,
-            created_at=now,
-        )
+    shown = [
+        answer_call(session, event)
+        if event["type"] in ON_RECEIPT
+        else _queue(session, thread, event, first + index, actor)
         for index, event in enumerate(events)
-    )
+    ]
     wake_thread(thread)
-    queued = [queued_event(row) for row in rows]
-    transaction.on_commit(partial(publish, session.pk, [(thread.pk, None, event) for event in queued]))
+    return shown
+
+
+def _queue(session: Session, thread: Thread, event: dict[str, Any], position: int, actor: Actor) -> dict[str, Any]:
+    if event.get("session_thread_id") not in (None, thread.pk):
+        raise InvalidRequest(f"session_thread_id: {event['session_thread_id']} takes no events of its own.")
+    row = InboxEvent.objects.create(
+        session=session,
+        thread=thread,
+        position=position,
+        type=event["type"],
+        payload={name: value for name, value in event.items() if name != "type"},
+        trust=actor.trust,
+        created_at=timezone.now(),
+    )
+    queued = queued_event(row)
+    transaction.on_commit(partial(publish, session.pk, [(thread.pk, None, queued)]))
     return queued
+
+
+def answer_call(session: Session, event: dict[str, Any]) -> dict[str, Any]:
+    """Log a client's answer to a call, inside the caller's transaction; a second result for one call is ignored."""
+    is_result = event["type"] == "user.custom_tool_result"
+    member = "custom_tool_use_id" if is_result else "tool_use_id"
+    call = session.events.filter(event_id=event[member]).first()
+    if call is None or not _takes(call, is_result=is_result):
+        wanted = "a custom tool call" if is_result else "a tool call that asks for permission"
+        raise InvalidRequest(f"{member}: {event[member]!r} is not {wanted} of this session.")
+    earlier = session.events.filter(thread=call.thread_id, type=event["type"], **{f"payload__{member}": call.event_id})
+    if found := earlier.first():
+        if is_result:
+            return wire_event(found)
+        raise InvalidRequest(f"{member}: {call.event_id!r} was decided already.")
+    if _is_answered(call):
+        raise InvalidRequest(f"{member}: {call.event_id!r} is over: its result is in the log.")
+    payload = {name: value for name, value in event.items() if name != "type"}
+    row = append(session.pk, call.thread, [NewEvent(type=event["type"], payload=payload)])[0]
+    return wire_event(row)
+
+
+def _takes(call: Event, *, is_result: bool) -> bool:
+    if is_result:
+        return call.type == "agent.custom_tool_use"
+    return call.type == "agent.tool_use" and call.payload.get("evaluated_permission") == "ask"
+
+
+def _is_answered(call: Event) -> bool:
+    return Event.objects.filter(
+        thread=call.thread_id, type="agent.tool_result", payload__tool_use_id=call.event_id
+    ).exists()
 
 
 def wake_thread(thread: Thread) -> None:

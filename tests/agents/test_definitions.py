@@ -71,7 +71,6 @@ def test_a_custom_tool_keeps_its_schema_word_for_word():
         ({"tools": [custom(name=f"t{n}") for n in range(257)]}, "tools"),
         ({"tools": [{"type": TOOLSET, "configs": [{"name": "bash"}, {"name": "bash"}]}]}, "tools.0.configs.1"),
         ({"tools": [{"type": TOOLSET, "configs": [{"name": "sing"}]}]}, "tools.0.configs.0.name"),
-        ({"tools": [{"type": TOOLSET, "default_config": {"permission_policy": {"type": "always_ask"}}}]}, "tools.0"),
         ({"mcp_servers": [{"type": "url", "name": "x", "url": "https://x"}]}, "mcp_servers"),
         ({"skills": [{"type": "anthropic", "skill_id": "xlsx"}]}, "skills"),
         ({"multiagent": {"type": "coordinator", "agents": ["a"]}}, "multiagent"),

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 import pytest
@@ -12,7 +13,7 @@ from agents import jobs, leases
 from agents.eventlog.fold import fold
 from agents.models import Session, Thread
 from agents.plugs import model_client, sandbox
-from agents.runtime import loop
+from agents.runtime import loop, messages_api
 from agents.runtime.prompt import INTERRUPTED
 from agents.services.sessions import send_events
 
@@ -78,6 +79,7 @@ def run_and_die(thread_id: str, boundary: int) -> bool:
         try:
             forget_connections()
             leases._beater = leases._Beater()
+            messages_api._requests = ThreadPoolExecutor(1)
             Countdown(boundary).patch()
             loop.run_thread(thread_id)
             os._exit(0)
