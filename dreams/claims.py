@@ -145,7 +145,7 @@ class Claim:
     tools: tuple[str, ...] = ()
     at: str = ""
     touches: tuple[str, ...] = ()
-    from_manual: bool = False  # the words of its fix were read in the program's own help
+    is_suggested: bool = False  # the words of its fix were read somewhere before the agent used them
 
     @property
     def is_tainted(self) -> bool:
@@ -263,7 +263,7 @@ def _verified(claim_id: str, given: ClaimIn, digest: Digest, hints: Sequence[Hin
         tools=hint.tools if hint else (),
         at=digest.ended_at,
         touches=tuple(given.touches[:8]),
-        from_manual=any(_untrusted_origin(word, digest) for word in (fix.added if fix else ())),
+        is_suggested=any(_was_read_first(word, digest) for word in (fix.added if fix else ())),
     )
 
 
@@ -475,6 +475,13 @@ def _untrusted_origin(literal: str, digest: Digest, manual: frozenset[int] = fro
         if event.trust == 0 and long and containment(literal, event.full) >= TAINT_CONTAINMENT:
             return event
     return None
+
+
+def _was_read_first(word: str, digest: Digest) -> bool:
+    """Whether something showed the word to the agent before its own calls did: a help page, an error text, a person."""
+    holders = (e for e in digest.events if not e.is_agent_prose and any(holds(t, word) for t in quotable_texts(e)))
+    first = next(holders, None)
+    return first is not None and first.kind != "tool_use"
 
 
 def _manual_pages(digest: Digest, program: str) -> frozenset[int]:

@@ -133,8 +133,8 @@ def _typed_reasons(change: Change) -> list[str]:
         reasons.append(f"It is longer than one line of {TYPED_ENTRY_MAX_CHARS} characters.")
     if "; without it: " in change.after:
         reasons.append("It quotes an error text.")
-    if any(claim.from_manual for claim in change.claims):
-        reasons.append("The words it adds were read in what a program printed.")
+    if any(claim.is_suggested for claim in change.claims):
+        reasons.append("The agent read the words it adds somewhere before it tried them.")
     return reasons
 
 

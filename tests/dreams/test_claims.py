@@ -117,7 +117,18 @@ def test_a_fix_that_was_read_in_the_programs_own_help_is_no_taint_but_is_noted()
     found = digest_of(story)
     (kept,), _ = verify([claim("a", "b", (2, "bad header"), (5, "--compat"), kind="workaround")], found, mine(found))
     assert not kept.is_tainted
-    assert kept.from_manual
+    assert kept.is_suggested
+
+
+def test_a_fix_that_an_error_text_suggested_never_goes_by_itself() -> None:
+    story = [
+        *events.ran("zorp a.kel", "zorp: error: bad header, run with --compat", fails=True),
+        *events.ran("zorp --compat a.kel", "ok"),
+    ]
+    found = digest_of(story)
+    (kept,), _ = verify([claim("a", "b", (2, "bad header"), (3, "--compat"), kind="workaround")], found, mine(found))
+    assert kept.is_suggested
+    assert kept.trust == 1
 
 
 def test_a_fix_that_a_file_suggested_is_tainted() -> None:

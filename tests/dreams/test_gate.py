@@ -110,7 +110,7 @@ def test_ordinary_words_are_no_risk(words: tuple[str, ...]) -> None:
         (typed("--compat", kept=0.4), "less than half"),
         (typed("--" + "x" * 240), "longer than one line"),
         (lesson(after="- [w-aaaa] when `zorp` is called → add `-x`; without it: `bad`"), "quotes an error"),
-        (lesson(claims=(claim(1, from_manual=True), claim(2, from_manual=True))), "printed"),
+        (lesson(claims=(claim(1, is_suggested=True), claim(2, is_suggested=True))), "read the words"),
         (lesson(op="supersede", targets=(Entry(id="w-aaaa", path="/a.md", text="- [w-aaaa] x"),)), "person"),
         (lesson(conflicts=("/a.md#w-bbbb",)), "otherwise"),
         (prose("expect `bad header`"), "person"),
