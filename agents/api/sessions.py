@@ -8,7 +8,7 @@ from django.utils import timezone
 from ninja import Router
 
 from agents.access import access_session
-from agents.api import queries
+from agents.api import queries, session_resources, threads
 from agents.api.auth import ApiRequest
 from agents.api.bodies import Body
 from agents.api.event_pages import events_page
@@ -57,6 +57,8 @@ class ImportParams(TypedDict, total=False):
 
 
 router = Router(tags=["sessions"])
+router.add_router("", session_resources.router)
+router.add_router("", threads.router)
 create_body = Body(SessionCreateParams, clearable=[BetaManagedAgentsAgentWithOverridesParams])
 update_body = Body(SessionUpdateParams)
 send_body = Body(EventSendParams)

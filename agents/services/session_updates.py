@@ -16,7 +16,7 @@ from agents.exceptions import InvalidRequest, NotFound
 from agents.ids import new_id
 from agents.limits import SESSION_TITLE_MAX
 from agents.metadata import merge_metadata
-from agents.models import Session, SessionKind, SessionStatus, Thread
+from agents.models import Session, SessionKind, SessionResource, SessionStatus, Thread
 from agents.outbox import emit
 from agents.services.overrides import resolved_at
 from agents.services.sessions import check_rests, principal_of
@@ -124,3 +124,8 @@ def _shown(changes: dict[str, Any]) -> dict[str, Any]:
     if "agent_snapshot" in changes:
         shown["agent"] = agent_snapshot(changes["agent_snapshot"])
     return shown
+
+
+def detach_resource(resource: SessionResource, *, actor: Actor) -> None:
+    """Take something away from a session; its sandbox no longer gets it at the next turn."""
+    resource.delete()

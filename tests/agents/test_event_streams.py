@@ -57,6 +57,13 @@ def say(session: Session, *texts: str, thread=None) -> None:
         append(session.pk, thread or session.threads.get(), events)
 
 
+def child_of(session: Session) -> Thread:
+    parent = session.threads.get()
+    return Thread.objects.create(
+        session=session, parent=parent, agent_snapshot={}, created_at=parent.created_at, updated_at=parent.updated_at
+    )
+
+
 def path_of(session: Session) -> str:
     return f"/v1/sessions/{session.pk}/events/stream"
 
@@ -109,10 +116,7 @@ def test_a_stream_ends_after_the_session_does(stack, session, api_key):
 
 @pytest.mark.parametrize("is_heard", [True, False])
 def test_a_deleted_session_says_so_on_every_stream_and_ends_it(stack, session, api_key, actor, monkeypatch, is_heard):
-    parent = session.threads.get()
-    child = Thread.objects.create(
-        session=session, parent=parent, agent_snapshot={}, created_at=parent.created_at, updated_at=parent.updated_at
-    )
+    child = child_of(session)
     key = f"Bearer {api_key}"
     if not is_heard:
         monkeypatch.setattr("agents.services.session_updates.publish", lambda *arguments: None)
@@ -125,6 +129,19 @@ def test_a_deleted_session_says_so_on_every_stream_and_ends_it(stack, session, a
             ((name, _, data),) = stream
             assert (name, json.loads(data)["type"]) == ("session.deleted", "session.deleted")
     assert httpx2.get(stack.url + path_of(session), headers={**HEADERS, "authorization": key}).status_code == 404
+
+
+def test_a_childs_events_are_on_its_own_stream_alone(stack, session, api_key):
+    parent, child = session.threads.get(), child_of(session)
+    key = f"Bearer {api_key}"
+    with (
+        listening(stack, path_of(session), authorization=key) as incoming,
+        listening(stack, f"/v1/sessions/{session.pk}/threads/{child.pk}/stream", authorization=key) as beside,
+    ):
+        say(session, "child", thread=child)
+        say(session, "parent", thread=parent)
+        heard = [json.loads(next(stream)[2])["content"][0]["text"] for stream in (incoming, beside)]
+    assert heard == ["parent", "child"]
 
 
 def test_previews_reach_only_who_asked_for_them(stack, session, api_key):

@@ -52,6 +52,18 @@ def test_a_turn_is_streamed_as_it_is_listed(live, world):
     assert live.beta.sessions.retrieve(session.id).status == "idle"
 
 
+def test_a_threads_stream_carries_the_threads_own_events(live, world):
+    session = live.beta.sessions.create(**world)
+    (primary,) = live.beta.sessions.threads.list(session.id)
+    with live.beta.sessions.threads.events.stream(primary.id, session_id=session.id) as stream:
+        live.beta.sessions.events.send(session.id, events=program({"text": "Hello"}))
+        for event in stream:
+            if event.type == "session.thread_status_idle":
+                break
+    assert event.session_thread_id == primary.id
+    assert live.beta.sessions.threads.retrieve(primary.id, session_id=session.id).usage.output_tokens
+
+
 def test_an_agent_reads_its_memory_and_what_it_writes_is_a_version_of_its_session(live, world):
     store = live.beta.memory_stores.create(name="Field notes")
     memories = live.beta.memory_stores.memories

@@ -5,7 +5,7 @@ from typing import Any
 
 from agents.eventlog.fold import usage_shape
 from agents.eventlog.wire import agent_snapshot, timestamp
-from agents.models import Session, Verdict
+from agents.models import Session, SessionResource, Verdict
 from agents.plugs import resource_kinds
 
 
@@ -22,7 +22,7 @@ def session_shape(session: Session, now: datetime) -> dict[str, Any]:
         "title": session.title,
         "metadata": session.metadata,
         "vault_ids": [],
-        "resources": [resource_kinds()[row.kind].shape(row) for row in session.resources.all()],
+        "resources": [resource_shape(row) for row in session.resources.all()],
         "budget": None,
         "outcome_evaluations": [],
         "stats": {"active_seconds": active, "duration_seconds": _duration_seconds(session, now)},
@@ -31,6 +31,11 @@ def session_shape(session: Session, now: datetime) -> dict[str, Any]:
         "updated_at": timestamp(session.updated_at),
         "archived_at": timestamp(session.archived_at),
     }
+
+
+def resource_shape(resource: SessionResource) -> dict[str, Any]:
+    shape: dict[str, Any] = resource_kinds()[resource.kind].shape(resource)
+    return shape
 
 
 def verdict_shape(verdict: Verdict) -> dict[str, Any]:

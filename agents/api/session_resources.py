@@ -1,0 +1,71 @@
+"""What is attached to a session."""
+
+from typing import Any
+
+from anthropic.types.beta.sessions import ResourceAddParams, ResourceUpdateParams
+from ninja import Router
+
+from agents.access import access_session
+from agents.api.auth import ApiRequest
+from agents.api.bodies import Body
+from agents.api.openapi import asks, takes
+from agents.api.pagination import OLDEST_FIRST, limit_of, slice_of
+from agents.api.shapes.sessions import resource_shape
+from agents.exceptions import InvalidRequest, NotFound
+from agents.limits import SESSION_RESOURCES_PAGE_MAX
+from agents.models import Session, SessionResource
+from agents.services import session_updates as services
+
+router = Router(tags=["sessions"])
+add_body = Body(ResourceAddParams)
+update_body = Body(ResourceUpdateParams, elsewhere=["session_id"])
+
+
+@router.get("/{session_id}/resources", openapi_extra=asks("limit", "page"))
+def list_resources(request: ApiRequest, session_id: str) -> dict[str, Any]:
+    """In the order in which they were attached; all of them unless a limit is given."""
+    session = access_session(request.auth, session_id)
+    page, next_page = slice_of(
+        request,
+        list(session.resources.all()),
+        lambda resource: (resource.position,),
+        listing=f"resources of {session.pk}",
+        order=OLDEST_FIRST,
+        kinds=(int,),
+        limit=limit_of(request, default=SESSION_RESOURCES_PAGE_MAX, longest=SESSION_RESOURCES_PAGE_MAX),
+    )
+    return {"data": [resource_shape(resource) for resource in page], "next_page": next_page}
+
+
+@router.post("/{session_id}/resources", openapi_extra=takes(add_body))
+def add_resource(request: ApiRequest, session_id: str) -> dict[str, Any]:
+    access_session(request.auth, session_id)
+    kind = add_body(request)["type"]
+    raise InvalidRequest(f"type: {kind} resources are not supported by this version of Lucid yet.")
+
+
+@router.get("/{session_id}/resources/{resource_id}")
+def get_resource(request: ApiRequest, session_id: str, resource_id: str) -> dict[str, Any]:
+    return resource_shape(_access(access_session(request.auth, session_id), resource_id))
+
+
+@router.post("/{session_id}/resources/{resource_id}", openapi_extra=takes(update_body))
+def update_resource(request: ApiRequest, session_id: str, resource_id: str) -> dict[str, Any]:
+    resource = _access(access_session(request.auth, session_id), resource_id)
+    update_body(request)
+    raise InvalidRequest(f"authorization_token: a {resource.kind} resource has none.")
+
+
+@router.delete("/{session_id}/resources/{resource_id}")
+def delete_resource(request: ApiRequest, session_id: str, resource_id: str) -> dict[str, Any]:
+    resource = _access(access_session(request.auth, session_id), resource_id)
+    services.detach_resource(resource, actor=request.auth)
+    return {"id": resource_id, "type": "session_resource_deleted"}
+
+
+def _access(session: Session, resource_id: str) -> SessionResource:
+    """By its id; a kind whose shape shows no id, such as a memory store, can only be listed."""
+    resource = session.resources.filter(pk=resource_id).first()
+    if resource is None or "id" not in resource_shape(resource):
+        raise NotFound(f"Resource {resource_id!r} was not found.")
+    return resource

@@ -1,0 +1,52 @@
+"""Threads."""
+
+from datetime import datetime
+from typing import Any
+
+from agents.eventlog.fold import usage_shape
+from agents.eventlog.wire import agent_snapshot, timestamp
+from agents.models import SessionStatus, Thread
+
+
+def thread_shape(thread: Thread, now: datetime) -> dict[str, Any]:
+    active = _active_seconds(thread, now)
+    return {
+        "id": thread.pk,
+        "type": "session_thread",
+        "session_id": thread.session_id,
+        "parent_thread_id": thread.parent_id,
+        "workflow_run_id": None,
+        "agent": _agent_shape(thread.agent_snapshot),
+        "status": thread.status,
+        "stats": _stats(thread, active, now) if _has_begun(thread) else None,
+        "usage": usage_shape(thread.usage or {}, active) if thread.active_seconds else None,
+        "created_at": timestamp(thread.created_at),
+        "updated_at": timestamp(thread.updated_at),
+        "archived_at": timestamp(thread.archived_at),
+    }
+
+
+def _agent_shape(snapshot: dict[str, Any]) -> dict[str, Any]:
+    """The thread's agent; the roster stands in the session's."""
+    shown = agent_snapshot(snapshot)
+    del shown["multiagent"]
+    return shown
+
+
+def _has_begun(thread: Thread) -> bool:
+    return thread.status != SessionStatus.IDLE or thread.active_seconds > 0
+
+
+def _stats(thread: Thread, active: float, now: datetime) -> dict[str, Any]:
+    """`startup_seconds` is unknown for a primary thread, whose start nobody measures; a child starts at once."""
+    end = (thread.archived_at or thread.updated_at) if thread.status == SessionStatus.TERMINATED else now
+    return {
+        "active_seconds": active,
+        "duration_seconds": round(max((end - thread.created_at).total_seconds(), 0.0), 3),
+        "startup_seconds": None if thread.is_primary else 0.0,
+    }
+
+
+def _active_seconds(thread: Thread, now: datetime) -> float:
+    running = (now - thread.running_since).total_seconds() if thread.running_since else 0.0
+    return round(thread.active_seconds + max(running, 0.0), 3)
