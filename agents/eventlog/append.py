@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from agents.eventlog.channel import publish
@@ -61,24 +60,23 @@ def append(
     events: Sequence[NewEvent],
     *,
     closing: Closing | None = None,
-    closing_count: int = 0,
+    locked: Session | None = None,
     lease: Lease | None = None,
     **thread_changes: Any,
 ) -> list[Event]:
     """Append to `thread` (or to an event's own `thread_id`) inside the caller's transaction; returns the rows.
 
-    `closing` makes `closing_count` more events from the session's state after the others. With a `lease` the writing is
-    void (`Fenced`) when the thread is no longer ours; `thread_changes` are columns to set on the thread's row besides.
+    `closing` makes more events from the session's state after the others. `locked` is what `lock_session` returned
+    earlier in this transaction. With a `lease` the writing is void (`Fenced`) when the thread is no longer ours;
+    `thread_changes` are columns to set on the thread's row besides.
     """
     assert transaction.get_connection().in_atomic_block, "append() belongs into a transaction"
-    count = len(events) + closing_count
-    session = lock_session(session_id, next_seq=F("next_seq") + count)
-    numbered = _Numbering(session, thread, session.next_seq - count)
+    session = locked or lock_session(session_id)
+    numbered = _Numbering(session, thread)
     rows = [numbered.row(event) for event in events]
     state = _fold(_state_of(session, SESSION_COLUMNS), rows, "session.")
     if closing:
         late = [numbered.row(event) for event in closing(state, timezone.now())]
-        assert len(late) == closing_count, "closing() made another number of events than was said"
         rows, state = rows + late, _fold(state, late, "session.")
     Event.objects.bulk_create(rows)
     _write_session(session, state, rows)
@@ -94,9 +92,9 @@ def append(
 class _Numbering:
     """Gives events their place and a processed_at that never goes back within the session."""
 
-    def __init__(self, session: Session, thread: Thread, first: int) -> None:
+    def __init__(self, session: Session, thread: Thread) -> None:
         self._session, self._thread = session, thread
-        self._place, self._last = first, session.last_processed_at
+        self._place, self._last = session.next_seq, session.last_processed_at
 
     def row(self, event: NewEvent) -> Event:
         moment = event.at or timezone.now()
@@ -123,8 +121,10 @@ def _fold(state: Projection, rows: list[Event], prefix: str) -> Projection:
 def _write_session(session: Session, state: Projection, rows: list[Event]) -> None:
     changes = _changes(_state_of(session, SESSION_COLUMNS), state, SESSION_COLUMNS)
     if rows:
-        changes["last_processed_at"] = rows[-1].processed_at
+        changes.update(last_processed_at=rows[-1].processed_at, next_seq=rows[-1].seq + 1)
         Session.objects.filter(pk=session.pk).update(**changes)
+        for name, value in changes.items():
+            setattr(session, name, value)
 
 
 def _write_threads(

@@ -31,6 +31,7 @@ from agents.sandbox.base import SandboxStopped
 logger = logging.getLogger(__name__)
 
 INTERRUPT = "user.interrupt"
+MAIL_MAX = 100  # of the inbox at a time; an interrupt behind more than this is seen a few turns later
 
 
 def run_thread(thread_id: str) -> None:
@@ -55,16 +56,17 @@ class Turn:
     def __init__(self, thread: Thread) -> None:
         self.thread = thread
         self.lease = lease_of(thread)
-        self.session = Session.objects.defer("agent_snapshot").get(pk=thread.session_id)
+        self.session_id = thread.session_id
         self.events: list[Logged] = []
         self.last_seq = 0
         self._read_log()
+        self.mail: list[InboxEvent] = []
         self.is_recovered = True
         self.is_done = False
 
     @cached_property
     def toolbox(self) -> Toolbox:
-        return Toolbox(self.session, self.thread.agent_snapshot)
+        return Toolbox(self.session_id, self.thread.agent_snapshot)
 
     def run(self) -> None:
         while not self.is_done:
@@ -73,12 +75,13 @@ class Turn:
 
     def next_step(self) -> steps.Step:
         position = self.position
-        mail = self._mail_types() if position.wants_mail else []
+        self.mail = self._look_for_mail() if position.wants_mail else []
+        types = {mail.type for mail in self.mail}
         return steps.decide(
             position,
-            has_mail="user.message" in mail,
+            has_mail="user.message" in types,
             is_recovered=self.is_recovered,
-            is_interrupted=INTERRUPT in mail,
+            is_interrupted=INTERRUPT in types,
         )
 
     @property
@@ -117,8 +120,8 @@ class Turn:
 
     # Input
 
-    def _mail_types(self) -> list[str]:
-        return list(InboxEvent.objects.filter(thread=self.thread).values_list("type", flat=True))
+    def _look_for_mail(self) -> list[InboxEvent]:
+        return list(InboxEvent.objects.filter(thread=self.thread).order_by("position")[:MAIL_MAX])
 
     def _is_interrupted(self) -> bool:
         return InboxEvent.objects.filter(thread=self.thread, type=INTERRUPT).exists()
@@ -135,7 +138,7 @@ class Turn:
     def _take_input(self, opens_turn: bool) -> None:
         """Move the oldest message from the inbox into the log and open the model request it leads to."""
         # Only the holder of the lease takes mail, so what is the oldest now is still there in the transaction.
-        mail = InboxEvent.objects.filter(thread=self.thread, type="user.message").order_by("position")[0]
+        mail = next(mail for mail in self.mail if mail.type == "user.message")
         message = NewEvent(type=mail.type, payload=mail.payload, event_id=mail.pk, trust=mail.trust)
         with transaction.atomic():
             opening = self._running() if opens_turn else []
@@ -146,7 +149,7 @@ class Turn:
 
     def _call_model(self, request_id: str) -> None:
         if self.is_recovered:
-            Session.objects.filter(pk=self.session.pk).update(repeated_requests=F("repeated_requests") + 1)
+            Session.objects.filter(pk=self.session_id).update(repeated_requests=F("repeated_requests") + 1)
         request = build_request(
             self.thread.agent_snapshot, self.events, tools=self.toolbox.definitions, notes=self.toolbox.notes
         )
@@ -231,14 +234,15 @@ class Turn:
         if events:
             self._commit(events)
         with transaction.atomic():
-            lock_session(self.session.pk)
+            session = lock_session(self.session_id)
             self._read_log()
             blocked = [call.event_id for call in self.position.blocked]
             if not blocked:
                 return
             reason = {"stop_reason": {"type": "requires_action", "event_ids": blocked}, "stop_details": None}
             self.is_done = True
-            self._append([], closing=partial(self._idle, reason), closing_count=3, **RELEASED, seen=F("wake"))
+            closing = partial(self._idle, reason)
+            self._append([], locked=session, closing=closing, **RELEASED, seen=F("wake"))
 
     def _interrupt(self, results: Sequence[NewEvent] = ()) -> None:
         """End the turn as a client asked: open calls are told, the open request is closed, its answer is dropped."""
@@ -249,7 +253,7 @@ class Turn:
         if position.open_request:
             closing.append(_request_end(position.open_request, {}, is_error=True))
         with transaction.atomic():
-            lock_session(self.session.pk)
+            lock_session(self.session_id)
             mail = InboxEvent.objects.filter(thread=self.thread, type=INTERRUPT).order_by("position")
             asked = [NewEvent(type=row.type, payload=row.payload, event_id=row.pk) for row in mail]
             mail.delete()
@@ -266,7 +270,7 @@ class Turn:
 
     def _append(self, events: list[NewEvent], **options: Any) -> None:
         """Append under the lease: the transaction is void when somebody else took over."""
-        rows = append(self.session.pk, self.thread, events, lease=self.lease, **options)
+        rows = append(self.session_id, self.thread, events, lease=self.lease, **options)
         if rows[0].seq > self.last_seq + 1:
             self._read_log(before=rows[0].seq)
         self.last_seq = rows[-1].seq
@@ -283,18 +287,18 @@ class Turn:
         """Come to rest, and give the lease back unless a queued message begins the next turn at once."""
         closing = partial(self._idle, {"stop_reason": stop_reason, "stop_details": stop_details})
         with transaction.atomic():
-            lock_session(self.session.pk)
+            session = lock_session(self.session_id)
             if drops_mail:
                 InboxEvent.objects.filter(thread=self.thread).delete()
             # Input takes the session's row lock, which this transaction holds: what is not there now comes with a
             # wake-up of its own.
-            self.is_done = not self._mail_types()
+            self.is_done = not InboxEvent.objects.filter(thread=self.thread).exists()
             released = {**RELEASED, "seen": F("wake")} if self.is_done else {}
-            self._append(events, closing=closing, closing_count=3, **released)
+            self._append(events, locked=session, closing=closing, **released)
 
     def _rest(self) -> None:
         with transaction.atomic():
-            lock_session(self.session.pk)
+            lock_session(self.session_id)
             self._read_log()
             self.is_done = isinstance(self.next_step(), steps.Rest)
             if self.is_done:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agents.exceptions import DomainError
-from agents.models import Session, SessionResource
+from agents.models import SessionResource
 from agents.plugs import resource_kinds, sandbox
 from agents.runtime.tools.builtin import tool_definitions
 from agents.sandbox.base import Mount, SandboxStopped, ToolOutcome
@@ -17,15 +17,15 @@ SHOWN = ("name", "description", "input_schema")  # what the model sees of a cust
 class Toolbox:
     """The tools of one session; a fresh one for every lease, so that mounts are brought up to date once per turn."""
 
-    def __init__(self, session: Session, agent: dict[str, Any]) -> None:
-        self.session = session
+    def __init__(self, session_id: str, agent: dict[str, Any]) -> None:
+        self.session_id = session_id
         self._toolset = next((tool for tool in agent["tools"] if tool["type"] == TOOLSET), None)
         built_in = tool_definitions(self._toolset) if self._toolset else []
         custom = [tool for tool in agent["tools"] if tool["type"] == "custom"]
         self._names = {definition["name"] for definition in built_in}
         self._custom = {tool["name"] for tool in custom}
         self.definitions: list[dict[str, Any]] = [*built_in, *({key: tool[key] for key in SHOWN} for tool in custom)]
-        self._resources = self._group(list(session.resources.all()))
+        self._resources = self._group(list(SessionResource.objects.filter(session_id=session_id)))
         self._mounts: list[Mount] = [
             mount for kind, resources in self._resources.items() for mount in resource_kinds()[kind].mounts(resources)
         ]
@@ -70,7 +70,7 @@ class Toolbox:
             return _failed(f"The tool {name} does not exist.")
         try:
             self._refresh()
-            outcome: ToolOutcome = sandbox().run_tool(self.session.pk, name, arguments, mounts=self._mounts, stop=stop)
+            outcome: ToolOutcome = sandbox().run_tool(self.session_id, name, arguments, mounts=self._mounts, stop=stop)
         except SandboxStopped:
             raise
         except DomainError as error:
