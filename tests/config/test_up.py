@@ -121,6 +121,16 @@ def test_a_part_that_dies_is_started_again(up: Stack, mark: str):
     wait_for(lambda: True if _status(up.url) == 200 else None, 30)
 
 
+def test_listening_everywhere_says_which_names_are_answered():
+    folder = short_folder()
+    with running_up(folder, "--no-demo", "--host", "0.0.0.0") as stack:
+        wait_for(lambda: True if "Set ALLOWED_HOSTS" in stack.output() else None, 5)
+        port = stack.url.rpartition(":")[2]
+        assert httpx2.get(f"http://127.0.0.1:{port}/login/").status_code == 200
+        assert httpx2.get(f"http://127.0.0.1:{port}/login/", headers={"host": "other.example"}).status_code == 400
+    shutil.rmtree(folder)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_and_every_child(data_dir: Path, number: int):
     folder = short_folder()

@@ -57,6 +57,8 @@ class Command(BaseCommand):
         if first:
             self.show(first)
         self.stdout.write(f"ready at http://{f'[{host}]' if ':' in host else host}:{port}")
+        if host in EVERYWHERE and "ALLOWED_HOSTS" not in os.environ:
+            self.stdout.write("Set ALLOWED_HOSTS to the names that browsers use for this machine; others are refused.")
         self.stdout.flush()
         supervisor.run_once("sandbox check", tell_about_sandbox)
         supervisor.run()
