@@ -231,7 +231,7 @@ def _context(
         "following": after,
         "files": _preview(proposal, entries, files),
         "evidence": _evidence(proposal),
-        "edit": edit or EditForm(initial={"text": proposal.text, **seen}),
+        "edit": _focused(edit or EditForm(initial={"text": proposal.text, **seen}), mode == "edit"),
         "reject": reject or RejectForm(initial=seen),
         "release": release or ReasonForm(),
         "decisions": [(VERBS[row.verb], row) for row in proposal.decisions.select_related("member__user", "api_key")],
@@ -241,6 +241,13 @@ def _context(
         "last": inbox.last_decision(request.member),
         **_permissions(request, proposal, mode),
     }
+
+
+def _focused(form: EditForm, is_open: bool) -> EditForm:
+    """Somebody who came to edit types at once, with or without script."""
+    if is_open:
+        form.fields["text"].widget.attrs["autofocus"] = True
+    return form
 
 
 def _permissions(request: HtmxHttpRequest, proposal: Proposal, mode: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ _LOOKS = {
     Kind.MOVED_AWAY: ("moved", "↗", "Moved away: "),
     Kind.MOVED_HERE: ("moved", "↘", "Moved here: "),
 }
+_TAG = '<span class="diff-tag">{}</span>'
 _LINE = (
     '<div class="diff-line diff-{}"><span class="no" aria-hidden="true">{}</span>'
     '<span class="sign" aria-hidden="true">{}</span><div class="text"><span class="vh">{}</span>{}{}</div></div>'
@@ -34,7 +35,7 @@ def diff_block(block: Block) -> SafeString:
     if block.kind is Kind.REWRITTEN:
         return format_html("{}{}", *(_rewritten(block, span) for span in block.spans))
     number = block.old_line if block.kind in (Kind.REMOVED, Kind.MOVED_AWAY) else block.new_line
-    tag = format_html('<span class="diff-tag">moved</span>') if block.kind in _MOVED else ""
+    tag = format_html(_TAG, "moved") if block.kind in _MOVED else ""
     look, sign, heard = _LOOKS[block.kind]
     return format_html(_LINE, look, number or "", sign, heard, _spans(block.spans), tag)
 
@@ -45,7 +46,7 @@ _MOVED = (Kind.MOVED_AWAY, Kind.MOVED_HERE)
 def _rewritten(block: Block, span: Span) -> SafeString:
     look, sign, heard = _LOOKS[span.kind]
     number = block.old_line if span.kind is Kind.REMOVED else block.new_line
-    tag = format_html('<span class="diff-tag">rewritten</span>') if span.kind is Kind.ADDED else ""
+    tag = format_html(_TAG, "rewritten") if span.kind is Kind.ADDED else ""
     return format_html(_LINE, look, number or "", sign, heard, _spans((span,)), tag)
 
 

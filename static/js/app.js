@@ -41,6 +41,7 @@
       element.focus();
       element.select?.();
     } else {
+      if (element.tagName === "INPUT") element.focus();
       element.click();
     }
   }

@@ -196,3 +196,10 @@ def test_a_second_click_finds_it_decided(as_rita: Client, as_alice: Client, prop
     assert "rita has decided this already" in response.content.decode()
     proposal.refresh_from_db()
     assert proposal.status == ProposalStatus.APPLIED
+
+
+def test_the_page_keeps_what_the_reviewer_changed(as_rita: Client, proposal: Proposal) -> None:
+    as_rita.post(url(proposal, "edit"), {**seen(proposal), "text": "when `zorp` fails → add `--mine`"})
+    page = as_rita.get(url(proposal)).content.decode()
+    assert "What the reviewer changed" in page
+    assert "Edited and approved by rita" in page
