@@ -23,12 +23,14 @@ def workspace_of(scoped: Scoped) -> Workspace:
     return scoped.workspace if isinstance(scoped, Actor) else scoped
 
 
-def access_row[Row: WorkspaceOwned](model: type[Row], scoped: Scoped, row_id: str, noun: str, **filters: Any) -> Row:
+def access_row[Row: WorkspaceOwned](
+    model: type[Row], scoped: Scoped, row_id: str, noun: str, *, code: str | None = None, **filters: Any
+) -> Row:
     """The row of this workspace with that id, or `NotFound`; whether it exists elsewhere is not told."""
     rows = model.objects.in_workspace(workspace_of(scoped)).filter(pk=row_id, **filters)
     row = None if "\x00" in row_id else rows.first()  # PostgreSQL cannot even be asked for such an id
     if row is None:
-        raise NotFound(f"{noun} {row_id!r} was not found.")
+        raise NotFound(f"{noun} {row_id!r} was not found.", code=code)
     return row
 
 
@@ -48,7 +50,7 @@ def access_agent_version(scoped: Scoped, agent_id: str, number: int | None = Non
 
 
 def access_environment(scoped: Scoped, environment_id: str) -> Environment:
-    return access_row(Environment, scoped, environment_id, "Environment")
+    return access_row(Environment, scoped, environment_id, "Environment", code="environment_not_found", deleted_at=None)
 
 
 def access_session(scoped: Scoped, session_id: str) -> Session:

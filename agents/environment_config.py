@@ -20,6 +20,23 @@ def resolve_config(config: Mapping[str, Any] | None) -> dict[str, Any]:
     return {"type": "cloud", "networking": networking, "packages": {"type": "packages", **packages}}
 
 
+def merge_config(stored: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What an update leaves: what is left out or null stays, down to the single host list and package manager."""
+    if changes["type"] != stored["type"]:
+        raise InvalidRequest(
+            f"config.type: an environment of the type {stored['type']} stays one.", code="invalid_config_type_change"
+        )
+    before, networking = stored["networking"], changes.get("networking")
+    if networking and networking["type"] == before["type"]:
+        networking = {**before, **_given(networking)}
+    packages = {**stored["packages"], **_given(changes.get("packages") or {})}
+    return resolve_config({"type": stored["type"], "networking": networking or before, "packages": packages})
+
+
+def _given(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
+
+
 def _networking(networking: Mapping[str, Any]) -> dict[str, Any]:
     if networking["type"] == "unrestricted":
         return {"type": "unrestricted"}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from anthropic.types.beta import EnvironmentCreateParams
+from anthropic.types.beta import EnvironmentCreateParams, EnvironmentUpdateParams
 from ninja import Router
 
 from agents.access import access_environment
@@ -18,19 +18,19 @@ from agents.services import environments as services
 
 router = Router(tags=["environments"])
 create_body = Body(EnvironmentCreateParams)
+update_body = Body(EnvironmentUpdateParams)
 
 
 @router.post("", openapi_extra=takes(create_body))
 def create_environment(request: ApiRequest) -> dict[str, Any]:
     body = create_body(request)
-    if body.get("scope") == "account":
-        raise InvalidRequest("scope: an API key can make environments of the scope organization only.")
+    _check_scope(body)
     return environment_shape(services.create_environment(body, actor=request.auth))
 
 
 @router.get("", openapi_extra=asks("limit", "page", "include_archived"))
 def list_environments(request: ApiRequest) -> dict[str, Any]:
-    rows = Environment.objects.in_workspace(request.auth.workspace).filter(is_internal=False)
+    rows = Environment.objects.in_workspace(request.auth.workspace).kept().filter(is_internal=False)
     if not queries.flag(request, "include_archived"):
         rows = rows.live()
     return page_of(request, rows, environment_shape, listing="environments")
@@ -39,3 +39,28 @@ def list_environments(request: ApiRequest) -> dict[str, Any]:
 @router.get("/{environment_id}")
 def get_environment(request: ApiRequest, environment_id: str) -> dict[str, Any]:
     return environment_shape(access_environment(request.auth, environment_id))
+
+
+@router.post("/{environment_id}", openapi_extra=takes(update_body))
+def update_environment(request: ApiRequest, environment_id: str) -> dict[str, Any]:
+    environment = access_environment(request.auth, environment_id)
+    body = update_body(request)
+    _check_scope(body)
+    return environment_shape(services.update_environment(environment, body, actor=request.auth))
+
+
+@router.post("/{environment_id}/archive")
+def archive_environment(request: ApiRequest, environment_id: str) -> dict[str, Any]:
+    environment = access_environment(request.auth, environment_id)
+    return environment_shape(services.archive_environment(environment, actor=request.auth))
+
+
+@router.delete("/{environment_id}")
+def delete_environment(request: ApiRequest, environment_id: str) -> dict[str, Any]:
+    services.delete_environment(access_environment(request.auth, environment_id), actor=request.auth)
+    return {"id": environment_id, "type": "environment_deleted"}
+
+
+def _check_scope(body: dict[str, Any]) -> None:
+    if body.get("scope") == "account":
+        raise InvalidRequest("scope: an API key can make environments of the scope organization only.")

@@ -1,13 +1,22 @@
 """Environments: what kind of sandbox a session's tools run in."""
 
+from typing import Self
+
 from django.db import models
 
 from agents import limits
-from agents.models.base import Archivable, PublicIdField, WorkspaceOwned
+from agents.models.base import Archivable, PublicIdField, WorkspaceOwned, WorkspaceQuerySet
+
+
+class EnvironmentQuerySet(WorkspaceQuerySet):
+    def kept(self) -> Self:
+        """Without the deleted ones."""
+        return self.filter(deleted_at=None)
 
 
 class Environment(Archivable, WorkspaceOwned):
-    """`config` is the wire's cloud or self_hosted object, fully resolved."""
+    """`config` is the wire's cloud or self_hosted object, fully resolved. A deleted row stays for the sessions that
+    ended in it, and is found nowhere else; its name is free again."""
 
     id = PublicIdField("environment", primary_key=True)
     name = models.CharField(max_length=limits.ENVIRONMENT_NAME_MAX)
@@ -17,9 +26,16 @@ class Environment(Archivable, WorkspaceOwned):
     scope = models.CharField(max_length=16, default="organization")
     is_internal = models.BooleanField(default=False)
     updated_at = models.DateTimeField()
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = EnvironmentQuerySet.as_manager()  # type: ignore[misc]  # the stubs see a class variable overridden
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="environment_name_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "name"], condition=models.Q(deleted_at=None), name="environment_name_once"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

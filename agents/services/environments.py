@@ -1,16 +1,17 @@
-"""Environments: create."""
+"""Environments: create, update, archive, delete."""
 
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from agents.actors import Actor
-from agents.environment_config import resolve_config
-from agents.exceptions import Conflict, InvalidRequest
+from agents.environment_config import merge_config, resolve_config
+from agents.exceptions import Conflict, InvalidRequest, NotFound
 from agents.limits import ENVIRONMENT_NAME_MAX
-from agents.metadata import check_metadata
-from agents.models import Environment
+from agents.metadata import check_metadata, merge_metadata
+from agents.models import Environment, Session, SessionKind, SessionStatus
 from agents.outbox import emit
 
 # The default: a local box. What `networking` and `packages` say is kept; the page says what applies on this machine.
@@ -19,14 +20,12 @@ CLOUD = resolve_config(None)
 
 def create_environment(body: dict[str, Any], *, actor: Actor, is_internal: bool = False) -> Environment:
     """`body` has the wire's create members; the name is unique in the workspace."""
-    if not 1 <= len(body["name"]) <= ENVIRONMENT_NAME_MAX:
-        raise InvalidRequest(f"name: it must have 1 to {ENVIRONMENT_NAME_MAX} characters.")
     now = timezone.now()
     try:
         with transaction.atomic():
             environment = Environment.objects.create(
                 workspace=actor.workspace,
-                name=body["name"],
+                name=_checked_name(body["name"]),
                 description=body.get("description"),
                 config=resolve_config(body.get("config")),
                 metadata=check_metadata(body.get("metadata")),
@@ -38,5 +37,81 @@ def create_environment(body: dict[str, Any], *, actor: Actor, is_internal: bool 
             if not is_internal:
                 emit(actor.workspace, "environment.created", environment.pk)
     except IntegrityError as error:
-        raise Conflict(f"An environment named {body['name']!r} exists already.") from error
+        raise _taken(body["name"]) from error
     return environment
+
+
+def update_environment(environment: Environment, body: dict[str, Any], *, actor: Actor) -> Environment:
+    """Omitted members stay; sandboxes made from now on follow the new config. What changes nothing leaves no trace."""
+    try:
+        with transaction.atomic():
+            environment = _lock(environment)
+            if environment.is_archived:
+                raise InvalidRequest(f"The environment {environment.pk} is archived.", code="environment_archived")
+            changes = _changed_columns(environment, body)
+            if changes:
+                Environment.objects.filter(pk=environment.pk).update(updated_at=timezone.now(), **changes)
+                emit(environment.workspace_id, "environment.updated", environment.pk)
+                environment.refresh_from_db()
+    except IntegrityError as error:
+        raise _taken(body["name"]) from error
+    return environment
+
+
+@transaction.atomic
+def archive_environment(environment: Environment, *, actor: Actor) -> Environment:
+    """No new sessions, the ones there are go on; archiving twice keeps the first time."""
+    environment = _lock(environment)
+    if not environment.is_archived:
+        now = timezone.now()
+        Environment.objects.filter(pk=environment.pk).update(archived_at=now, updated_at=now)
+        emit(environment.workspace_id, "environment.archived", environment.pk)
+        environment.refresh_from_db()
+    return environment
+
+
+@transaction.atomic
+def delete_environment(environment: Environment, *, actor: Actor) -> None:
+    """Sessions that ended in it keep its id; while one may still run there it is refused."""
+    environment = _lock(environment)
+    live = Session.objects.filter(environment=environment, kind=SessionKind.AGENT)
+    if live.exclude(status=SessionStatus.TERMINATED).exists():
+        raise Conflict(f"The environment {environment.pk} has sessions that are not over; archive them first.")
+    Environment.objects.filter(pk=environment.pk).update(deleted_at=timezone.now())
+    emit(environment.workspace_id, "environment.deleted", environment.pk)
+
+
+def _lock(environment: Environment) -> Environment:
+    """The row lock, held until the commit; the platform's own environments are nobody's to change."""
+    Environment.objects.filter(pk=environment.pk).update(name=F("name"))
+    locked: Environment | None = Environment.objects.kept().filter(pk=environment.pk).first()
+    if locked is None:
+        raise NotFound(f"Environment {environment.pk!r} was not found.", code="environment_not_found")
+    if locked.is_internal:
+        raise InvalidRequest(f"The environment {locked.pk} belongs to the platform itself.")
+    return locked
+
+
+def _changed_columns(environment: Environment, body: dict[str, Any]) -> dict[str, Any]:
+    wanted: dict[str, Any] = {}
+    if body.get("name") is not None:
+        wanted["name"] = _checked_name(body["name"])
+    if "description" in body:
+        wanted["description"] = body["description"]
+    if body.get("config"):
+        wanted["config"] = merge_config(environment.config, body["config"])
+    if body.get("metadata"):
+        wanted["metadata"] = merge_metadata(environment.metadata, body["metadata"], empty_deletes=True)
+    if body.get("scope"):
+        wanted["scope"] = body["scope"]
+    return {name: value for name, value in wanted.items() if value != getattr(environment, name)}
+
+
+def _checked_name(name: str) -> str:
+    if not 1 <= len(name) <= ENVIRONMENT_NAME_MAX:
+        raise InvalidRequest(f"name: it must have 1 to {ENVIRONMENT_NAME_MAX} characters.")
+    return name
+
+
+def _taken(name: str) -> Conflict:
+    return Conflict(f"An environment named {name!r} exists already.")

@@ -190,7 +190,7 @@ def _tools(transcripts: list[Transcript]) -> list[dict[str, Any]]:
 
 
 def _environment(actor: Actor) -> Environment:
-    found = Environment.objects.in_workspace(actor.workspace).filter(name=ENVIRONMENT_NAME).first()
+    found = Environment.objects.in_workspace(actor.workspace).kept().filter(name=ENVIRONMENT_NAME).first()
     return found or create_environment({"name": ENVIRONMENT_NAME, "config": CLOUD}, actor=actor)
 
 
