@@ -1,9 +1,6 @@
 """PURE: the map step: one request per session, and what code lets through of its answer."""
 
 import json
-import re
-import shlex
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,16 +12,14 @@ from dreams.limits import (
     CITES_PER_CLAIM_MAX,
     CLAIM_TEXT_MAX_CHARS,
     CLAIMS_PER_SESSION_MAX,
-    LITERAL_SHINGLE_MIN_CHARS,
     MODEL_ANSWER_MAX_TOKENS,
     QUOTE_MAX_CHARS,
-    QUOTE_MIN_CHARS,
-    TAINT_CONTAINMENT,
 )
+from dreams.literals import find_quote, holds, literals, quotable_texts
 from dreams.mining import Fix, Hint
-from dreams.shellwords import simple_commands
-from dreams.shingles import containment, copies
-from dreams.signatures import PLACEHOLDER
+from dreams.origins import manual_pages, taint_of, taint_of_fix, was_read_first
+from dreams.redaction import without_placeholders
+from dreams.wording import edits_in_words, where
 
 TOOL = "record_claims"
 KINDS = ("workaround", "pitfall", "workflow", "preference", "fact")
@@ -239,11 +234,11 @@ def _verified(claim_id: str, given: ClaimIn, digest: Digest, hints: Sequence[Hin
     if hint is not None and fix is not None and fix.is_typed:
         # Code words a typed lesson; whatever the model wrote about it goes no further.
         when, text = where(hint.program, hint.scope), edits_in_words(fix)
-        taint = _fix_taint(fix, digest, _manual_pages(digest, hint.program))
+        taint = taint_of_fix(fix, digest, manual_pages(digest, hint.program))
     else:
         known = _known_words(hint)
         _refuse_novel(literals(f"{when} {text}"), events, known)
-        taint = _taint(f"{when} {text}", digest, known, events)
+        taint = taint_of(f"{when} {text}", digest, known, events)
     return Claim(
         id=claim_id,
         session_id=digest.session_id,
@@ -263,29 +258,8 @@ def _verified(claim_id: str, given: ClaimIn, digest: Digest, hints: Sequence[Hin
         tools=hint.tools if hint else (),
         at=digest.ended_at,
         touches=tuple(given.touches[:8]),
-        is_suggested=any(_was_read_first(word, digest) for word in (fix.added if fix else ())),
+        is_suggested=any(was_read_first(word, digest) for word in (fix.added if fix else ())),
     )
-
-
-def where(program: str, scope: str) -> str:
-    """The condition of a lesson about a call."""
-    return f"`{program}` is run on `{scope}`" if scope else f"`{program}` is called"
-
-
-def edits_in_words(fix: Fix) -> str:
-    """What to change in a call, in the words that memory uses for it."""
-    return ", then ".join(_edit_in_words(*edit) for edit in fix.edits)
-
-
-def _edit_in_words(verb: str, old: tuple[str, ...], new: tuple[str, ...]) -> str:
-    if verb == "replace":
-        return f"replace `{in_words(old)}` with `{in_words(new)}`"
-    return f"{verb} `{in_words(new or old)}`"
-
-
-def in_words(words: Sequence[str]) -> str:
-    """Words of a call as they are typed."""
-    return " ".join(word if re.fullmatch(r"[\w@%+=:,./*~-]+", word) else shlex.quote(word) for word in words)
 
 
 def _kind(claimed: str, hint: Hint | None) -> str:
@@ -305,7 +279,8 @@ def _cited(cite: CiteIn, digest: Digest) -> Cited:
         raise Refused(f"cites event {cite.eid}, which does not exist")
     if len(cite.quote) > QUOTE_MAX_CHARS:
         raise Refused(f"a quote is longer than {QUOTE_MAX_CHARS} characters")
-    quote = find_quote(cite.quote, event)
+    found = find_quote(cite.quote, event)
+    quote = without_placeholders(found) if found else None
     if quote is None:
         raise Refused(f"the quote {cite.quote[:60]!r} is not in event {cite.eid}")
     return Cited(
@@ -321,79 +296,11 @@ def _cited(cite: CiteIn, digest: Digest) -> Cited:
     )
 
 
-def find_quote(quote: str, event: DigestEvent) -> str | None:
-    """The event's own characters for a quote, found after NFC and with runs of blanks read as one; nothing fuzzier."""
-    for wanted in dict.fromkeys((quote, quote.replace("\\n", "\n"))):
-        for text in quotable_texts(event):
-            found = _exact(wanted, text)
-            if found is not None:
-                return found
-    return None
-
-
-def quotable_texts(event: DigestEvent) -> list[str]:
-    """What may be quoted: the event's text, and of a call each of its argument texts as well."""
-    if event.kind != "tool_use":
-        return [event.full]
-    try:
-        return [event.full, *_strings(json.loads(event.full))]
-    except ValueError:
-        return [event.full]
-
-
-def _strings(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        return [text for item in value.values() for text in _strings(item)]
-    if isinstance(value, list):
-        return [text for item in value for text in _strings(item)]
-    return []
-
-
-def _exact(quote: str, text: str) -> str | None:
-    words = unicodedata.normalize("NFC", quote).split()
-    if len("".join(words)) < QUOTE_MIN_CHARS and quote.strip() != text.strip():
-        return None
-    if not words:
-        return None
-    if quote in text:
-        return quote
-    match = re.search(r"\s+".join(map(re.escape, words)), unicodedata.normalize("NFC", text))
-    return match[0] if match else None
-
-
-_LITERAL = re.compile(
-    r"`(?P<code>[^`]+)`"
-    r"|(?P<url>\b[a-z][a-z0-9+.-]*://[^\s`'\")]+)"
-    r"|(?P<email>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)"
-    r"|(?P<path>(?<![\w<])(?:~|\.{1,2})?(?:/[\w.@%+=-]+)+)"
-    r"|(?P<flag>(?<![\w-])--?[A-Za-z][\w-]*)"
-    r"|(?P<host>\b(?:[a-z0-9-]+\.)+[a-z][a-z0-9]{1,11}\b)"
-    r"|(?P<name>\b[A-Za-z]+_\w+\b|\b[A-Z]{2,}\d[A-Z\d]*\b|\b[A-Z_]{4,}\b)"
-    r"|(?P<number>(?<![\w<])\d+(?:[.,:/-]\d+)*%?)"
-)
-
-
-def literals(text: str) -> list[str]:
-    """What must not get lost or be invented: code spans, addresses, paths, flags, names and numbers."""
-    return list(dict.fromkeys(match[match.lastgroup or 0].rstrip(".,:;") for match in _LITERAL.finditer(text)))
-
-
 def _refuse_novel(found: Sequence[str], events: Sequence[DigestEvent], known: Sequence[str]) -> None:
     texts = [text for event in events for text in quotable_texts(event)]
     for literal in found:
         if literal not in known and not any(holds(text, literal) for text in texts):
             raise Refused(f"the literal {literal[:60]!r} stands in none of the cited events")
-
-
-def holds(text: str, literal: str) -> bool:
-    """Whether a text shows a literal; placeholders in the literal stand for anything on the line."""
-    if PLACEHOLDER.search(literal):
-        return re.search(r".*?".join(map(re.escape, PLACEHOLDER.split(literal))), text) is not None
-    if re.fullmatch(r"[\w.,:/-]+", literal):
-        return re.search(rf"(?<!\w){re.escape(literal)}(?!\w)", text) is not None
-    return literal in text or _exact(literal, text) is not None
 
 
 def _hint_of(kind: str, events: Sequence[DigestEvent], hints: Sequence[Hint]) -> Hint | None:
@@ -437,76 +344,3 @@ def _known_words(hint: Hint | None) -> list[str]:
         # Words that are taken out bring nothing in, wherever they came from.
         words += [*hint.fix.removed, " ".join(hint.fix.removed), *hint.fix.changed]
     return [word for word in words if word]
-
-
-def _taint(text: str, digest: Digest, known: Sequence[str], events: Sequence[DigestEvent]) -> str:
-    """Why the claim is not the agent's own experience: its wording or a literal came from a source without trust."""
-    first = min(event.n for event in events)
-    for literal in literals(text):
-        if literal not in known and (origin := _untrusted_origin(literal, digest)):
-            return f"`{literal[:60]}` first appears in event {origin.n} ({origin.kind})"
-    prose = _prose(text, known)
-    for event in digest.events:
-        # What the agent says later repeats its own experience; what anybody else says is never a source.
-        if event.trust > 0 or (event.is_agent_prose and event.n >= first):
-            continue
-        if copies(prose, event.full, TAINT_CONTAINMENT):
-            return f"its wording is that of event {event.n} ({event.kind})"
-    return ""
-
-
-def _fix_taint(fix: Fix, digest: Digest, manual: frozenset[int]) -> str:
-    """The same for the words that code itself would write into a lesson."""
-    for word in fix.added:
-        if origin := _untrusted_origin(word, digest, manual):
-            return f"`{word[:60]}` first appears in event {origin.n} ({origin.kind})"
-    return ""
-
-
-def _untrusted_origin(literal: str, digest: Digest, manual: frozenset[int] = frozenset()) -> DigestEvent | None:
-    """The event without trust that brought a literal up. The agent's prose is no origin: what it made up itself is
-    worth what its calls are worth, and what it copied stands in an earlier event."""
-    for event in digest.events:
-        if event.is_agent_prose or event.n in manual:
-            continue
-        if any(holds(text, literal) for text in quotable_texts(event)):
-            return event if event.trust == 0 else None
-        long = len(literal) >= LITERAL_SHINGLE_MIN_CHARS
-        if event.trust == 0 and long and containment(literal, event.full) >= TAINT_CONTAINMENT:
-            return event
-    return None
-
-
-def _was_read_first(word: str, digest: Digest) -> bool:
-    """Whether something showed the word to the agent before its own calls did: a help page, an error text, a person."""
-    holders = (e for e in digest.events if not e.is_agent_prose and any(holds(t, word) for t in quotable_texts(e)))
-    first = next(holders, None)
-    return first is not None and first.kind != "tool_use"
-
-
-def _manual_pages(digest: Digest, program: str) -> frozenset[int]:
-    """What the program itself printed when asked for help: as good a source for its own options as its error lines,
-    though never good enough to skip a person."""
-    pages = set()
-    for event in digest.events:
-        use = digest.event(event.of) if event.of and event.kind in ("tool_result", "tool_output") else None
-        if use is not None and use.tool == "bash" and _asks_for_help(use, program):
-            pages.add(event.n)
-    return frozenset(pages)
-
-
-def _asks_for_help(use: DigestEvent, program: str) -> bool:
-    commands = [command for text in quotable_texts(use)[1:] for command in simple_commands(text)]
-    if len(commands) != 1:
-        return False
-    words = commands[0].words[1:]
-    if commands[0].program == "man":
-        return words == (program,)
-    return commands[0].program == program and bool(words) and set(words[-1:]) <= {"--help", "-h", "help", "-help"}
-
-
-def _prose(text: str, known: Sequence[str]) -> str:
-    """The claim's own wording: code spans were judged by their origin."""
-    for word in known:
-        text = text.replace(word, " ")
-    return re.sub(r"\s+", " ", re.sub(r"`[^`]*`", " ", text)).strip()

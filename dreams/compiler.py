@@ -5,94 +5,32 @@ rests on verified cites, or on a reason that code found. 4. Read-only tiers stay
 changes nothing, and the order of sessions does not matter. 6. A dream that shrinks the store too much is held.
 """
 
-import base64
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dreams.claims import Cited, Claim, Dropped, edits_in_words, holds, in_words, literals, where
+from dreams.changes import Change, check_conservation, shrinks
+from dreams.claims import Claim, Dropped
 from dreams.entries import (
     FOLDERS,
-    INDEX_PATH,
-    KIND_LETTERS,
-    WHOLE_FILE,
     Entry,
-    add_entry,
     all_entries,
     entry_line,
     parse_file,
-    remove_entry,
-    render_index,
-    replace_entry,
 )
 from dreams.limits import (
     ENTRY_MAX_CHARS,
-    EVIDENCE_PER_CHANGE_MAX,
     FILE_MAX_BYTES,
-    INDEX_MAX_LINES,
-    SHRINK_BYTES_MAX,
-    SHRINK_ENTRIES_MAX,
 )
-from dreams.mining import Fix, duplicate_key, duplicates
+from dreams.literals import holds, literals
+from dreams.mining import duplicate_key, duplicates
 from dreams.operations import Cluster, Operation, suggested_path
 from dreams.risks import REJECT, scan
+from dreams.sameness import contradicts, duplicate_key_of, id_candidates, known_as, mentions
+from dreams.wording import edits_in_words, where
 
 _PATH = re.compile(rf"^/(?:{'|'.join(FOLDERS.values())})/[a-z0-9][a-z0-9._-]{{0,80}}\.md$")
 _LEADING_ID = re.compile(r"^\s*(?:[-*]\s+)?(?:\[[wpfrk]-[a-z0-9]{3,8}\]\s+)?")
-_EDIT = re.compile(r"\b(add|replace|drop) `([^`]+)`(?: with `([^`]+)`)?")
-_NEGATION = re.compile(r"\b(?:not|never|don't|do not|avoid|disable|without|no longer)\b", re.IGNORECASE)
-
-
-class ConservationBroken(Exception):
-    """An entry would be lost or changed without a change that says so: nothing of the dream may be kept."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One change to named entries: what stands there, what shall stand there, and everything that speaks for it."""
-
-    op: str  # add | merge | supersede | retire | move | narrow
-    topic: str
-    path: str
-    entry_id: str
-    targets: tuple[Entry, ...] = ()
-    after: str = ""
-    cluster_key: str = ""
-    claims: tuple[Claim, ...] = ()
-    counter: tuple[Claim, ...] = ()  # claims of the same case that ended otherwise
-    reason: str = ""
-    code_reason: str = ""
-    is_typed: bool = False
-    fix: Fix | None = None
-    tainted_by: str = ""
-    missing: tuple[str, ...] = ()  # literals of merged entries that the result would lose
-    novel: tuple[str, ...] = ()  # literals that no claim shows
-    conflicts: tuple[str, ...] = ()  # entries that say otherwise
-
-    @property
-    def before(self) -> str:
-        return "\n".join(entry.text for entry in self.targets)
-
-    @property
-    def sessions(self) -> tuple[str, ...]:
-        return tuple(sorted({claim.session_id for claim in self.claims}))
-
-    @property
-    def principals(self) -> tuple[str, ...]:
-        return tuple(sorted({claim.principal for claim in self.claims}))
-
-    @property
-    def trust(self) -> int:
-        return min((claim.trust for claim in self.claims), default=2 if self.code_reason else 0)
-
-    @property
-    def cited(self) -> tuple[Cited, ...]:
-        """Every quote once, a session's together, each session represented before any is cut."""
-        by_claim = [list(dict.fromkeys(claim.cited)) for claim in self.claims]
-        rounds = [cites[i] for i in range(max(map(len, by_claim), default=0)) for cites in by_claim if i < len(cites)]
-        kept = list(dict.fromkeys(rounds))[:EVIDENCE_PER_CHANGE_MAX]
-        return tuple(sorted(kept, key=lambda cite: (cite.session_id, cite.n)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +144,7 @@ def _add(operation: Operation, targets: tuple[Entry, ...], state: _State) -> Cha
     if cluster is None:
         return Dropped(what="ADD", why="rests on no cluster")
     body = _body_of(operation, cluster, state)
-    known = _known_as(cluster, body, state.entries)
+    known = known_as(cluster, body, state.entries)
     if known is not None:
         return _superseding_own(operation, cluster, body, known, state)
     twin = next(
@@ -224,7 +162,7 @@ def _superseding_own(
     operation: Operation, cluster: Cluster, body: str, known: Entry, state: _State
 ) -> Change | Dropped:
     """What an earlier dream wrote about this case is left alone unless the cure is now another one."""
-    if cluster.fix is None or _mentions(known.body, cluster.fix) or (known.path, known.id) in state.touched:
+    if cluster.fix is None or mentions(known.body, cluster.fix) or (known.path, known.id) in state.touched:
         return Dropped(what="ADD", why=f"the entry {known.id} already says so")
     state.touched.add((known.path, known.id))
     return _change(operation, (known,), state, op="supersede", entry_id=known.id, path=known.path, body=body)
@@ -396,77 +334,8 @@ def _conflicts(after: str, targets: Sequence[Entry], state: _State) -> tuple[str
     return tuple(f"{entry.path}#{entry.id}" for entry in others if contradicts(new, entry))
 
 
-def contradicts(one: Entry, other: Entry) -> bool:
-    """Whether two entries speak of the same call and either differ in their edits or say the opposite."""
-    if WHOLE_FILE in (one.id, other.id):
-        return False
-    when, _, action = one.body.partition(" → ")
-    other_when, _, other_action = other.body.partition(" → ")
-    about, other_about = set(re.findall(r"`([^`]+)`", when)), set(re.findall(r"`([^`]+)`", other_when))
-    if not about or about != other_about:
-        return False
-    if bool(_NEGATION.search(_outside_code(action))) != bool(_NEGATION.search(_outside_code(other_action))):
-        return bool(_code_words(action) & _code_words(other_action))
-    edits, other_edits = set(_EDIT.findall(action)), set(_EDIT.findall(other_action))
-    return bool(edits and other_edits and edits != other_edits)
-
-
-def _code_words(action: str) -> set[str]:
-    return set(re.findall(r"`([^`]+)`", re.sub(r";\s*without it\b.*$", "", action, flags=re.IGNORECASE)))
-
-
-def _outside_code(text: str) -> str:
-    return re.sub(r"`[^`]*`|;\s*without it\b.*$", " ", text, flags=re.IGNORECASE)
-
-
-def _known_as(cluster: Cluster, body: str, entries: Sequence[Entry]) -> Entry | None:
-    """The entry that already speaks of this case: its own from an earlier dream, or anybody's words for it."""
-    own = _id_candidates(cluster)[:3]
-    for entry in entries:
-        if entry.id in own and _is_about(entry.body, cluster):
-            return entry
-    for entry in entries:
-        if duplicate_key(entry) == duplicate_key_of(body) or _says(entry.body, cluster):
-            return entry
-    return None
-
-
-def _is_about(body: str, cluster: Cluster) -> bool:
-    claim = cluster.first
-    return not claim.program or claim.program in body
-
-
-def _says(body: str, cluster: Cluster) -> bool:
-    """Whether a text holds the case in its own words: program and file type, and the cure or else the error."""
-    claim = cluster.first
-    if claim.tools:
-        return all(f"`{tool}`" in body for tool in claim.tools)
-    if not claim.program or not claim.signature:
-        return False
-    if not holds(body, claim.program) or (claim.scope and claim.scope not in body):
-        return False
-    if cluster.fix is not None:
-        return _mentions(body, cluster.fix)
-    return claim.signature in body
-
-
-def _mentions(body: str, fix: Fix) -> bool:
-    wanted = [in_words(new or old) for _, old, new in fix.edits]
-    return all(holds(body, words) for words in wanted)
-
-
-def duplicate_key_of(text: str) -> str:
-    return duplicate_key(Entry(id="x", path="", text=text))
-
-
-def _id_candidates(cluster: Cluster) -> list[str]:
-    digest = base64.b32encode(hashlib.sha256(cluster.key.encode()).digest()).decode().lower()
-    letter = KIND_LETTERS[cluster.kind]
-    return [f"{letter}-{digest[:size]}" for size in (4, 5, 6)] + [f"{letter}-{digest[i : i + 6]}" for i in range(6, 40)]
-
-
 def _new_id(cluster: Cluster, used: set[str]) -> str:
-    return next(name for name in _id_candidates(cluster) if name not in used)
+    return next(name for name in id_candidates(cluster) if name not in used)
 
 
 def _path_for(operation: Operation, cluster: Cluster, state: _State) -> str:
@@ -483,72 +352,3 @@ def _path_for(operation: Operation, cluster: Cluster, state: _State) -> str:
 def _is_entry_file(path: str, state: _State) -> bool:
     """Not a text that somebody wrote as a whole: an entry inside it would change what its one entry is."""
     return path not in state.files or parse_file(path, state.files[path]).is_structured
-
-
-# Applying
-
-
-def apply_changes(files: Mapping[str, str], changes: Iterable[Change]) -> dict[str, str]:
-    """The store with the changes made and the index brought up to date; a file that loses its last entry goes."""
-    result = dict(files)
-    made = list(changes)
-    for change in made:
-        _apply(result, change)
-    if made:
-        result[INDEX_PATH] = render_index(result, max_lines=INDEX_MAX_LINES)
-    return result
-
-
-def _apply(files: dict[str, str], change: Change) -> None:
-    stays = change.op in ("merge", "supersede", "narrow")
-    for i, entry in enumerate(change.targets):
-        if stays and i == 0:
-            files[entry.path] = replace_entry(files[entry.path], entry.id, change.after)
-            continue
-        left = remove_entry(files[entry.path], entry.id)
-        if is_empty_file(left):
-            del files[entry.path]
-        else:
-            files[entry.path] = left
-    if change.op in ("add", "move"):
-        files[change.path] = add_entry(files.get(change.path, ""), change.after, title=file_title(change.path))
-
-
-def is_empty_file(content: str) -> bool:
-    """Nothing left but a title."""
-    return all(not line.strip() or line.startswith("# ") for line in content.splitlines())
-
-
-def file_title(path: str) -> str:
-    return path.rsplit("/", 1)[-1].removesuffix(".md")
-
-
-def check_conservation(files: Mapping[str, str], changes: Sequence[Change]) -> None:
-    """Raise unless every entry of the store ends in exactly one way and every other one stays letter for letter."""
-    named = [(entry.path, entry.id) for change in changes for entry in change.targets]
-    if len(named) != len(set(named)):
-        raise ConservationBroken("An entry would be changed twice.")
-    before = {(entry.path, entry.id): entry for entry in all_entries(files)}
-    missing = [place for place in named if place not in before]
-    if missing:
-        raise ConservationBroken(f"The entry {missing[0][1]} of {missing[0][0]} does not exist.")
-    after = apply_changes(files, changes)
-    texts = {entry.text for entry in all_entries(after)}
-    for place, entry in before.items():
-        if place not in named and parse_file(place[0], after.get(place[0], "")).find(place[1]) != entry:
-            raise ConservationBroken(f"The entry {place[1]} of {place[0]} would be lost.")
-    for change in changes:
-        if change.after and change.after not in texts:
-            raise ConservationBroken(f"The change to {change.entry_id} would not arrive.")
-
-
-def shrinks(files: Mapping[str, str], changes: Sequence[Change]) -> bool:
-    """Whether more than a fifth of the entries or three tenths of the bytes would go."""
-    before = all_entries(files)
-    gone = sum(len(c.targets) - (1 if c.op in ("merge", "supersede", "narrow", "move") else 0) for c in changes)
-    taken = sum(len(entry.text.encode()) for c in changes for entry in c.targets if c.op in ("merge", "retire"))
-    given = sum(len(change.after.encode()) for change in changes if change.op == "merge")
-    total = sum(len(entry.text.encode()) for entry in before)
-    return bool(before) and (
-        gone / len(before) > SHRINK_ENTRIES_MAX or (taken - given) / max(1, total) > SHRINK_BYTES_MAX
-    )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from dreams.compiler import Change
+from dreams.changes import Change
 from dreams.limits import (
     AUTO_CHANGES_MAX,
     CORROBORATING_PRINCIPALS,

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dreams.claims import Claim, Dropped, literals
+from dreams.claims import Claim, Dropped
 from dreams.entries import FOLDERS, Entry
 from dreams.limits import (
     CLAIMS_SHOWN_TO_REDUCE_MAX,
@@ -20,6 +20,7 @@ from dreams.limits import (
     OPERATIONS_PER_CLUSTER_MAX,
     PITFALL_SESSIONS_MIN,
 )
+from dreams.literals import literals
 from dreams.mining import Fix
 
 TOOL = "record_operations"

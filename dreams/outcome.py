@@ -11,11 +11,12 @@ from django.utils import timezone
 from agents.actors import Actor
 from agents.outbox import emit
 from dreams import promotion
+from dreams.changes import Change, apply_changes
 from dreams.claims import Claim
-from dreams.compiler import Change, apply_changes, duplicate_key_of
 from dreams.entries import entries_hash
 from dreams.gate import AUTO, QUARANTINE, REJECTED, REVIEW, Ruling
 from dreams.models import Decision, Dream, Evidence, Proposal, ProposalStatus, Review
+from dreams.sameness import duplicate_key_of
 from dreams.worddiff import words_changed
 from memory.models import MemoryStore
 from memory.provenance import Provenance

@@ -9,9 +9,7 @@ import hashlib
 import hmac
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,27 +18,27 @@ from django.db.models import F
 from django.utils import timezone
 
 from agents.actors import Actor, platform
-from agents.eventlog.fold import add_usage
 from agents.exceptions import DomainError, Fenced
 from agents.ids import new_id
-from agents.leases import RELEASED, acquire, held, lease_of, rest_connection
-from agents.models import Event, Session, Thread
+from agents.leases import RELEASED, acquire, held, lease_of
+from agents.models import Session
 from agents.outbox import emit
 from dreams import claims, inputs, operations, trace
-from dreams.asking import Answer, ask
+from dreams.changes import ConservationBroken
 from dreams.claims import Claim, Dropped
-from dreams.compiler import Compiled, ConservationBroken, compile_changes
+from dreams.compiler import Compiled, compile_changes
 from dreams.digest import Digest
 from dreams.entries import Entry, all_entries
 from dreams.exceptions import DreamCanceled, DreamFailure
 from dreams.gate import Rules, judge_all
-from dreams.limits import DREAM_TIMEOUT_SECONDS, MODEL_REQUESTS_AT_ONCE
+from dreams.limits import DREAM_TIMEOUT_SECONDS
 from dreams.mining import Hint, mine, shared_sequences
-from dreams.models import Dream, DreamPhase, DreamRequest, DreamStatus, PhaseStatus
+from dreams.models import Dream, DreamPhase, DreamStatus, PhaseStatus
 from dreams.models.dream import OutputBehavior
 from dreams.operations import Cluster, Operation
 from dreams.outcome import Judged, apply_auto, count_lanes, fill_candidate, without_rejected, write_review
-from dreams.services import NO_USAGE, redaction_key
+from dreams.questions import Interview, Question
+from dreams.services import redaction_key
 from memory import services as memory_services
 from memory.exceptions import PathConflict, PreconditionFailed
 from memory.models import MemoryStore
@@ -76,22 +74,6 @@ def run_dream(dream_id: str) -> None:
         except Exception as error:
             logger.exception("The dream %s came to a stop.", dream_id)
             run.fail(DreamFailure("internal_error", f"Lucid failed on this dream: {type(error).__name__}."))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """One model request that the dream wants answered. `read` turns the raw items of the answer into how many were kept
-    and what was dropped."""
-
-    kind: str  # map | reduce
-    key: str
-    name: str
-    task: str
-    tool: str
-    noun: str
-    request: Callable[[], dict[str, Any]]
-    parse: Callable[[Any], list[Any]]
-    read: Callable[[Sequence[Any]], tuple[int, list[Dropped]]]
 
 
 class Run:
@@ -315,106 +297,13 @@ class Run:
         if candidate is not None:  # whoever deleted or archived the copy does not want it
             fill_candidate(self.dream, candidate, files, judged, self.actor)
 
-    # Model requests
-
     def _ask_all(self, kind: str, questions: Sequence[Question]) -> dict[str, list[Any]]:
-        """The items of every answer by the question's key; answers of an earlier run are not asked for again."""
-        rows = {row.key: row for row in self.dream.requests.filter(kind=kind)}
-        open_questions = [q for q in questions if q.key not in rows or not _is_settled(rows[q.key])]
-        with ThreadPoolExecutor(max_workers=MODEL_REQUESTS_AT_ONCE, thread_name_prefix="dream") as pool:
-            try:
-                self._work_off(pool, open_questions, rows)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-        settled = self.dream.requests.filter(kind=kind, key__in=[q.key for q in questions])
-        answers = {row.key: row.answer["items"] for row in settled if row.answer is not None}
-        problems = [row.problem for row in settled if row.problem]
+        """The items of every usable answer by the question's key."""
+        answers, problems = Interview(self.dream, self.lease, self._check_goes_on).ask_all(kind, questions)
         self._record(kind, requests=len(questions), unusable=len(problems))
         if problems and not answers:
             raise DreamFailure("internal_error", f"The model gave no usable answer at all: {problems[0]}")
         return answers
-
-    def _work_off(self, pool: ThreadPoolExecutor, questions: Sequence[Question], rows: dict[str, DreamRequest]) -> None:
-        waiting = list(questions)
-        flying: dict[Future[Answer], tuple[Question, Thread, str]] = {}
-        while waiting or flying:
-            self._check_goes_on()
-            batch = waiting[: MODEL_REQUESTS_AT_ONCE - len(flying)]
-            del waiting[: len(batch)]
-            for question, (thread, span_id) in zip(batch, self._open(batch, rows), strict=True):
-                flying[pool.submit(ask, question.request(), question.parse)] = (question, thread, span_id)
-            rest_connection()
-            done, _ = wait(flying, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
-            if done:
-                self._settle([(flying.pop(future), future.result()) for future in done])
-
-    def _open(self, batch: Sequence[Question], rows: dict[str, DreamRequest]) -> list[tuple[Thread, str]]:
-        """A thread for each question; one that a killed worker left open is used again."""
-        if not batch:
-            return []
-        opened: dict[str, tuple[Thread, str]] = {}
-        fresh = [question for question in batch if question.key not in rows]
-        with transaction.atomic():
-            self.lease.check()
-            for question in batch:
-                if question.key in rows:
-                    opened[question.key] = self._reopen(rows[question.key])
-            made = (
-                trace.open_threads(self.session, [(q.name, q.task) for q in fresh], self.dream.model) if fresh else []
-            )
-            DreamRequest.objects.bulk_create(
-                DreamRequest(dream=self.dream, kind=q.kind, key=q.key, thread_id=thread.pk)
-                for q, (thread, _) in zip(fresh, made, strict=True)
-            )
-        opened |= {q.key: thread for q, thread in zip(fresh, made, strict=True)}
-        return [opened[question.key] for question in batch]
-
-    def _reopen(self, row: DreamRequest) -> tuple[Thread, str]:
-        thread = Thread.objects.get(pk=row.thread_id)
-        spans = Event.objects.filter(thread=thread, type="span.model_request_start").in_order()
-        last = spans.values_list("event_id", flat=True).last()
-        DreamRequest.objects.filter(pk=row.pk).update(attempts=F("attempts") + 1)
-        return thread, trace.reopen_thread(self.session, thread, str(last))
-
-    def _settle(self, done: Sequence[tuple[tuple[Question, Thread, str], Answer]]) -> None:
-        """Keep the answers and close their threads in one transaction; an endpoint that gave up ends the dream."""
-        finished = []
-        usage = self.dream.usage or NO_USAGE
-        for (question, thread, span_id), answer in done:
-            kept, dropped = (0, []) if answer.problem else question.read(answer.items)
-            finished.append(
-                trace.Finished(
-                    thread=thread,
-                    span_id=span_id,
-                    tool=question.tool,
-                    answer=answer,
-                    kept=kept,
-                    dropped=tuple(dropped),
-                    noun=question.noun,
-                )
-            )
-            for attempt in answer.attempts:
-                usage = add_usage(usage, attempt.usage)
-        with transaction.atomic():
-            self.lease.check(usage=usage)
-            trace.close_threads(self.session, finished)
-            for (question, _, _), answer in done:
-                if answer.failure is None:
-                    self._keep(question, answer)
-        self.dream.usage = usage
-        for _, answer in done:
-            if answer.failure is not None:
-                raise DreamFailure("internal_error", f"The model could not be asked: {answer.failure.message}")
-
-    def _keep(self, question: Question, answer: Answer) -> None:
-        kept = {"answer": None, "problem": answer.problem} if answer.problem else {"answer": {"items": answer.items}}
-        usage = NO_USAGE
-        for attempt in answer.attempts:
-            usage = add_usage(usage, attempt.usage)
-        self.dream.requests.filter(kind=question.kind, key=question.key).update(
-            **kept, usage=usage, attempts=F("attempts") + len(answer.attempts) - 1
-        )
 
     # Going on, and ending
 
@@ -486,10 +375,6 @@ class Run:
 
     def _release(self) -> None:
         self.lease.check(**RELEASED, seen=F("wake"))
-
-
-def _is_settled(row: DreamRequest) -> bool:
-    return row.answer is not None or bool(row.problem)
 
 
 def _untrusted_texts(digest: Digest) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dreams.compiler import Change, apply_changes
+from dreams.changes import Change, apply_changes
 from dreams.entries import INDEX_PATH, Entry
 from memory.diffs import Diff, compare
 

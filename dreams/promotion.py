@@ -14,7 +14,7 @@ from django.utils import timezone
 from agents.actors import Actor
 from agents.exceptions import DomainError
 from agents.outbox import emit
-from dreams.compiler import is_empty_file
+from dreams.changes import is_empty_file
 from dreams.entries import (
     INDEX_PATH,
     WHOLE_FILE,

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from dreams.limits import QUOTE_MIN_CHARS
+
 _SECRETS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (name, re.compile(pattern))
     for name, pattern in (
@@ -83,6 +85,12 @@ def redact_values(value: Any, key: bytes) -> Any:
     if isinstance(value, dict):
         return {name: _redact_member(name, item, key) for name, item in value.items()}
     return value
+
+
+def without_placeholders(text: str) -> str | None:
+    """The longest piece of a redacted text that stands so in the original; None where nothing worth quoting is left."""
+    piece = max((piece.strip() for piece in _PLACEHOLDERS.split(text)[::2]), key=len)
+    return piece if len(piece) >= QUOTE_MIN_CHARS else None
 
 
 def finds(text: str) -> list[str]:

@@ -106,7 +106,12 @@ def _mended(hint: Json, sid: str, events: dict[int, str]) -> Json | None:
     wanted = [(hint.get("error"), None), (hint.get("failed"), None)]
     if hint.get("changed"):
         changed = [f"`{name}`" for name in hint["changed"]]
-        cites = _cites(sid, events, [*wanted, (hint.get("succeeded"), hint["changed"][0])])
+        name = hint["changed"][0]
+        shown = [
+            (number, _argument(events.get(number or 0, ""), name))
+            for number in (hint.get("failed"), hint.get("succeeded"))
+        ]
+        cites = _cites(sid, events, [wanted[0], *shown])
         text = f"expect `{hint.get('signature', '')}`; a later call worked after changing {', '.join(changed)}"
         return _made("pitfall", _call(hint), text, cites)
     added, removed = hint.get("added") or [], hint.get("removed") or []
@@ -116,6 +121,15 @@ def _mended(hint: Json, sid: str, events: dict[int, str]) -> Json | None:
         return None
     text = f"replace `{old}` with `{new}`" if old and new else f"add `{new}`" if new else f"drop `{old}`"
     return _made("workaround", _call(hint), text, cites)
+
+
+def _argument(text: str, name: str) -> str:
+    """What to quote of a call about one argument: its text where it has one, else its name."""
+    try:
+        value = json.loads(text).get(name)
+    except (ValueError, AttributeError):
+        return ""
+    return value[:QUOTE_MAX] if isinstance(value, str) and len(value) >= 3 else name
 
 
 def _call(hint: Json) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 from agents.practice import dreamer
 from dreams import claims, operations
-from dreams.compiler import Change, Compiled, compile_changes
+from dreams.changes import Change
+from dreams.compiler import Compiled, compile_changes
 from dreams.digest import Digest, SourceEvent, digest_session
 from dreams.entries import all_entries
 from dreams.gate import Rules, Ruling, judge_all

@@ -7,19 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dreams.changes import Change, ConservationBroken, apply_changes, check_conservation, shrinks
 from dreams.claims import Cited, Claim
-from dreams.compiler import (
-    Change,
-    ConservationBroken,
-    apply_changes,
-    check_conservation,
-    compile_changes,
-    contradicts,
-    shrinks,
-)
+from dreams.compiler import compile_changes
 from dreams.entries import Entry, all_entries
 from dreams.mining import Fix
 from dreams.operations import Cluster, Operation, cluster_claims
+from dreams.sameness import contradicts
 from tests.dreams import events
 from tests.dreams.pure_dream import digest_of, dream
 

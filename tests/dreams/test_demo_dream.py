@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from agents.practice import model
-from dreams.compiler import apply_changes
+from dreams.changes import apply_changes
 from dreams.demo.world import Family, Quirk, World, build_world
 from dreams.entries import all_entries, render_index
 from tests.dreams.pure_dream import Dreamt, digest_of, dream

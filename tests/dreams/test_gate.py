@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dreams.compiler import Change
+from dreams.changes import Change
 from dreams.entries import Entry
 from dreams.gate import AUTO, QUARANTINE, REJECTED, REVIEW, Rules, Ruling, judge, judge_all
 from dreams.hidden_text import hidden_characters, mixed_script_words, skeleton

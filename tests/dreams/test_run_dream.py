@@ -10,6 +10,7 @@ from agents.actors import Actor
 from agents.models import Session, Thread
 from dreams import pipeline, services
 from dreams.models import Dream, DreamStatus, Lane, ProposalStatus
+from dreams.questions import Interview
 from memory.services import archive_store
 from tests.dreams import events
 from tests.dreams.dreaming import (
@@ -137,15 +138,16 @@ class Killed(BaseException):
 
 def killed_before(monkeypatch: pytest.MonkeyPatch, name: str, when: int) -> None:
     """The worker dies instead of making this call for the `when`-th time; the one after it lives."""
-    original, seen = getattr(pipeline.Run, name), []
+    owner = pipeline.Run if hasattr(pipeline.Run, name) else Interview
+    original, seen = getattr(owner, name), list[int]()
 
-    def dies(self: pipeline.Run, *args: Any, **kwargs: Any) -> Any:
+    def dies(self: Any, *args: Any, **kwargs: Any) -> Any:
         seen.append(1)
         if len(seen) == when:
             raise Killed
         return original(self, *args, **kwargs)
 
-    monkeypatch.setattr(pipeline.Run, name, dies)
+    monkeypatch.setattr(owner, name, dies)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,84 @@
+"""PURE: whether texts of a memory speak of the same case, say the same of it, or contradict each other."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+
+from dreams.entries import KIND_LETTERS, WHOLE_FILE, Entry
+from dreams.literals import holds
+from dreams.mining import Fix, duplicate_key
+from dreams.operations import Cluster
+from dreams.wording import in_words
+
+_EDIT = re.compile(r"\b(add|replace|drop) `([^`]+)`(?: with `([^`]+)`)?")
+_NEGATION = re.compile(r"\b(?:not|never|don't|do not|avoid|disable|without|no longer)\b", re.IGNORECASE)
+
+
+def contradicts(one: Entry, other: Entry) -> bool:
+    """Whether two entries speak of the same call and either differ in their edits or say the opposite."""
+    if WHOLE_FILE in (one.id, other.id):
+        return False
+    when, _, action = one.body.partition(" → ")
+    other_when, _, other_action = other.body.partition(" → ")
+    about, other_about = set(re.findall(r"`([^`]+)`", when)), set(re.findall(r"`([^`]+)`", other_when))
+    if not about or about != other_about:
+        return False
+    if bool(_NEGATION.search(_outside_code(action))) != bool(_NEGATION.search(_outside_code(other_action))):
+        return bool(_code_words(action) & _code_words(other_action))
+    edits, other_edits = set(_EDIT.findall(action)), set(_EDIT.findall(other_action))
+    return bool(edits and other_edits and edits != other_edits)
+
+
+def _code_words(action: str) -> set[str]:
+    return set(re.findall(r"`([^`]+)`", re.sub(r";\s*without it\b.*$", "", action, flags=re.IGNORECASE)))
+
+
+def _outside_code(text: str) -> str:
+    return re.sub(r"`[^`]*`|;\s*without it\b.*$", " ", text, flags=re.IGNORECASE)
+
+
+def known_as(cluster: Cluster, body: str, entries: Sequence[Entry]) -> Entry | None:
+    """The entry that already speaks of this case: its own from an earlier dream, or anybody's words for it."""
+    own = id_candidates(cluster)[:3]
+    for entry in entries:
+        if entry.id in own and _is_about(entry.body, cluster):
+            return entry
+    for entry in entries:
+        if duplicate_key(entry) == duplicate_key_of(body) or _says(entry.body, cluster):
+            return entry
+    return None
+
+
+def _is_about(body: str, cluster: Cluster) -> bool:
+    claim = cluster.first
+    return not claim.program or claim.program in body
+
+
+def _says(body: str, cluster: Cluster) -> bool:
+    """Whether a text holds the case in its own words: program and file type, and the cure or else the error."""
+    claim = cluster.first
+    if claim.tools:
+        return all(f"`{tool}`" in body for tool in claim.tools)
+    if not claim.program or not claim.signature:
+        return False
+    if not holds(body, claim.program) or (claim.scope and claim.scope not in body):
+        return False
+    if cluster.fix is not None:
+        return mentions(body, cluster.fix)
+    return claim.signature in body
+
+
+def mentions(body: str, fix: Fix) -> bool:
+    wanted = [in_words(new or old) for _, old, new in fix.edits]
+    return all(holds(body, words) for words in wanted)
+
+
+def duplicate_key_of(text: str) -> str:
+    return duplicate_key(Entry(id="x", path="", text=text))
+
+
+def id_candidates(cluster: Cluster) -> list[str]:
+    digest = base64.b32encode(hashlib.sha256(cluster.key.encode()).digest()).decode().lower()
+    letter = KIND_LETTERS[cluster.kind]
+    return [f"{letter}-{digest[:size]}" for size in (4, 5, 6)] + [f"{letter}-{digest[i : i + 6]}" for i in range(6, 40)]
