@@ -29,6 +29,7 @@ from agents.models import Event, Session
 logger = logging.getLogger(__name__)
 
 QUIET_SECONDS = 10.0  # a ping that often keeps proxies awake; clients give up after 10 minutes of silence
+POLL_SECONDS = 1.0  # without Redis the table alone tells
 QUEUE_MAX = 1000  # a client this far behind is closed; it comes back and reads the list
 DATABASE_THREADS = 4  # streams borrow a thread for a moment; 500 of them must not hold 500 connections
 RECONNECT_SECONDS = 1.0
@@ -78,10 +79,10 @@ class Follower:
         except asyncio.QueueFull:
             self.lost.set()
 
-    async def next(self) -> Item | type[Look] | None:
-        """The next thing to do, or None after a quiet interval."""
+    async def next(self, patience: float) -> Item | type[Look] | None:
+        """The next thing to do, or None when nothing came for so long."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(QUIET_SECONDS):
+            async with asyncio.timeout(patience):
                 return await self.queue.get()
         return None
 
@@ -109,6 +110,10 @@ class Hub:
             if not followers and self._followers.get(channel) is followers:
                 del self._followers[channel]
                 await self._unsubscribe(channel)
+
+    @property
+    def is_connected(self) -> bool:
+        return self._pubsub is not None
 
     def close(self) -> None:
         """End every stream: the server stops."""
@@ -192,7 +197,7 @@ async def following(session_id: str, *, after: int | None = None) -> AsyncIterat
 
 async def _items(session_id: str, follower: Follower, last: int) -> AsyncIterator[Item | None]:
     while not follower.lost.is_set():
-        found = await follower.next()
+        found = await follower.next(QUIET_SECONDS if hub.is_connected else POLL_SECONDS)
         if found is None:
             yield None
         if isinstance(found, Item) and found.seq is None:
