@@ -10,7 +10,7 @@ from agents.api import queries
 from agents.api.auth import ApiRequest
 from agents.api.bodies import Body
 from agents.api.openapi import asks, takes
-from agents.api.pagination import NEWEST_FIRST, limit_of, page_of, slice_of
+from agents.api.pagination import NEWEST_FIRST, Cursor, cursor_of, limit_of, page_of
 from agents.api.shapes.agents import agent_shape
 from agents.models import Agent, AgentVersion
 from agents.services import agents as services
@@ -55,17 +55,17 @@ def archive_agent(request: ApiRequest, agent_id: str) -> dict[str, Any]:
 
 @router.get("/{agent_id}/versions", openapi_extra=asks("limit", "page"))
 def list_versions(request: ApiRequest, agent_id: str) -> dict[str, Any]:
+    """Newest first."""
     agent = access_agent(request.auth, agent_id)
-    versions, next_page = slice_of(
-        request,
-        list(agent.versions.order_by("-number")),
-        lambda version: (version.number,),
-        listing=f"versions of {agent.pk}",
-        order=NEWEST_FIRST,
-        kinds=(int,),
-        limit=limit_of(request),
-    )
-    return {"data": [agent_shape(agent, version) for version in versions], "next_page": next_page}
+    listing, limit = f"versions of {agent.pk}", limit_of(request)
+    cursor = cursor_of(request, listing, NEWEST_FIRST, (int,))
+    rows = agent.versions.filter(number__lt=cursor.key[0]) if cursor else agent.versions.all()
+    found = list(rows.order_by("-number")[: limit + 1])
+    last = Cursor(listing=listing, order=NEWEST_FIRST, key=(found[limit - 1].number,)) if len(found) > limit else None
+    return {
+        "data": [agent_shape(agent, version) for version in found[:limit]],
+        "next_page": last.encoded() if last else None,
+    }
 
 
 def _latest(agent: Agent) -> dict[str, Any]:

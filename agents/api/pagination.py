@@ -149,7 +149,9 @@ def _holds(value: datetime, operator: str, bound: datetime) -> bool:
 
 def _beyond(key: Key, operator: str) -> Q:
     moment, pk = key
-    return Q(**{f"created_at__{operator}": moment}) | Q(**{"created_at": moment, f"pk__{operator}": pk})
+    # Not as "later, or equal and ...": only a plain range lets the index begin at the cursor.
+    within = Q(**{f"created_at__{operator}e": moment})
+    return within & (Q(**{f"created_at__{operator}": moment}) | Q(**{f"pk__{operator}": pk}))
 
 
 def _cursor_at(row: Model, listing: str, order: str, *, is_backwards: bool = False) -> str:

@@ -34,7 +34,9 @@ def create_agent(body: dict[str, Any], *, actor: Actor, is_internal: bool = Fals
 
 @transaction.atomic
 def update_agent(agent: Agent, body: dict[str, Any], *, actor: Actor) -> Agent:
-    """Omitted members stay; `version` guards against somebody else's update, also when nothing would change."""
+    """Omitted members stay; `version` guards against somebody else's update, also when nothing would change. Without it
+    the update lies over whatever is there."""
+    agent = _lock(agent)
     expected = body.get("version", agent.version)
     if expected != agent.version:
         raise Conflict(f"The agent is at version {agent.version}, not {expected}.")
@@ -46,13 +48,11 @@ def update_agent(agent: Agent, body: dict[str, Any], *, actor: Actor) -> Agent:
     if definition == before:
         return agent
     now = timezone.now()
-    moved = Agent.objects.filter(pk=agent.pk, version=expected, archived_at=None).update(
-        version=F("version") + 1, name=definition["name"], metadata=definition["metadata"], updated_at=now
+    Agent.objects.filter(pk=agent.pk).update(
+        version=agent.version + 1, name=definition["name"], metadata=definition["metadata"], updated_at=now
     )
-    if not moved:
-        raise Conflict(f"Somebody else has just changed the agent {agent.pk}.")
-    AgentVersion.objects.create(agent=agent, number=expected + 1, definition=definition, created_at=now)
-    emit(agent.workspace, "agent.updated", agent.pk)
+    AgentVersion.objects.create(agent=agent, number=agent.version + 1, definition=definition, created_at=now)
+    emit(agent.workspace_id, "agent.updated", agent.pk)
     agent.refresh_from_db()
     return agent
 
@@ -60,8 +60,19 @@ def update_agent(agent: Agent, body: dict[str, Any], *, actor: Actor) -> Agent:
 @transaction.atomic
 def archive_agent(agent: Agent, *, actor: Actor) -> Agent:
     """Idempotent: an archived agent stays as it was."""
-    now = timezone.now()
-    if Agent.objects.filter(pk=agent.pk, archived_at=None).update(archived_at=now, updated_at=now):
-        emit(agent.workspace, "agent.archived", agent.pk)
+    agent = _lock(agent)
+    if not agent.is_archived:
+        now = timezone.now()
+        Agent.objects.filter(pk=agent.pk).update(archived_at=now, updated_at=now)
+        emit(agent.workspace_id, "agent.archived", agent.pk)
         agent.refresh_from_db()
     return agent
+
+
+def _lock(agent: Agent) -> Agent:
+    """The row lock, held until the commit; the platform's own agents are nobody's to change."""
+    Agent.objects.filter(pk=agent.pk).update(version=F("version"))
+    locked: Agent = Agent.objects.get(pk=agent.pk)
+    if locked.is_internal:
+        raise InvalidRequest(f"The agent {locked.pk} belongs to the platform itself.")
+    return locked

@@ -3,8 +3,14 @@
 import anthropic
 import pytest
 
+from agents.services.agents import create_agent
+
 TOOLSET = {"type": "agent_toolset_20260401", "configs": [{"name": "web_fetch", "enabled": False}]}
 CUSTOM = {"type": "custom", "name": "t", "description": "d", "input_schema": {"type": "object", "x-kept": [1]}}
+
+
+def schema_of(**members):
+    return {**CUSTOM, "input_schema": {"type": "object", **members}}
 
 
 def test_a_new_agent_comes_back_resolved(wire):
@@ -65,6 +71,87 @@ def test_created_at_bounds_filter_and_a_cursor_outside_them_is_refused(wire):
         wire.beta.agents.list(page=page.next_page, created_at_lte=first.created_at)
 
 
+def test_an_update_without_a_version_lies_over_what_is_there(wire, agent):
+    wire.beta.agents.update(agent.id, system="one")
+    assert wire.beta.agents.update(agent.id, description="two").version == 3
+    latest = wire.beta.agents.retrieve(agent.id)
+    assert (latest.system, latest.description, latest.name) == ("one", "two", "Ann")
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_texts_are_cleared_by_null_and_by_nothing(wire, agent, nothing):
+    wire.beta.agents.update(agent.id, system="s", description="d")
+    cleared = wire.beta.agents.update(agent.id, system=nothing, description=nothing)
+    assert (cleared.system, cleared.description) == (None, None)
+
+
+@pytest.mark.parametrize("nothing", [None, []])
+def test_lists_are_replaced_whole_and_cleared_by_null_and_by_nothing(wire, agent, nothing):
+    assert [tool.type for tool in wire.beta.agents.update(agent.id, tools=[CUSTOM]).tools] == ["custom"]
+    cleared = wire.beta.agents.update(agent.id, tools=nothing, mcp_servers=nothing, skills=nothing, multiagent=None)
+    assert (cleared.tools, cleared.mcp_servers, cleared.skills, cleared.multiagent) == ([], [], [], None)
+
+
+def test_metadata_is_merged(wire, agent):
+    wire.beta.agents.update(agent.id, metadata={"a": "1", "b": "2"})
+    assert wire.beta.agents.update(agent.id, metadata={"a": None, "c": ""}).metadata == {"b": "2", "c": ""}
+    assert wire.beta.agents.update(agent.id, metadata=None).version == 3
+
+
+def test_the_model_is_replaced_as_an_object_and_keeps_its_effort(wire):
+    agent = wire.beta.agents.create(name="Ann", model={"id": "m", "effort": {"type": "low"}, "inference_geo": "us"})
+    same = wire.beta.agents.update(agent.id, model={"id": "m", "speed": "fast"}).model
+    assert (same.effort.type, same.speed, same.inference_geo) == ("low", "fast", None)
+    assert wire.beta.agents.update(agent.id, model="other").model.effort.type == "high"
+
+
+def test_versions_page_newest_first_and_end(wire, agent):
+    for number in range(4):
+        wire.beta.agents.update(agent.id, system=str(number))
+    versions = wire.beta.agents.versions
+    assert [found.version for found in versions.list(agent.id, limit=2)] == [5, 4, 3, 2, 1]
+    assert versions.list(agent.id, limit=5).next_page is None
+    other = wire.beta.agents.create(name="Bea", model="m")
+    with pytest.raises(anthropic.BadRequestError, match="another list"):
+        versions.list(other.id, page=versions.list(agent.id, limit=2).next_page)
+    with pytest.raises(anthropic.BadRequestError, match="limit"):
+        versions.list(agent.id, limit=101)
+
+
+def test_an_unknown_version_is_missing(wire, agent):
+    with pytest.raises(anthropic.NotFoundError, match="version 2"):
+        wire.beta.agents.retrieve(agent.id, version=2)
+
+
+def test_the_platforms_own_agent_is_read_and_never_changed(wire, actor):
+    internal = create_agent({"name": "Inside", "model": "m"}, actor=actor, is_internal=True)
+    assert wire.beta.agents.retrieve(internal.pk).name == "Inside"
+    assert list(wire.beta.agents.list()) == []
+    with pytest.raises(anthropic.BadRequestError, match="platform"):
+        wire.beta.agents.update(internal.pk, name="Mine")
+    with pytest.raises(anthropic.BadRequestError, match="platform"):
+        wire.beta.agents.archive(internal.pk)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": None}, "name: "),
+        ({"model": None}, "model: "),
+        ({"name": "x" * 257}, "name: "),
+        ({"description": "x" * 2_049}, "description: "),
+        ({"system": "x" * 100_001}, "system: "),
+        ({"metadata": {f"k{number}": "" for number in range(17)}}, "metadata: "),
+        ({"more": 1}, "more: "),
+    ],
+)
+def test_a_bad_update_makes_no_version(wire, agent, change, message):
+    with pytest.raises(anthropic.BadRequestError) as refusal:
+        wire.beta.agents.update(agent.id, extra_body=change)
+    assert refusal.value.body["error"]["message"].startswith(message)
+    assert wire.beta.agents.retrieve(agent.id) == agent
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
@@ -74,6 +161,23 @@ def test_created_at_bounds_filter_and_a_cursor_outside_them_is_refused(wire):
         ({"name": "a", "model": "m", "tools": [{**CUSTOM, "name": "bash"}]}, "tools.0.name: "),
         ({"name": "a", "model": "m", "skills": [{"type": "anthropic", "skill_id": "xlsx"}]}, "skills: "),
         ({"name": "a", "model": "m", "metadata": {"k": "v" * 513}}, "metadata.k: "),
+        ({"name": "a", "model": ""}, "model: "),
+        ({"name": "a", "model": {"id": "m", "effort": "huge"}}, "model.effort"),
+        ({"name": "a", "model": "m", "tools": [TOOLSET, TOOLSET]}, "tools.1: "),
+        ({"name": "a", "model": "m", "tools": [CUSTOM, CUSTOM]}, "tools.1: "),
+        ({"name": "a", "model": "m", "tools": [{**CUSTOM, "name": f"t{n}"} for n in range(257)]}, "tools: "),
+        ({"name": "a", "model": "m", "tools": [{**CUSTOM, "name": "ant__t"}]}, "tools.0.name: "),
+        ({"name": "a", "model": "m", "tools": [{**CUSTOM, "name": "a b"}]}, "tools.0.name: "),
+        ({"name": "a", "model": "m", "tools": [{**CUSTOM, "description": " "}]}, "tools.0.description: "),
+        ({"name": "a", "model": "m", "tools": [schema_of(type="array")]}, "tools.0.input_schema.type: "),
+        ({"name": "a", "model": "m", "tools": [schema_of(anyOf=[])]}, "tools.0.input_schema: "),
+        ({"name": "a", "model": "m", "tools": [schema_of(properties={"a b": {}})]}, "tools.0.input_schema.properties"),
+        ({"name": "a", "model": "m", "tools": [schema_of(properties={"a": {"$ref": "#"}})]}, "tools.0.input_schema: "),
+        ({"name": "a", "model": "m", "multiagent": {"type": "coordinator", "agents": ["x"]}}, "multiagent: "),
+        (
+            {"name": "a", "model": "m", "execution_identity": {"type": "aws_role", "role_arn": "x"}},
+            "execution_identity",
+        ),
     ],
 )
 def test_a_bad_definition_is_refused_by_its_member(wire, body, message):
