@@ -1,0 +1,50 @@
+"""The pages against WCAG 2.2 AA as far as a machine can tell, in both colour schemes."""
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Page
+
+from agents.actors import Actor
+from dreams import reviewing
+from memory.models import Memory
+from tests.pages.reviews import NEW, PATH, add_evidence, make_proposal, make_session, make_store
+from tests.stack import Stack
+
+pytestmark = pytest.mark.browser
+# axe leaves target size out unless it is asked for.
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@pytest.fixture
+def addresses(stack: Stack, actor: Actor) -> Iterator[list[str]]:
+    """One page of every kind, with something on it."""
+    store, session = make_store(actor), make_session(actor)
+    waiting = make_proposal(actor, store, risks=[{"code": "conflict", "severity": "danger", "message": "It clashes."}])
+    add_evidence(waiting, session)
+    applied = reviewing.approve_proposal(make_proposal(actor, store, after=NEW.replace("cc", "dd")), actor=actor)
+    memory = Memory.objects.get(store=store, path=PATH)
+    yield [
+        "/", "/inbox/", "/inbox/?tab=decided", "/dreams/", "/dreams/new/", "/memory/", "/sessions/", "/agents/",
+        f"/proposals/{waiting.pk}/", f"/proposals/{waiting.pk}/?mode=edit", f"/proposals/{waiting.pk}/?mode=reject",
+        f"/proposals/{applied.pk}/", f"/dreams/{waiting.review.dream_id}/", f"/sessions/{session.pk}/",
+        f"/memory/{store.pk}/", f"/memory/{store.pk}/files/{memory.pk}/",
+        f"/memory/{store.pk}/files/{memory.pk}/history/", f"/agents/{session.agent_id}/", "/memory/none/",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_breaks_a_rule(stack: Stack, addresses: list[str], as_alice: Client, page: Page, scheme: str) -> None:
+    cookie = as_alice.cookies[settings.SESSION_COOKIE_NAME].value
+    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": stack.url}])
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    found = []
+    for address in addresses:
+        page.goto(stack.url + address)
+        for problem in Axe().run(page, options=RULES).response["violations"]:
+            places = [node["html"][:160] for node in problem["nodes"][:3]]
+            found.append(f"{address} {problem['id']}: {places}")
+    assert not found, "\n".join(found)
