@@ -22,6 +22,8 @@ BACKOFF_FIRST_SECONDS = 0.5
 BACKOFF_MAX_SECONDS = 30.0
 STEADY_SECONDS = 60.0  # a child that lived this long starts again at once
 STOP_POLL_SECONDS = 0.02
+# What other programs have no business with: the sandbox host above all.
+SECRETS = ("SECRET_KEY", "ANTHROPIC_API_KEY", "DATABASE_URL", "REDIS_URL")
 
 
 def run_forked(body: Callable[[], None], title: str) -> int:
@@ -61,7 +63,8 @@ def execute(command: list[str], *, folder: Path | None = None) -> Callable[[], N
             os.chdir(folder)
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, sys.stdout.fileno())
-        os.execvp(command[0], command)  # noqa: S606
+        known = {name: value for name, value in os.environ.items() if name not in SECRETS}
+        os.execvpe(command[0], command, known)  # noqa: S606
 
     return body
 

@@ -111,6 +111,12 @@ def test_a_database_that_does_not_answer_is_named(tmp_path: Path):
     shutil.rmtree(folder)
 
 
+def test_the_sandbox_host_is_told_no_secret(up: Stack):
+    host = wait_for(lambda: part(up, "agents.sandbox.host"), 30)
+    assert "SECRET_KEY" in psutil.Process(up.process.pid).environ()
+    assert "SECRET_KEY" not in host.environ()
+
+
 @pytest.mark.parametrize("mark", ["lucid-worker", "lucid-web", "lucid-practice", "agents.sandbox.host", "redis.sock"])
 def test_a_part_that_dies_is_started_again(up: Stack, mark: str):
     victim = wait_for(lambda: part(up, mark), 30)
