@@ -65,6 +65,12 @@ def archive_store(request: ApiRequest, store_id: str) -> dict[str, Any]:
     return store_shape(services.archive_store(access_store(request.auth, store_id)))
 
 
+@router.delete("/{store_id}")
+def delete_store(request: ApiRequest, store_id: str) -> dict[str, Any]:
+    services.delete_store(access_store(request.auth, store_id))
+    return {"id": store_id, "type": "memory_store_deleted"}
+
+
 @router.post("/{store_id}/memories", openapi_extra=takes(create_body, "view"))
 def create_memory(request: ApiRequest, store_id: str) -> dict[str, Any]:
     store = access_store(request.auth, store_id)

@@ -82,6 +82,15 @@ def archive_store(store: MemoryStore) -> MemoryStore:
 
 
 @transaction.atomic
+def delete_store(store: MemoryStore) -> None:
+    """Take the store away with its memories, their versions and what was proposed for it. Sessions that mount it go on
+    without it."""
+    store = _lock(store)
+    emit(store.workspace_id, "memory_store.deleted", store.pk)
+    store.delete()
+
+
+@transaction.atomic
 def mark_reviewed(store: MemoryStore) -> MemoryStore:
     """Every change in this candidate copy was decided: sessions may attach it from now on."""
     MemoryStore.objects.filter(pk=store.pk).update(unreviewed_review_id=None, updated_at=timezone.now())

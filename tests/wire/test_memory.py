@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 import anthropic
 import pytest
 
+from agents.models import OutboxEvent, SessionResource
+from memory.models import Memory, MemoryVersion
 from memory.services import sha256_of
 
 
@@ -32,6 +34,121 @@ def test_a_store_is_made_read_changed_and_archived(wire, store):
     assert list(stores.list()) == []
     with pytest.raises(anthropic.BadRequestError, match="archived"):
         stores.update(store.id, name="x")
+
+
+def test_a_store_shows_when_it_changed_and_not_when_its_memories_did(wire, store, memory):
+    stores = wire.beta.memory_stores
+    assert stores.retrieve(store.id).updated_at == store.updated_at
+    assert stores.update(store.id, name=store.name).updated_at == store.updated_at
+    assert stores.update(store.id, name="Other").updated_at > store.updated_at
+
+
+def test_a_stores_metadata_is_merged_and_its_description_cleared_by_null(wire, store):
+    wire.beta.memory_stores.update(store.id, metadata={"a": "1", "b": "2"})
+    changed = wire.beta.memory_stores.update(store.id, metadata={"a": None, "c": "3"}, description=None)
+    assert (changed.metadata, changed.description, changed.name) == ({"b": "2", "c": "3"}, "", store.name)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": ""}, "name: "),
+        ({"name": "x" * 256}, "name: "),
+        ({"name": "a\tb"}, "name: "),
+        ({"description": "x" * 1_025}, "description: "),
+        ({"metadata": {"": "x"}}, "metadata: "),
+        ({"more": 1}, "more: "),
+    ],
+)
+def test_a_bad_store_is_refused_by_its_member(wire, store, change, message):
+    for refused in (
+        lambda: wire.beta.memory_stores.create(name="x", extra_body=change),
+        lambda: wire.beta.memory_stores.update(store.id, extra_body=change),
+    ):
+        with pytest.raises(anthropic.BadRequestError) as refusal:
+            refused()
+        assert refusal.value.body["error"]["message"].startswith(message)
+    assert list(wire.beta.memory_stores.list()) == [store]
+
+
+def test_stores_are_listed_newest_first_within_bounds(wire):
+    stores = wire.beta.memory_stores
+    first, second, third = (stores.create(name="same name") for _ in range(3))
+    assert [found.id for found in stores.list(limit=1)] == [third.id, second.id, first.id]
+    only = stores.list(created_at_gte=second.created_at, created_at_lte=second.created_at)
+    assert [found.id for found in only] == [second.id]
+    stores.archive(second.id)
+    assert [found.id for found in stores.list(include_archived=True)] == [third.id, second.id, first.id]
+
+
+def test_a_deleted_store_takes_its_memories_and_versions_along(wire, memories, store, memory, agent, environment):
+    kept = wire.beta.memory_stores.create(name="kept")
+    memories.create(kept.id, path="/a", content="kept")
+    resources = [{"type": "memory_store", "memory_store_id": store.id}]
+    session = wire.beta.sessions.create(agent=agent.id, environment_id=environment.id, resources=resources)
+    gone = wire.beta.memory_stores.delete(store.id)
+    assert (gone.id, gone.type) == (store.id, "memory_store_deleted")
+    assert (Memory.objects.get().store_id, MemoryVersion.objects.get().store_id) == (kept.id, kept.id)
+    assert OutboxEvent.objects.get(type="memory_store.deleted").object_id == store.id
+    for missing in (wire.beta.memory_stores.retrieve, wire.beta.memory_stores.delete, memories.list):
+        with pytest.raises(anthropic.NotFoundError):
+            missing(store.id)
+    assert wire.beta.sessions.retrieve(session.id).resources[0].memory_store_id == store.id
+    assert SessionResource.objects.count() == 1
+
+
+def test_an_archived_store_is_read_pruned_and_deleted_and_not_written(wire, memories, store, memory):
+    other = memories.create(store.id, path="/b", content="other")
+    memories.update(memory.id, memory_store_id=store.id, content="two")
+    wire.beta.memory_stores.archive(store.id)
+    assert memories.retrieve(memory.id, memory_store_id=store.id).content == "two"
+    with pytest.raises(anthropic.BadRequestError, match="archived"):
+        memories.create(store.id, path="/c", content="")
+    with pytest.raises(anthropic.BadRequestError, match="archived"):
+        memories.update(memory.id, memory_store_id=store.id, content="three")
+    memories.delete(other.id, memory_store_id=store.id)
+    versions = wire.beta.memory_stores.memory_versions
+    assert versions.redact(memory.memory_version_id, memory_store_id=store.id).redacted_at
+    assert wire.beta.memory_stores.delete(store.id).id == store.id
+
+
+def test_an_archived_store_is_attached_to_no_new_session(wire, store, agent, environment):
+    wire.beta.memory_stores.archive(store.id)
+    resources = [{"type": "memory_store", "memory_store_id": store.id}]
+    with pytest.raises(anthropic.BadRequestError, match="archived"):
+        wire.beta.sessions.create(agent=agent.id, environment_id=environment.id, resources=resources)
+
+
+def test_a_file_and_a_folder_never_share_a_path(memories, store, memory):
+    for path in ("/notes", "/notes/a.md/deeper"):
+        with pytest.raises(anthropic.ConflictError) as refusal:
+            memories.create(store.id, path=path, content="")
+        assert refusal.value.body["error"]["conflicting_path"] == "/notes/a.md"
+    other = memories.create(store.id, path="/b", content="")
+    with pytest.raises(anthropic.ConflictError) as refusal:
+        memories.update(other.id, memory_store_id=store.id, path="/notes/a.md")
+    assert refusal.value.type == "memory_path_conflict_error"
+    assert memories.create(store.id, path="/NOTES", content="").path == "/NOTES"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "a", "/", "/a/", "//a", "/a/../b", "/.", "/" + "/".join("a" * 21), "/" + "x" * 1_024, "/e\u0301", "/a\u200bb"],
+)
+def test_a_bad_path_is_refused(memories, store, memory, path):
+    with pytest.raises(anthropic.BadRequestError, match="path: "):
+        memories.create(store.id, path=path, content="")
+    with pytest.raises(anthropic.BadRequestError, match="path: "):
+        memories.update(memory.id, memory_store_id=store.id, path=path)
+
+
+def test_an_update_of_nothing_makes_no_version_and_a_rename_makes_one(wire, memories, store, memory):
+    assert memories.update(memory.id, memory_store_id=store.id).memory_version_id == memory.memory_version_id
+    renamed = memories.update(memory.id, memory_store_id=store.id, path="/b", precondition=precondition("one"))
+    (version, _) = wire.beta.memory_stores.memory_versions.list(store.id, memory_id=memory.id)
+    assert (renamed.id, renamed.path, version.operation, version.path) == (memory.id, "/b", "modified", "/b")
+    with pytest.raises(anthropic.ConflictError):
+        memories.update(memory.id, memory_store_id=store.id, path="/c", precondition=precondition("two"))
 
 
 def test_create_and_update_answer_without_content_and_retrieve_with_it(memories, store):
@@ -119,6 +236,42 @@ def test_an_old_version_can_be_redacted_and_the_head_cannot(wire, memories, stor
     memories.update(memory.id, memory_store_id=store.id, content="two")
     wiped = versions.redact(memory.memory_version_id, memory_store_id=store.id)
     assert (wiped.path, wiped.content, wiped.redacted_by.type) == (None, None, "api_actor")
+    assert (wiped.content_sha256, wiped.content_size_bytes, wiped.created_by.type) == (None, None, "api_actor")
+    assert versions.redact(memory.memory_version_id, memory_store_id=store.id) == wiped
+    assert memories.retrieve(memory.id, memory_store_id=store.id).content == "two"
+
+
+def test_every_version_of_a_deleted_memory_can_be_redacted(wire, memories, store, memory):
+    memories.delete(memory.id, memory_store_id=store.id)
+    versions = wire.beta.memory_stores.memory_versions
+    for version in versions.list(store.id):
+        versions.redact(version.id, memory_store_id=store.id)
+    assert [version.path for version in versions.list(store.id)] == [None, None]
+
+
+def test_versions_page_newest_first_and_at_most_twenty_with_content(wire, memories, store, memory):
+    for number in range(22):
+        memories.update(memory.id, memory_store_id=store.id, content=str(number))
+    versions = wire.beta.memory_stores.memory_versions
+    everything = [version.id for version in versions.list(store.id, limit=100)]
+    assert len(everything) == 23
+    assert [version.id for version in versions.list(store.id, limit=5)] == everything
+    full = versions.list(store.id, view="full", limit=100)
+    assert (len(full.data), full.data[0].content) == (20, "21")
+    assert len(list(full)) == 23
+
+
+def test_filters_of_versions_are_taken_together(wire, memories, store, memory):
+    other = memories.create(store.id, path="/b", content="")
+    versions = wire.beta.memory_stores.memory_versions
+    (only,) = versions.list(store.id, memory_id=other.id, operation="created")
+    assert only.memory_id == other.id
+    author = only.created_by.api_key_id
+    assert list(versions.list(store.id, memory_id=other.id, operation="deleted")) == []
+    assert list(versions.list(store.id, api_key_id=author, service_account_id=author)) == []
+    assert list(versions.list(store.id, created_at_gte=only.created_at, memory_id=memory.id)) == []
+    with pytest.raises(anthropic.BadRequestError, match="operation"):
+        versions.list(store.id, operation="renamed")
 
 
 @pytest.mark.parametrize(
