@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Count, Min, Q, QuerySet
 from django.db.models.functions import Coalesce, Left
+from django.utils import timezone
 
 from agents.models import Member, Workspace
 from dreams.models import Decision, Lane, Proposal, ProposalStatus
 
 PAGE_SIZE = 40
+FRESH_HOURS = 12  # a working day; after a night nobody remembers what `u` would take back
 LINE_CHARS = 700  # an entry is one line of at most 600; a whole file may have 100 kB
 WAITING = [status.value for status in ProposalStatus if status.is_waiting]
 UNDOABLE = (ProposalStatus.APPLIED, ProposalStatus.REJECTED)
@@ -111,8 +113,9 @@ def next_to_decide(proposal: Proposal) -> str:
 
 
 def last_decision(member: Member) -> Decision | None:
-    """What `u` would undo: my last decision, unless it was an undo."""
-    found = Decision.objects.filter(member=member, verb__in=DECISIONS).select_related("proposal")
+    """What `u` would undo: my last decision, unless it was an undo. Older ones are undone on their own pages."""
+    since = timezone.now() - timedelta(hours=FRESH_HOURS)
+    found = Decision.objects.filter(member=member, verb__in=DECISIONS, created_at__gt=since).select_related("proposal")
     last = found.order_by("-created_at", "-pk").first()
     return last if last and last.verb != Decision.Verb.UNDO and last.proposal.status in UNDOABLE else None
 

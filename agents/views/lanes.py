@@ -65,7 +65,7 @@ def draw(rows: Iterable[Row], names: Mapping[str, str]) -> Picture | None:
         Lane(name=names.get(thread, ""), y=TOP + index * LANE_HEIGHT, marks=_marks(lane, start, scale))
         for index, (thread, lane) in enumerate(bars.items())
     )
-    return Picture(lanes=lanes, height=TOP + len(lanes) * LANE_HEIGHT + 22, seconds=seconds)
+    return Picture(lanes=lanes, height=TOP + len(lanes) * LANE_HEIGHT, seconds=seconds)
 
 
 def _take(bars: _Bars, event_id: str, kind: str, payload: Mapping[str, Any], at: datetime) -> None:

@@ -1,7 +1,5 @@
 """The pages against WCAG 2.2 AA as far as a machine can tell, in both colour schemes."""
 
-from collections.abc import Iterator
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
@@ -20,14 +18,14 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "be
 
 
 @pytest.fixture
-def addresses(stack: Stack, actor: Actor) -> Iterator[list[str]]:
+def addresses(stack: Stack, actor: Actor) -> list[str]:
     """One page of every kind, with something on it."""
     store, session = make_store(actor), make_session(actor)
     waiting = make_proposal(actor, store, risks=[{"code": "conflict", "severity": "danger", "message": "It clashes."}])
     add_evidence(waiting, session)
     applied = reviewing.approve_proposal(make_proposal(actor, store, after=NEW.replace("cc", "dd")), actor=actor)
     memory = Memory.objects.get(store=store, path=PATH)
-    yield [
+    return [
         "/", "/inbox/", "/inbox/?tab=decided", "/dreams/", "/dreams/new/", "/memory/", "/sessions/", "/agents/",
         f"/proposals/{waiting.pk}/", f"/proposals/{waiting.pk}/?mode=edit", f"/proposals/{waiting.pk}/?mode=reject",
         f"/proposals/{applied.pk}/", f"/dreams/{waiting.review.dream_id}/", f"/sessions/{session.pk}/",
