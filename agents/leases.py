@@ -50,14 +50,22 @@ class Lease:
 
 
 def acquire(model: type[models.Model], pk: str) -> Any | None:
-    """Take the lease when there is something to do and nobody has it, and return the row, whose `fence` is the lease's
-    token; a superfluous wake-up costs one UPDATE."""
+    """Take the lease when there is something to do and nobody has it, and return the row.
+
+    Its `fence` is the lease's token; `was_lost` says that the holder before never gave it back, so what that one had
+    begun is in doubt. A superfluous wake-up costs two UPDATEs that hit nothing.
+    """
     now = timezone.now()
-    rows = model._default_manager.filter(_free(now), pk=pk, wake__gt=F("seen"))
-    if not rows.update(fence=F("fence") + 1, lease_owner=OWNER, lease_until=now + LEASE, wake_at=None):
-        return None
-    # Only the holder changes the fence, so this read is ours.
-    return model._default_manager.get(pk=pk)
+    due = Q(wake_at=None) | Q(wake_at__lte=now)
+    taken = {"fence": F("fence") + 1, "lease_owner": OWNER, "lease_until": now + LEASE, "wake_at": None}
+    waiting = model._default_manager.filter(due, pk=pk, wake__gt=F("seen"))
+    for was_lost, rows in ((False, waiting.filter(lease_until=None)), (True, waiting.filter(lease_until__lt=now))):
+        if rows.update(**taken):
+            # Only the holder changes the fence, so this read is ours.
+            row: Any = model._default_manager.get(pk=pk)
+            row.was_lost = was_lost
+            return row
+    return None
 
 
 def lease_of(row: Any) -> Lease:

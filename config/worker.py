@@ -22,6 +22,7 @@ from rq.job import Job
 from rq.queue import Queue
 from rq.timeouts import TimerDeathPenalty
 
+from agents.runtime import loop
 from config import garbage
 
 logger = logging.getLogger(__name__)
@@ -118,6 +119,7 @@ class SlotPool:
 
     def request_stop(self, signal_number: int, frame: FrameType | None) -> None:
         self.stopping.set()
+        loop.stopping.set()
 
     @property
     def busy(self) -> int:

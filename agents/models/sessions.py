@@ -136,6 +136,8 @@ class Thread(Archivable):
     lease_until = models.DateTimeField(null=True, blank=True)
     enqueued_at = models.DateTimeField(null=True, blank=True)
 
+    was_lost = False  # set by `leases.acquire` on the row it returns
+
     objects = ThreadQuerySet.as_manager()
 
     class Meta:

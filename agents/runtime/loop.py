@@ -5,6 +5,7 @@ transaction that follows it or was never seen by anyone; the next worker reads t
 """
 
 import logging
+import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, partial
@@ -29,6 +30,9 @@ from agents.runtime.toolbox import Toolbox
 from agents.sandbox.base import SandboxStopped
 
 logger = logging.getLogger(__name__)
+
+# Set when this process is asked to end: turns are handed over at their next step.
+stopping = threading.Event()
 
 INTERRUPT = "user.interrupt"
 MAIL_MAX = 100  # of the inbox at a time; an interrupt behind more than this is seen a few turns later
@@ -61,7 +65,7 @@ class Turn:
         self.last_seq = 0
         self._read_log()
         self.mail: list[InboxEvent] = []
-        self.is_recovered = True
+        self.is_recovered: bool = thread.was_lost
         self.is_done = False
 
     @cached_property
@@ -72,6 +76,13 @@ class Turn:
         while not self.is_done:
             self.take(self.next_step())
             self.is_recovered = False
+            if stopping.is_set() and not self.is_done:
+                self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Between two steps everything is in the log: another worker goes on as if nothing had been."""
+        self.lease.row().update(**RELEASED)
+        self.is_done = True
 
     def next_step(self) -> steps.Step:
         position = self.position

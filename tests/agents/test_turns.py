@@ -1,6 +1,7 @@
 """Turns as the contract writes them down: which events, in which order, with what in them."""
 
 import json
+import threading
 
 import pytest
 from django.conf import settings
@@ -8,6 +9,7 @@ from django.conf import settings
 from agents import jobs, limits, plugs
 from agents.eventlog.fold import fold
 from agents.models import OutboxEvent, Thread
+from agents.runtime import loop
 from agents.services.sessions import archive_session, send_events
 from tests.agents.practice_server import running_practice
 
@@ -178,3 +180,20 @@ def test_every_turn_leaves_its_outbox_rows(make_session, run, workspace):
     run(session, program({"text": "hello"}))
     left = OutboxEvent.objects.filter(workspace=workspace, object_id=session.pk).order_by("pk")
     assert [row.type for row in left] == ["session.created", "session.status_run_started", "session.status_idled"]
+
+
+def test_a_worker_that_is_asked_to_end_hands_a_turn_over_between_two_steps(make_session, run, monkeypatch):
+    session = make_session()
+    monkeypatch.setattr(loop, "stopping", threading.Event())
+    loop.stopping.set()
+    calls = {"tool": "bash", "input": {"command": "echo out"}}
+    run(session, program(calls, {"text": "done"}))
+    rounds = 1
+    while session.status != "idle":
+        drive(session)
+        rounds += 1
+    events = list(session.events.in_order())
+    result = next(event for event in events if event.type == "agent.tool_result")
+    assert result.payload["content"] == [{"type": "text", "text": "out"}]
+    assert rounds > 2
+    assert session.repeated_requests == 0
