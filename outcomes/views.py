@@ -12,6 +12,7 @@ from agents.access import access_agent, require_role
 from agents.http import HtmxHttpRequest, page
 from agents.models import Role, Session
 from agents.views.agents import model_name
+from agents.views.tools import tools_problem
 from memory.models import MemoryStore
 from outcomes.metrics import agent_outcome, mounted_stores
 
@@ -46,5 +47,6 @@ def agent_detail(request: HtmxHttpRequest, agent_id: str) -> HttpResponse:
         "is_demo": is_demo,
         "is_practice": any(session.is_practice for session in sessions),
         "may_run": request.member.may_review,
+        **tools_problem(),
     }
     return page(request, "outcomes/agent_detail.html", context, partial={"outcome": "outcome"})

@@ -13,6 +13,7 @@ from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Agent, Event, Role, Session, SessionKind
 from agents.services.sessions import record_verdict, send_events
 from agents.views import lanes as lane_chart
+from agents.views.tools import tools_problem
 from agents.views.trace import Lanes, lanes_of, rows_of, show_all
 
 TEMPLATE = "agents/session_detail.html"
@@ -49,6 +50,7 @@ def session_list(request: HtmxHttpRequest) -> HttpResponse:
         "next": rows.next_query(request),
         "is_filtered": form.is_narrowing,
         "practice_shown": any(session.is_practice for session in rows.items),
+        **tools_problem(),
     }
     return page(request, "agents/session_list.html", context, partial="rows")
 
@@ -75,6 +77,7 @@ def session_detail(request: HtmxHttpRequest, session_id: str) -> HttpResponse:
         "form": MessageForm(),
         "may_write": request.member.is_admin and session.kind == SessionKind.AGENT and not session.is_terminated,
         "may_judge": request.member.may_review and session.kind != SessionKind.DREAM,
+        **(tools_problem() if session.kind == SessionKind.AGENT else {}),
     }
     return page(request, TEMPLATE, context)
 

@@ -1,8 +1,14 @@
 """Sessions: the list, the trace and its anchors, untrusted text, the composer, a person's verdict."""
 
-import pytest
-from django.test import Client
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from pytest_django.fixtures import SettingsWrapper
+
+from agents import plugs
 from agents.actors import Actor
 from agents.models import Event, InboxEvent, Session, SessionKind, Thread
 from agents.views.trace import Lanes, lanes_of, render_event
@@ -128,3 +134,22 @@ def test_a_child_thread_is_named_once_it_is_opened() -> None:
     html = render_event(lanes.row(thread_id="sthr_c", seq=2, event=said))
     assert "is-child" in html
     assert "Helper" in html
+
+
+@pytest.fixture
+def no_sandbox(settings: SettingsWrapper, tmp_path: Path) -> Iterator[None]:
+    """A machine where no sandbox host runs."""
+    settings.LUCID_SANDBOX_SOCKET = str(tmp_path / "none")
+    plugs.sandbox.cache_clear()
+    cache.clear()
+    yield
+    plugs.sandbox.cache_clear()
+    cache.clear()
+
+
+def test_the_page_says_why_tools_are_off_and_how_to_mend_it(
+    as_bob: Client, open_session: Session, no_sandbox: None
+) -> None:
+    page = as_bob.get(f"/sessions/{open_session.pk}/").content.decode()
+    assert "Tools are off:" in page
+    assert "manage.py up" in page
