@@ -26,6 +26,7 @@ GROUPS = {
 }
 # Endpoints that the wire does not know belong to no beta.
 BEYOND_THE_WIRE = ("import", "verdict", "verdicts", "escalate")
+DECIDING = ("proposals",)
 READING = ("GET", "HEAD", "OPTIONS")
 
 
@@ -37,14 +38,14 @@ class ApiRequest(HttpRequest):
 
 
 def authenticate(request: HttpRequest) -> Actor:
-    """The actor behind the request's key, allowed to read or write as the method asks."""
+    """The actor behind the request's key, allowed to do what the method and the address ask."""
     key = _find_key(_credential(request))
     _check_workspace(request, key)
     _check_version(request)
     _check_address(request)
     _check_betas(request)
     actor = Actor.of_api_key(key)
-    actor.require(Scope.READ if request.method in READING else Scope.WRITE)
+    actor.require(_scope_of(request))
     note_use(key)
     return actor
 
@@ -81,6 +82,18 @@ def _check_version(request: HttpRequest) -> None:
     version = request.headers.get("anthropic-version", "")
     if version not in VERSIONS:
         raise InvalidRequest(f"anthropic-version: send one of {', '.join(VERSIONS)} in this header.")
+
+
+def _scope_of(request: HttpRequest) -> str:
+    """What the key must allow: deciding on proposals is a right of its own, as it is for people."""
+    if request.method in READING:
+        return Scope.READ
+    return Scope.REVIEW if _group_of(request) in DECIDING else Scope.WRITE
+
+
+def _group_of(request: HttpRequest) -> str:
+    """The noun after /v1/."""
+    return request.path.strip("/").split("/")[1]
 
 
 def _check_address(request: HttpRequest) -> None:

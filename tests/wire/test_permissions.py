@@ -1,48 +1,119 @@
-"""Nothing crosses workspaces: to a stranger's key every id of ours is missing, on every route."""
+"""Who may call what: every route with the scope that it takes, and nothing crosses workspaces: to a stranger's key
+every id of ours is missing."""
 
 import json
+import re
+from typing import NamedTuple
 
 import pytest
 
+from agents.models import OutboxEvent, Scope
+from agents.services.tenancy import issue_api_key
+from tests.pages.reviews import make_proposal, make_store
 from tests.wire.conftest import Caller
 
 MESSAGE = {"type": "user.message", "content": [{"type": "text", "text": "Hello"}]}
-ROUTES = [
-    ("GET", "agents/{agent}", None),
-    ("POST", "agents/{agent}", {"system": "x"}),
-    ("POST", "agents/{agent}/archive", None),
-    ("GET", "agents/{agent}/versions", None),
-    ("GET", "environments/{environment}", None),
-    ("GET", "sessions/{session}", None),
-    ("POST", "sessions/{session}/archive", None),
-    ("GET", "sessions/{session}/events", None),
-    ("POST", "sessions/{session}/events", {"events": [MESSAGE]}),
-    ("POST", "sessions/{session}/verdict", {"result": "completed"}),
-    ("POST", "sessions", {"agent": "{agent}", "environment_id": "{environment}"}),
-    ("GET", "memory_stores/{store}", None),
-    ("POST", "memory_stores/{store}", {"name": "x"}),
-    ("POST", "memory_stores/{store}/archive", None),
-    ("GET", "memory_stores/{store}/memories", None),
-    ("POST", "memory_stores/{store}/memories", {"path": "/x", "content": ""}),
-    ("GET", "memory_stores/{store}/memories/{memory}", None),
-    ("POST", "memory_stores/{store}/memories/{memory}", {"content": "x"}),
-    ("DELETE", "memory_stores/{store}/memories/{memory}", None),
-    ("GET", "memory_stores/{store}/memory_versions", None),
-    ("GET", "memory_stores/{store}/memory_versions/{version}", None),
-    ("POST", "memory_stores/{store}/memory_versions/{version}/redact", None),
+INPUTS = [
+    {"type": "memory_store", "memory_store_id": "{store}"},
+    {"type": "sessions", "session_ids": ["{session}"]},
 ]
+STORE, MEMORY = "memory_stores/{store}", "memory_stores/{store}/memories/{memory}"
+VERSION = "memory_stores/{store}/memory_versions/{version}"
+THREAD, RESOURCE = "sessions/{session}/threads/{thread}", "sessions/{session}/resources/{resource}"
+
+
+class Route(NamedTuple):
+    """One operation, the scope that a key needs for it, and a body that it takes."""
+
+    method: str
+    path: str
+    scope: str
+    body: object = None
+
+
+ROUTES = [
+    Route("GET", "agents", Scope.READ),
+    Route("POST", "agents", Scope.WRITE, {"name": "Bea", "model": "m"}),
+    Route("GET", "agents/{agent}", Scope.READ),
+    Route("POST", "agents/{agent}", Scope.WRITE, {"system": "x"}),
+    Route("POST", "agents/{agent}/archive", Scope.WRITE),
+    Route("GET", "agents/{agent}/versions", Scope.READ),
+    Route("GET", "environments", Scope.READ),
+    Route("POST", "environments", Scope.WRITE, {"name": "another"}),
+    Route("GET", "environments/{environment}", Scope.READ),
+    Route("POST", "environments/{environment}", Scope.WRITE, {"name": "another"}),
+    Route("DELETE", "environments/{environment}", Scope.WRITE),
+    Route("POST", "environments/{environment}/archive", Scope.WRITE),
+    Route("GET", "sessions", Scope.READ),
+    Route("POST", "sessions", Scope.WRITE, {"agent": "{agent}", "environment_id": "{environment}"}),
+    Route("POST", "sessions/import", Scope.WRITE, {"agent": "Old", "transcripts": []}),
+    Route("GET", "sessions/{session}", Scope.READ),
+    Route("POST", "sessions/{session}", Scope.WRITE, {"title": "x"}),
+    Route("DELETE", "sessions/{session}", Scope.WRITE),
+    Route("POST", "sessions/{session}/archive", Scope.WRITE),
+    Route("GET", "sessions/{session}/events", Scope.READ),
+    Route("POST", "sessions/{session}/events", Scope.WRITE, {"events": [MESSAGE]}),
+    Route("GET", "sessions/{session}/verdicts", Scope.READ),
+    Route("POST", "sessions/{session}/verdict", Scope.WRITE, {"result": "completed"}),
+    Route("POST", "sessions/{session}/escalate", Scope.WRITE),
+    Route("GET", "sessions/{session}/resources", Scope.READ),
+    Route("POST", "sessions/{session}/resources", Scope.WRITE, {"type": "file", "file_id": "file_1"}),
+    Route("GET", RESOURCE, Scope.READ),
+    Route("POST", RESOURCE, Scope.WRITE, {"authorization_token": "x"}),
+    Route("DELETE", RESOURCE, Scope.WRITE),
+    Route("GET", "sessions/{session}/threads", Scope.READ),
+    Route("GET", THREAD, Scope.READ),
+    Route("GET", f"{THREAD}/events", Scope.READ),
+    Route("POST", f"{THREAD}/archive", Scope.WRITE),
+    Route("GET", "memory_stores", Scope.READ),
+    Route("POST", "memory_stores", Scope.WRITE, {"name": "x"}),
+    Route("GET", STORE, Scope.READ),
+    Route("POST", STORE, Scope.WRITE, {"name": "x"}),
+    Route("DELETE", STORE, Scope.WRITE),
+    Route("POST", f"{STORE}/archive", Scope.WRITE),
+    Route("GET", f"{STORE}/memories", Scope.READ),
+    Route("POST", f"{STORE}/memories", Scope.WRITE, {"path": "/x", "content": ""}),
+    Route("GET", MEMORY, Scope.READ),
+    Route("POST", MEMORY, Scope.WRITE, {"content": "x"}),
+    Route("DELETE", MEMORY, Scope.WRITE),
+    Route("GET", f"{STORE}/memory_versions", Scope.READ),
+    Route("GET", VERSION, Scope.READ),
+    Route("POST", f"{VERSION}/redact", Scope.WRITE),
+    Route("GET", "dreams", Scope.READ),
+    Route("POST", "dreams", Scope.WRITE, {"inputs": INPUTS, "model": "m"}),
+    Route("GET", "dreams/{dream}", Scope.READ),
+    Route("POST", "dreams/{dream}/cancel", Scope.WRITE),
+    Route("POST", "dreams/{dream}/archive", Scope.WRITE),
+    Route("GET", "reviews", Scope.READ),
+    Route("GET", "reviews/{review}", Scope.READ),
+    Route("GET", "proposals", Scope.READ),
+    Route("GET", "proposals/{proposal}", Scope.READ),
+    Route("POST", "proposals/{proposal}/approve", Scope.REVIEW, {}),
+    Route("POST", "proposals/{proposal}/reject", Scope.REVIEW, {"reason_code": "wrong"}),
+    Route("POST", "proposals/{proposal}/undo", Scope.REVIEW, {}),
+    Route("POST", "proposals/{proposal}/release", Scope.REVIEW, {"reason": "x"}),
+]
+ADDRESSED = [route for route in ROUTES if re.search(r"{\w+}", f"{route.path} {json.dumps(route.body)}")]
+by_name = pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+by_address = pytest.mark.parametrize("route", ADDRESSED, ids=lambda route: f"{route.method} {route.path}")
 
 
 @pytest.fixture
-def ids(wire, agent, environment, session, store):
+def ids(wire, agent, environment, session, store, actor):
     memory = wire.beta.memory_stores.memories.create(store.id, path="/a", content="one")
+    proposal = make_proposal(actor, make_store(actor))
     return {
         "agent": agent.id,
         "environment": environment.id,
         "session": session.id,
+        "thread": wire.beta.sessions.threads.list(session.id).data[0].id,
+        "resource": "sesrsc_x",
         "store": store.id,
         "memory": memory.id,
         "version": memory.memory_version_id,
+        "dream": proposal.review.dream_id,
+        "review": proposal.review_id,
+        "proposal": proposal.pk,
     }
 
 
@@ -52,23 +123,60 @@ def filled(text: str, ids: dict[str, str]) -> str:
     return text
 
 
-@pytest.mark.parametrize(("method", "path", "body"), ROUTES)
-def test_a_stranger_finds_nothing(ids, stranger_key, method, path, body):
-    response = Caller(stranger_key)(method, filled(path, ids), filled(json.dumps(body), ids) if body else None)
+def answer(key: str, route: Route, ids: dict[str, str]):
+    body = None if route.body is None else filled(json.dumps(route.body), ids)
+    return Caller(key)(route.method, filled(route.path, ids), body)
+
+
+def test_the_matrix_has_every_route(client):
+    document = client.get("/v1/openapi.json").json()["paths"]
+    served = {(method.upper(), nameless(path)) for path, methods in document.items() for method in methods}
+    assert served == {(route.method, nameless(f"/v1/{route.path}")) for route in ROUTES}
+
+
+def nameless(path: str) -> str:
+    return re.sub(r"{\w+}", "{}", path)
+
+
+@by_name
+def test_a_key_with_every_other_scope_is_refused(ids, workspace, route):
+    # An operator's key is trusted in what it says, which opens no route.
+    before = OutboxEvent.objects.count()
+    _, key = issue_api_key(workspace, "other", scopes=[scope for scope in Scope if scope != route.scope])
+    response = answer(key, route, ids)
+    assert (response.status_code, response.json()["error"]["type"]) == (403, "permission_error")
+    assert OutboxEvent.objects.count() == before
+
+
+@by_name
+def test_a_key_with_just_that_scope_is_let_through(ids, workspace, route):
+    _, key = issue_api_key(workspace, "narrow", scopes=[route.scope])
+    assert answer(key, route, ids).status_code in (200, 400, 404, 409)
+
+
+@by_address
+def test_a_stranger_finds_nothing(ids, stranger_key, route):
+    response = answer(stranger_key, route, ids)
     assert (response.status_code, response.json()["error"]["type"]) == (404, "not_found_error")
 
 
-@pytest.mark.parametrize(("method", "path", "body"), ROUTES)
-def test_an_id_that_never_was_is_missing_in_the_same_words(ids, call, stranger_key, method, path, body):
-    if not body or "{agent}" not in json.dumps(body):
-        missing = dict.fromkeys(ids, "nothing_01")
-        response = call(method, filled(path, missing), json.dumps(body) if body else None)
-        assert response.status_code == 404
+@by_address
+def test_an_id_that_never_was_is_missing_too(ids, api_key, route):
+    missing = dict.fromkeys(ids, "nothing_01")
+    assert answer(api_key, route, missing).status_code == 404
 
 
-@pytest.mark.parametrize("listing", ["agents", "environments", "sessions", "memory_stores"])
+@by_address
+def test_an_id_that_no_database_can_be_asked_for_is_missing_too(ids, api_key, route):
+    response = answer(api_key, route, dict.fromkeys(ids, "%00"))
+    assert response.status_code == 404
+
+
+@pytest.mark.parametrize(
+    "listing", ["agents", "environments", "sessions", "memory_stores", "dreams", "reviews", "proposals"]
+)
 def test_a_strangers_lists_are_empty(ids, call, stranger_key, listing):
-    assert len(call("GET", listing).json()["data"]) == 1
+    assert call("GET", listing).json()["data"]
     assert Caller(stranger_key)("GET", listing).json()["data"] == []
 
 
