@@ -1,0 +1,108 @@
+"""Who may open which page: every address with the least role that it takes."""
+
+import re
+from typing import NamedTuple
+
+import pytest
+from django.urls import URLResolver, get_resolver, reverse
+
+from agents.models import Role
+from memory.models import Memory
+from tests.pages.reviews import make_proposal, make_session, make_store
+
+
+class Page(NamedTuple):
+    """One page or button: the names of what its address holds come from the fixture `ids`."""
+
+    method: str
+    name: str
+    role: str
+    holds: tuple[str, ...] = ()
+
+
+PAGES = [
+    Page("GET", "home", Role.VIEWER),
+    Page("GET", "agents", Role.VIEWER),
+    Page("GET", "agent", Role.VIEWER, ("agent",)),
+    Page("GET", "sessions", Role.VIEWER),
+    Page("GET", "session", Role.VIEWER, ("session",)),
+    Page("POST", "session-send", Role.ADMIN, ("session",)),
+    Page("POST", "session-verdict", Role.REVIEWER, ("session",)),
+    Page("GET", "memory", Role.VIEWER),
+    Page("GET", "store", Role.VIEWER, ("store",)),
+    Page("GET", "memory-compare", Role.VIEWER, ("store",)),
+    Page("GET", "memory-file", Role.VIEWER, ("store", "memory")),
+    Page("GET", "memory-history", Role.VIEWER, ("store", "memory")),
+    Page("GET", "memory-version", Role.VIEWER, ("store", "version")),
+    Page("GET", "inbox", Role.VIEWER),
+    Page("GET", "proposal", Role.VIEWER, ("proposal",)),
+    Page("POST", "proposal-approve", Role.REVIEWER, ("proposal",)),
+    Page("POST", "proposal-edit", Role.REVIEWER, ("proposal",)),
+    Page("POST", "proposal-reject", Role.REVIEWER, ("proposal",)),
+    Page("POST", "proposal-release", Role.REVIEWER, ("proposal",)),
+    Page("POST", "proposal-undo", Role.REVIEWER, ("proposal",)),
+    Page("GET", "dreams", Role.VIEWER),
+    Page("GET", "dream-new", Role.REVIEWER),
+    Page("POST", "dream-new", Role.REVIEWER),
+    Page("GET", "dream", Role.VIEWER, ("dream",)),
+    Page("POST", "dream-cancel", Role.REVIEWER, ("dream",)),
+    Page("POST", "demo-run", Role.REVIEWER),
+]
+FOR_EVERYBODY = {"login", "logout", "preferences", "openapi", "api-page"}
+WHO = {"as_bob": Role.VIEWER, "as_rita": Role.REVIEWER, "as_alice": Role.ADMIN}
+RANKS = [Role.VIEWER, Role.REVIEWER, Role.ADMIN]
+by_name = pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.method} {page.name}")
+
+
+@pytest.fixture
+def ids(actor):
+    store, session = make_store(actor), make_session(actor)
+    proposal = make_proposal(actor, store)
+    memory = Memory.objects.get(store=store)
+    return {
+        "agent": session.agent_id,
+        "session": session.pk,
+        "store": store.pk,
+        "memory": memory.pk,
+        "version": memory.head_version_id,
+        "proposal": proposal.pk,
+        "dream": proposal.review.dream_id,
+    }
+
+
+def visit(client, page: Page, ids: dict[str, str]):
+    return client.generic(page.method, reverse(page.name, args=[ids[name] for name in page.holds]))
+
+
+def test_the_matrix_has_every_page():
+    found = {pattern.name for pattern in patterns(get_resolver()) if pattern.name}
+    assert found - FOR_EVERYBODY == {page.name for page in PAGES}
+
+
+def patterns(resolver):
+    for pattern in resolver.url_patterns:
+        if not isinstance(pattern, URLResolver):
+            yield pattern
+        elif not pattern.namespace and not re.match(r"admin/|v1/", str(pattern.pattern)):
+            yield from patterns(pattern)
+
+
+@by_name
+@pytest.mark.parametrize("who", WHO)
+def test_a_role_opens_what_is_its_own(ids, request, page, who):
+    may = RANKS.index(WHO[who]) >= RANKS.index(page.role)
+    response = visit(request.getfixturevalue(who), page, ids)
+    assert (response.status_code != 403) == may
+    assert response.status_code < 500
+
+
+@by_name
+def test_who_is_not_signed_in_is_asked_to(ids, client, page):
+    response = visit(client, page, ids)
+    assert response.status_code == 302
+    assert response.url.startswith(reverse("login"))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.holds], ids=lambda page: f"{page.method} {page.name}")
+def test_an_admin_of_another_workspace_finds_nothing(ids, as_charlie, page):
+    assert visit(as_charlie, page, ids).status_code == 404
