@@ -11,6 +11,8 @@ from memory.diffs import Block, Kind, Span
 
 register = template.Library()
 
+UNBROKEN_CHARS = 24  # longer literals may break, or they would not fit a phone
+
 _ENTRY_ID = re.compile(r"^(\s*[-*] )(\[[a-z]-[a-z0-9]{3,8}\])")
 
 # kind of block: (class, sign, what a screen reader hears)
@@ -104,4 +106,8 @@ def _code_spans(text: str, inside: bool) -> SafeString:
 
 
 def _piece(text: str, is_code: bool) -> SafeString:
-    return format_html("<code>{}</code>", text) if is_code and text else conditional_escape(text)
+    if not is_code or not text:
+        return conditional_escape(text)
+    # A browser breaks a line after the first hyphen of `--flag`, which reads as another flag.
+    kept = "-" in text and len(text) <= UNBROKEN_CHARS
+    return format_html('<code class="nowrap">{}</code>' if kept else "<code>{}</code>", text)

@@ -40,7 +40,7 @@ def test_text_is_never_markup() -> None:
 
 def test_a_literal_stays_one_where_the_diff_cuts_through_it() -> None:
     html = printed("- call `zorp --fast now` please", "- call `zorp --slow now` please")
-    assert '<del><span class="vh">removed </span><code>--fast</code></del>' in html
+    assert '<del><span class="vh">removed </span><code class="nowrap">--fast</code></del>' in html
     assert "<code> now</code>` please" in html
 
 
@@ -50,5 +50,5 @@ def test_an_entry_id_is_set_apart_and_every_character_is_kept() -> None:
 
 
 def test_prose_shows_literals_without_their_backticks() -> None:
-    assert prose("add `--x` & go") == "add <code>--x</code> &amp; go"
+    assert prose("add `--x` & go") == 'add <code class="nowrap">--x</code> &amp; go'
     assert prose("cut off `in the mid") == "cut off <code>in the mid</code>"

@@ -50,7 +50,7 @@ def test_the_riskiest_comes_first(as_rita: Client, actor: Actor, store: MemorySt
 def test_a_row_says_what_agents_would_read_and_why(as_rita: Client, actor: Actor, store: MemoryStore) -> None:
     make_proposal(actor, store, reason="Two sessions needed it.")
     page = as_rita.get("/inbox/").content.decode()
-    assert "When <code>zorp</code> reads <code>*.kel</code> → add <code>--compat</code></a>" in page
+    assert 'When <code>zorp</code> reads <code>*.kel</code> → add <code class="nowrap">--compat</code></a>' in page
     assert "Two sessions needed it." in page
 
 

@@ -67,7 +67,7 @@ def test_any_two_versions_can_be_compared_in_either_order(
     for pair in ({"old": old, "new": new}, {"old": new, "new": old}):
         page = as_bob.get(f"/memory/{store.pk}/compare/", pair).content.decode()
         assert "<ins>" in page
-        assert "removed </span><code>--slow</code></del>" in page
+        assert 'removed </span><code class="nowrap">--slow</code></del>' in page
 
 
 def test_a_version_of_another_store_is_not_compared(

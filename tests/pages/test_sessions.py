@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.test import Client
-from pytest_django.fixtures import SettingsWrapper
 
 from agents import plugs
 from agents.actors import Actor
@@ -137,7 +137,7 @@ def test_a_child_thread_is_named_once_it_is_opened() -> None:
 
 
 @pytest.fixture
-def no_sandbox(settings: SettingsWrapper, tmp_path: Path) -> Iterator[None]:
+def no_sandbox(settings: Any, tmp_path: Path) -> Iterator[None]:
     """A machine where no sandbox host runs."""
     settings.LUCID_SANDBOX_SOCKET = str(tmp_path / "none")
     plugs.sandbox.cache_clear()
