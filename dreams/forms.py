@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from agents.models import Session
 from dreams.limits import INSTRUCTIONS_MAX_CHARS, MODEL_ID_MAX_CHARS, SESSIONS_MAX
@@ -47,8 +47,12 @@ class InboxFilter(forms.Form):
 
     def narrow(self, proposals: QuerySet[Proposal]) -> QuerySet[Proposal]:
         """The proposals that fit."""
-        columns = {"store": "store", "dream": "review__dream", "kind": "kind", "lane": "lane", "q": "path__icontains"}
-        return proposals.filter(**{columns[name]: value for name, value in self._chosen().items()})
+        chosen = self._chosen()
+        words = chosen.pop("q", "")
+        columns = {"store": "store", "dream": "review__dream", "kind": "kind", "lane": "lane"}
+        found = proposals.filter(**{columns[name]: value for name, value in chosen.items()})
+        holds = Q(path__icontains=words) | Q(after__icontains=words) | Q(before__icontains=words)
+        return found.filter(holds) if words else found
 
     def _choose(self, name: str, choices: list[tuple[str, str]]) -> None:
         field = self.fields[name]

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.urls import reverse
+from django_htmx.http import HttpResponseClientRedirect
 
 from agents.exceptions import DomainError
 
@@ -17,11 +20,19 @@ class PageErrorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if request.headers.get("HX-Request") and _asks_to_sign_in(response):
+            # A redirect would be followed and the sign-in form swapped into a corner of the page.
+            return HttpResponseClientRedirect(settings.LOGIN_REDIRECT_URL)
+        return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Django calls this for whatever a view raises."""
         return error_page(request, error) if isinstance(error, DomainError) else None
+
+
+def _asks_to_sign_in(response: HttpResponseBase) -> bool:
+    return response.status_code == 302 and response.headers["Location"].startswith(reverse(settings.LOGIN_URL))
 
 
 def error_page(request: HttpRequest, error: DomainError) -> HttpResponse:

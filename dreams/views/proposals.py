@@ -24,6 +24,7 @@ from dreams.promotion import base_of, current_entries, read_files
 from memory.diffs import Diff, compare
 
 DETAIL = "dreams/proposal_detail.html"
+FAILED = "It could not be applied, and waits again."
 MODES = ("", "edit", "reject")
 SAME_FILE_SHOWN = 8
 VERBS = {
@@ -148,7 +149,7 @@ def _onward(request: HtmxHttpRequest, proposal: Proposal, done: str) -> HttpResp
         return _row(request, _access(request, proposal.pk), done)
     failed = proposal.status == ProposalStatus.APPLY_FAILED
     following = proposal.pk if failed else inbox.next_to_decide(proposal)
-    words = "It could not be applied." if failed else _left(request, done)
+    words = FAILED if failed else _left(request, done)
     if not request.htmx or not following:
         messages.add_message(request, messages.ERROR if failed else messages.SUCCESS, words)
         return go(request, "proposal", following) if following else go(request, "inbox")
@@ -168,6 +169,7 @@ def _announcement(request: HtmxHttpRequest, words: str) -> dict[str, Any]:
 
 
 def _row(request: HtmxHttpRequest, proposal: Proposal, done: str) -> HttpResponse:
+    failed = proposal.status == ProposalStatus.APPLY_FAILED
     context = {
         "proposal": proposal,
         "may_review": True,
@@ -175,7 +177,7 @@ def _row(request: HtmxHttpRequest, proposal: Proposal, done: str) -> HttpRespons
         "last": inbox.last_decision(request.member),
         "in_list": True,
         "oob": True,
-        **_announcement(request, _left(request, done)),
+        **_announcement(request, FAILED if failed else _left(request, done)),
     }
     return page(request, "dreams/proposal_decided.html", context)
 

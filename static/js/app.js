@@ -90,6 +90,14 @@
     for (const box of document.querySelectorAll(`[name="${CSS.escape(all.dataset.checkAll)}"]`)) box.checked = all.checked;
   });
 
+  for (const name of ["htmx:sendError", "htmx:timeout"]) {
+    document.addEventListener(name, () => {
+      const note = Object.assign(document.createElement("p"), { className: "note note-bad", textContent: "The server does not answer. Nothing was sent; try again." });
+      note.setAttribute("role", "alert");
+      $("#messages").replaceChildren(note);
+    });
+  }
+
   // After a swap the new region says where attention belongs; a pinned list keeps its end in view.
   document.addEventListener("htmx:afterSettle", (event) => {
     const target = event.detail.elt;

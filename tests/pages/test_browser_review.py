@@ -137,7 +137,7 @@ def test_shortcuts_rest_while_somebody_types_and_when_they_are_off(signed_in: Pa
     dream(page)
     page.keyboard.press("/")
     page.keyboard.type("gia")
-    expect(page.get_by_label("Search paths")).to_have_value("gia")
+    expect(page.get_by_label("Search paths and text")).to_have_value("gia")
     page.keyboard.press("Escape")
     page.keyboard.press("?")
     page.get_by_role("button", name="Turn single-key shortcuts off").click()

@@ -9,6 +9,7 @@ from agents.actors import Actor
 from dreams import inbox
 from dreams.models import Proposal
 from memory.models import MemoryStore
+from memory.services import archive_store
 from tests.pages.reviews import NEW, make_proposal, make_store, seen
 
 ROW = {"HX-Request": "true", "HX-Target": "proposal-row"}
@@ -151,3 +152,16 @@ def test_neighbours_walk_the_whole_queue_in_order(actor: Actor, store: MemorySto
         walked.append(after)
     assert walked == order
     assert len(walked) == len(made)
+
+
+def test_search_looks_into_the_proposed_text(as_rita: Client, actor: Actor, store: MemoryStore) -> None:
+    proposal = make_proposal(actor, store)
+    assert proposal.pk in as_rita.get("/inbox/", {"q": "COMPAT"}).content.decode()
+    assert "No proposal fits" in as_rita.get("/inbox/", {"q": "nowhere"}).content.decode()
+
+
+def test_a_row_that_could_not_be_applied_says_so(as_rita: Client, actor: Actor, store: MemoryStore) -> None:
+    proposal = make_proposal(actor, store)
+    archive_store(store)
+    response = as_rita.post(f"/proposals/{proposal.pk}/approve/", {**seen(proposal), "place": "row"}, headers=ROW)
+    assert "It could not be applied" in response.content.decode()

@@ -78,3 +78,16 @@ def test_every_icon_that_a_page_names_is_in_the_sprite() -> None:
         used |= set(re.findall(r'{% icon "([\w-]+)" %}', text)) | set(re.findall(r'\bicon="([\w-]+)"', text))
     kinds = {choice for choice, _ in Proposal._meta.get_field("kind").choices or ()}
     assert (used | kinds) - sprite == set()
+
+
+def test_a_fragment_of_an_ended_sign_in_sends_the_browser_home(client: Client, db: None) -> None:
+    response = client.get("/inbox/", headers={"HX-Request": "true"})
+    assert response["HX-Redirect"] == "/"
+
+
+def test_a_forged_form_is_refused_in_words(alice: Member) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(alice.user)
+    response = strict.post("/preferences/", {"theme": "dark"})
+    assert response.status_code == 403
+    assert "Go back, reload the page" in response.content.decode()
