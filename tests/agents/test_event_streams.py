@@ -12,9 +12,10 @@ from django.db import transaction
 from agents.api.auth import MANAGED_AGENTS
 from agents.eventlog.append import NewEvent, append
 from agents.eventlog.channel import publish
-from agents.models import Session, Thread
+from agents.models import Scope, Session, Thread
 from agents.services.session_updates import delete_session
 from agents.services.sessions import send_events
+from agents.services.tenancy import issue_api_key
 from tests.stack import Stack
 
 HEADERS = {"anthropic-version": "2026-10-21", "anthropic-beta": MANAGED_AGENTS}
@@ -170,6 +171,12 @@ def test_a_refused_stream_answers_like_every_other_call(stack, session, api_key,
     assert answer.status_code == status
     assert answer.json()["error"]["type"] == kind
     assert answer.json()["request_id"] == answer.headers["request-id"]
+
+
+def test_a_key_that_may_not_read_hears_nothing(stack, session, workspace):
+    _, key = issue_api_key(workspace, "writer", scopes=[scope for scope in Scope if scope != Scope.READ])
+    answer = httpx2.get(stack.url + path_of(session), headers={**HEADERS, "authorization": f"Bearer {key}"})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (403, "permission_error")
 
 
 def test_a_stream_of_another_workspace_is_a_missing_one(stack, session, stranger_key):
