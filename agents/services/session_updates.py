@@ -14,6 +14,7 @@ from agents.eventlog.channel import publish
 from agents.eventlog.wire import agent_snapshot, deleted_event
 from agents.exceptions import InvalidRequest, NotFound
 from agents.ids import new_id
+from agents.leases import RELEASED
 from agents.limits import SESSION_TITLE_MAX
 from agents.metadata import merge_metadata
 from agents.models import Session, SessionKind, SessionResource, SessionStatus, Thread
@@ -39,7 +40,10 @@ def update_session(session: Session, body: dict[str, Any], *, actor: Actor) -> S
     Session.objects.filter(pk=session.pk).update(updated_at=timezone.now(), **changes)
     thread = session.threads.primary().get()
     if "agent_snapshot" in changes:
-        Thread.objects.filter(pk=thread.pk).update(agent_snapshot=changes["agent_snapshot"])
+        # A worker that is just coming to rest read the old tools: with a new fence its next write is refused, and
+        # whoever takes the next message reads these.
+        rows = Thread.objects.filter(pk=thread.pk)
+        rows.update(agent_snapshot=changes["agent_snapshot"], fence=F("fence") + 1, **RELEASED)
     append(session.pk, thread, [NewEvent(type="session.updated", payload=_shown(changes))])
     emit(session.workspace_id, "session.updated", session.pk)
     session.refresh_from_db()

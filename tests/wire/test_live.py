@@ -2,6 +2,7 @@
 
 import json
 
+import anthropic
 import pytest
 
 from tests.wire.conftest import strict
@@ -62,6 +63,18 @@ def test_a_threads_stream_carries_the_threads_own_events(live, world):
                 break
     assert event.session_thread_id == primary.id
     assert live.beta.sessions.threads.retrieve(primary.id, session_id=session.id).usage.output_tokens
+
+
+def test_a_turn_after_an_update_has_the_new_tools(live, world):
+    session = live.beta.sessions.create(**world)
+    assert outputs(run(live, session, bash("echo first"), {"text": "Done"})) == ["first"]
+    for tools in ([], [{"type": "agent_toolset_20260401"}]) * 3:
+        live.beta.sessions.update(session.id, agent={"tools": tools})
+        (output,) = outputs(run(live, session, bash("echo again"), {"text": "Done"}))
+        assert (output == "again") == bool(tools)
+    live.beta.sessions.delete(session.id)
+    with pytest.raises(anthropic.NotFoundError):
+        live.beta.sessions.retrieve(session.id)
 
 
 def test_an_agent_reads_its_memory_and_what_it_writes_is_a_version_of_its_session(live, world):
