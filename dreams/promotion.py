@@ -124,6 +124,10 @@ def _record_failure(proposal: Proposal, error: DomainError, actor: Actor) -> Non
 def _edit(proposal: Proposal, files: Files) -> list[dict[str, Any]]:
     """Change the files in place; returns, for each entry touched, what stood there and what stands there now."""
     entries = current_entries(proposal, files)
+    if base_of(entries) != proposal.base_sha256:
+        # Somebody wrote between the decision and this moment, which a killed process makes long.
+        theirs = "\n".join(entry.text for entry in entries)
+        raise ReviewConflict("The entry was changed after this was approved.", mine=proposal.text, theirs=theirs)
     if proposal.kind == ProposalKind.ADD:
         return [_added(files, proposal.path, entry_id_of(proposal), proposal.text)]
     if len(entries) != len(proposal.targets):
