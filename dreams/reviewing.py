@@ -90,7 +90,7 @@ def _check_may_be_approved(proposal: Proposal, actor: Actor) -> None:
     if proposal.lane == Lane.QUARANTINE:
         raise InvalidRequest("The proposal is in quarantine: somebody has to release it first.")
     released = proposal.decisions.filter(verb=Decision.Verb.RELEASE).last()
-    if released and actor.member and released.member_id == actor.member.pk:
+    if released and _is_same_hand(released, actor):
         raise PermissionDenied("You released this from quarantine; a second person has to approve it.")
     if proposal.status not in APPROVABLE:
         raise ReviewConflict(
@@ -98,6 +98,15 @@ def _check_may_be_approved(proposal: Proposal, actor: Actor) -> None:
             mine=proposal.text,
             theirs=proposal.text,
         )
+
+
+def _is_same_hand(decision: Decision, actor: Actor) -> bool:
+    """A person is the same with a key of their own; a key that nobody is named for is only itself."""
+    if decision.api_key_id and actor.api_key and decision.api_key_id == actor.api_key.pk:
+        return True
+    before = decision.member_id or (decision.api_key.created_by_id if decision.api_key else None)
+    now = actor.member.pk if actor.member else actor.api_key.created_by_id if actor.api_key else None
+    return before is not None and before == now
 
 
 def _who(proposal: Proposal) -> str:
