@@ -17,6 +17,7 @@ from agents.ids import new_id
 from agents.leases import Lease
 from agents.models import Event, Session, Thread
 from agents.outbox import emit
+from agents.storable import storable
 
 TICK = timedelta(microseconds=1)
 SESSION_COLUMNS = ("status", "stop_reason", "usage", "active_seconds", "running_since", "ended_at")
@@ -106,7 +107,7 @@ class _Numbering:
             seq=self._place - 1,
             event_id=event.event_id,
             type=event.type,
-            payload=event.payload,
+            payload=storable(event.payload),
             trust=event.trust,
             processed_at=self._last,
         )

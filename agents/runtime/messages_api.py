@@ -56,7 +56,7 @@ class MessagesClient:
         except anthropic.APIConnectionError as error:
             cause = error.__cause__ or error
             raise _failed(f"The model endpoint {settings.ANTHROPIC_BASE_URL} cannot be reached: {cause}.") from error
-        except (anthropic.APIError, ValueError) as error:
+        except (anthropic.APIError, ValueError, RecursionError) as error:
             raise _failed("The model endpoint answered something that is not JSON.") from error
         return read_reply(body)
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from agents.storable import storable
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
@@ -52,12 +54,16 @@ USAGE_COUNTERS = ("input_tokens", "output_tokens", "cache_creation_input_tokens"
 def read_reply(body: Any) -> Reply:
     """A Messages reply as plain data -> `Reply`; `ModelError` when it is anything else."""
     try:
+        body = storable(body)
         content = [_read_block(block) for block in body["content"]]
         usage = {name: int(body["usage"].get(name) or 0) for name in USAGE_COUNTERS}
         stop_reason = body["stop_reason"]
         if not isinstance(stop_reason, str):
             raise TypeError("stop_reason is missing")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        stop_details = body.get("stop_details")
+        if not isinstance(stop_details, dict | None):
+            raise TypeError("stop_details is no object")
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ModelError(
             "model_request_failed_error",
             f"The model endpoint answered something that is not a Messages reply ({_describe(error)}).",
@@ -66,7 +72,7 @@ def read_reply(body: Any) -> Reply:
     return Reply(
         content=[block for block in content if block],
         stop_reason=stop_reason,
-        stop_details=body.get("stop_details"),
+        stop_details=stop_details,
         usage=usage,
     )
 
