@@ -111,6 +111,49 @@ def test_the_list_filters(wire, agent, environment, session):
         wire.beta.sessions.list(agent_version=1)
 
 
+def test_the_lists_bounds_are_kept_on_every_page(wire, agent, environment):
+    made = [wire.beta.sessions.create(agent=agent.id, environment_id=environment.id) for _ in range(4)]
+    first, second, third, _ = made
+    sessions = wire.beta.sessions
+
+    def found(**bounds):
+        return [made.index(next(one for one in made if one.id == row.id)) for row in sessions.list(limit=1, **bounds)]
+
+    assert found(created_at_gt=second.created_at) == [3, 2]
+    assert found(created_at_gte=second.created_at, order="asc") == [1, 2, 3]
+    assert found(created_at_lt=third.created_at) == [1, 0]
+    assert found(created_at_lte=third.created_at, created_at_gt=first.created_at) == [2, 1]
+    page = sessions.list(limit=2)
+    with pytest.raises(anthropic.BadRequestError, match="cursor"):
+        sessions.list(page=page.next_page, created_at_gt=third.created_at)
+    with pytest.raises(anthropic.BadRequestError, match="cursor"):
+        sessions.list(page=page.next_page, created_at_lt=second.created_at)
+
+
+def test_a_cursor_goes_on_under_other_filters_and_another_limit(wire, agent, environment):
+    made = [wire.beta.sessions.create(agent=agent.id, environment_id=environment.id).id for _ in range(4)]
+    wire.beta.sessions.archive(made[1])
+    page = wire.beta.sessions.list(limit=1, agent_id=agent.id, statuses=["idle"])
+    rest = wire.beta.sessions.list(page=page.next_page, limit=5, include_archived=True)
+    assert [session.id for session in rest.data] == made[2::-1]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["order=sideways", "limit=0", "limit=101", "agent_id=x&agent_version=0", "statuses[]=asleep", "page=page_x"],
+)
+def test_a_bad_filter_is_refused_by_its_name(call, query):
+    response = call("GET", f"sessions?{query}")
+    name = query.split("&")[-1].split("=")[0].removesuffix("[]")
+    assert (response.status_code, response.json()["error"]["message"].split(":")[0]) == (400, name)
+
+
+@pytest.mark.parametrize("spelling", ["statuses[]=idle&statuses[]=running", "statuses=idle&statuses=running"])
+def test_arrays_are_understood_in_every_spelling(call, session, spelling):
+    for query in (spelling, "statuses=idle,running"):
+        assert [row["id"] for row in call("GET", f"sessions?{query}").json()["data"]] == [session.id]
+
+
 def test_a_dreams_trace_is_retrieved_by_id_and_listed_nowhere(wire, session):
     Session.objects.filter(pk=session.id).update(kind=SessionKind.DREAM)
     assert wire.beta.sessions.retrieve(session.id).id == session.id
