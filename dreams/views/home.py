@@ -13,6 +13,7 @@ from agents.access import require_role
 from agents.http import HtmxHttpRequest, page
 from agents.models import Agent, Role, Session, SessionKind, Workspace
 from dreams import inbox
+from dreams.entries import INDEX_PATH
 from dreams.models import Decision, Dream, DreamStatus, Proposal
 from memory.models import MemoryStore, MemoryVersion
 from outcomes.baselines import Rate, rate
@@ -110,7 +111,9 @@ def _agents(workspace: Workspace) -> list[tuple[Agent, AgentOutcome]]:
 def _changes(workspace: Workspace) -> list[dict[str, Any]]:
     """What changed in memory lately; a dream's candidate copy is no change of memory."""
     stores = MemoryStore.objects.in_workspace(workspace).filter(unreviewed_review_id=None)
-    versions = MemoryVersion.objects.filter(store__in=stores).select_related("store").order_by("-pk")
+    # The index follows every change by itself and would fill half of the list.
+    versions = MemoryVersion.objects.filter(store__in=stores).exclude(path=INDEX_PATH)
+    versions = versions.select_related("store").order_by("-pk")
     return [{"version": version, "store": version.store} for version in versions.defer("content")[:FEED_SIZE]]
 
 

@@ -240,9 +240,14 @@ def _context(
         "same_file": _same_file(proposal),
         "edit_diff": _edit_diff(proposal),
         "lane_reasons": _lane_reasons(proposal),
-        "last": inbox.last_decision(request.member),
         **_permissions(request, proposal, mode),
+        **_toast(request, proposal),
     }
+
+
+def _toast(request: HtmxHttpRequest, proposal: Proposal) -> dict[str, Any]:
+    """My last decision, to undo from here; on the page of a decided proposal `u` means that one alone."""
+    return {} if proposal.status in inbox.UNDOABLE else {"last": inbox.last_decision(request.member)}
 
 
 def _focused(form: EditForm, is_open: bool) -> EditForm:

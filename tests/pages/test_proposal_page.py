@@ -203,3 +203,12 @@ def test_the_page_keeps_what_the_reviewer_changed(as_rita: Client, proposal: Pro
     page = as_rita.get(url(proposal)).content.decode()
     assert "What the reviewer changed" in page
     assert "Edited and approved by rita" in page
+
+
+def test_on_a_decided_page_one_undo_alone_is_offered(as_rita: Client, actor: Actor, store: MemoryStore) -> None:
+    first, second = make_proposal(actor, store), make_proposal(actor, store, after=NEW.replace("cc", "dd"))
+    for proposal in (first, second):
+        as_rita.post(url(proposal, "approve"), seen(proposal))
+    page = as_rita.get(url(first)).content.decode()
+    assert page.count('data-key="u"') == 1
+    assert url(first, "undo") in page
