@@ -68,17 +68,25 @@ def write_review(dream: Dream, review_id: str, judged: Sequence[Judged], actor: 
 
 
 def _supersede_older(dream: Dream, judged: Sequence[Judged]) -> None:
-    """Older proposals that still wait about the same case give way to the newer one."""
-    keys = {item.change.cluster_key for item in judged if item.change.cluster_key}
-    names = {(entry.path, entry.id) for item in judged for entry in item.change.targets}
+    """Older proposals that still wait about the same case give way to the newer one. What a rule refused takes nobody's
+    place, and what is in quarantine only that of its like: a poisoned session must not clear the inbox."""
     waiting = Proposal.objects.filter(store=dream.input_store_id, status__in=SUPERSEDABLE)
     old = [
         pk
-        for pk, support, targets in waiting.values_list("pk", "support", "targets")
-        if support.get("case") in keys or any((t["path"], t["entry_id"]) in names for t in targets)
+        for pk, lane, support, targets in waiting.values_list("pk", "lane", "support", "targets")
+        if _has_newer(judged, lane, support.get("case"), {(t["path"], t["entry_id"]) for t in targets})
     ]
     Proposal.objects.filter(pk__in=old, status__in=SUPERSEDABLE).update(
         status=ProposalStatus.SUPERSEDED, updated_at=timezone.now()
+    )
+
+
+def _has_newer(judged: Sequence[Judged], lane: str, case: str | None, names: set[tuple[str, str]]) -> bool:
+    lanes = (AUTO, REVIEW, QUARANTINE) if lane == QUARANTINE else (AUTO, REVIEW)
+    return any(
+        (case and item.change.cluster_key == case) or not names.isdisjoint((e.path, e.id) for e in item.change.targets)
+        for item in judged
+        if item.ruling.lane in lanes
     )
 
 
