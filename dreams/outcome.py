@@ -33,8 +33,8 @@ class Judged:
 def without_rejected(dream: Dream, judged: Sequence[Judged]) -> tuple[list[Judged], int]:
     """Leave out what a person has turned down before in these very words; returns also how many that were."""
     rejected = Proposal.objects.filter(
-        store=dream.input_store_id, status=ProposalStatus.REJECTED, decided_by__isnull=False
-    ).values_list("kind", "after", "targets")
+        store=dream.input_store_id, status=ProposalStatus.REJECTED, decided_at__isnull=False
+    ).values_list("kind", "after", "targets")  # a rule's refusal has no time of decision
     known = {_same(kind, after, [target["entry_id"] for target in targets]) for kind, after, targets in rejected}
     kept = [item for item in judged if _same_of(item.change) not in known]
     return kept, len(judged) - len(kept)
