@@ -141,7 +141,8 @@ def _edit(proposal: Proposal, files: Files) -> list[dict[str, Any]]:
             _take_out(files, entry)
             edits.append(_noted(entry, None))
     if proposal.kind == ProposalKind.MOVE:
-        edits.append(_added(files, proposal.path, entry_id_of(proposal), proposal.text))
+        # As it stands now: a person may move what was changed since it was proposed.
+        edits.append(_added(files, proposal.path, entry_id_of(proposal), entries[0].text))
     return edits
 
 

@@ -47,3 +47,10 @@ def test_an_addition_whose_id_was_taken_after_the_approval_is_not_written_twice(
     write(store, FILE + NEW + "\n", actor)
     reviewing.finish_approved()
     assert files_in(store)[PATH].count(NEW) == 1
+
+
+def test_moving_an_entry_that_was_changed_since_moves_what_it_says_now(actor: Actor, store: MemoryStore) -> None:
+    proposal = propose(actor, store, "move", OLD, "w-aaaa", path="/workarounds/other.md")
+    write(store, FILE.replace("--slow", "--agents-own"), actor)
+    reviewing.approve_proposal(proposal, actor=actor, base_sha256=reviewing.current_base(proposal))
+    assert OLD.replace("--slow", "--agents-own") in files_in(store)["/workarounds/other.md"]
