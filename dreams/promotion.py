@@ -205,11 +205,16 @@ def _revert_once(proposal: Proposal, actor: Actor, overwrite: bool, reason: str)
 def _revert_edit(files: Files, edit: Mapping[str, Any], overwrite: bool) -> None:
     before, after = edit["before"], edit["after"]
     present = find_entry(files, edit["entry_id"], path=edit["path"])
+    if present is None and edit["entry_id"] == WHOLE_FILE and edit["path"] in files and not overwrite:
+        theirs = files[edit["path"]]
+        raise ReviewConflict("The file has entries of its own now.", mine=before or "", theirs=theirs)
     if after is None:
         if present is None:
             _put_back(files, edit)
-        elif without_support(present.text) != without_support(before) and not overwrite:
-            raise ReviewConflict("The entry is there again, with another text.", mine=before, theirs=present.text)
+        elif without_support(present.text) != without_support(before):
+            if not overwrite:
+                raise ReviewConflict("The entry is there again, with another text.", mine=before, theirs=present.text)
+            files[present.path] = replace_entry(files[present.path], present.id, before)
         return
     if present is None:
         if before is not None:
