@@ -265,7 +265,6 @@ def read_operations(
     """The operations that name claims and entries which were shown; others are dropped with the reason."""
     kept: list[Operation] = []
     dropped: list[Dropped] = []
-    shown = {entry.id for entry in entries}
     for i, item in enumerate(raw):
         label = f"operation {i + 1}"
         try:
@@ -273,21 +272,23 @@ def read_operations(
         except ValidationError as error:
             dropped.append(Dropped(what=label, why=f"form: {error.errors(include_url=False)[0]['msg']}"))
             continue
-        problem = _problem(given, cluster, shown) if i < OPERATIONS_PER_CLUSTER_MAX else "too many operations"
+        problem = _problem(given, cluster, entries) if i < OPERATIONS_PER_CLUSTER_MAX else "too many operations"
         if problem:
             dropped.append(Dropped(what=f"{label} {given.op}", why=problem))
         elif given.op != "NOOP":
-            kept.append(_operation(given, cluster))
+            kept.append(_operation(given, cluster, entries))
     return kept, dropped
 
 
-def _problem(given: OperationIn, cluster: Cluster, shown: set[str]) -> str:
+def _problem(given: OperationIn, cluster: Cluster, entries: Sequence[Entry]) -> str:
     unknown = [name for name in given.claims if name not in cluster.names]
     if unknown:
         return f"rests on the claim {unknown[0][:40]!r}, which does not exist"
-    missing = [name for name in _targets(given) if name not in shown]
-    if missing:
-        return f"touches the entry {missing[0][:40]!r}, which it was not shown"
+    for name in _targets(given):
+        if not (found := _shown_as(name, entries)):
+            return f"touches the entry {name[:40]!r}, which it was not shown"
+        if len(found) > 1:
+            return f"touches the entry {name[:40]!r}, and was shown {len(found)} of that name"
     if given.op != "ADD" and given.op != "NOOP" and not _targets(given):
         return "names no entry"
     if given.op == "MERGE" and len(_targets(given)) < 2:
@@ -304,17 +305,25 @@ def _problem(given: OperationIn, cluster: Cluster, shown: set[str]) -> str:
 
 
 def _targets(given: OperationIn) -> list[str]:
-    return list(dict.fromkeys([name.rpartition("#")[2] for name in [*given.ids, *([given.id] if given.id else [])]]))
+    return list(dict.fromkeys([*given.ids, *([given.id] if given.id else [])]))
 
 
-def _operation(given: OperationIn, cluster: Cluster) -> Operation:
+def _shown_as(name: str, entries: Sequence[Entry]) -> list[Entry]:
+    """The entries that a model can mean by a name: `x`, or `/path#x` where several files have an `x`."""
+    path, _, entry_id = name.rpartition("#")
+    found = [entry for entry in entries if entry.id == entry_id]
+    return [entry for entry in found if entry.path == path] if path and len(found) > 1 else found
+
+
+def _operation(given: OperationIn, cluster: Cluster, entries: Sequence[Entry]) -> Operation:
+    targets = [_shown_as(name, entries)[0] for name in _targets(given)]
     return Operation(
         op=given.op,
         cluster=cluster,
         claims=tuple(cluster.names[name] for name in given.claims),
         path=given.path,
         text=given.text.strip(),
-        ids=tuple(_targets(given)),
+        ids=tuple(dict.fromkeys(f"{entry.path}#{entry.id}" for entry in targets)),
         when=given.when.strip(),
         why=given.why.strip(),
     )
