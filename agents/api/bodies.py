@@ -7,6 +7,7 @@ of objects are told apart by their `type` or `name`. What the SDK sends as a hea
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -24,7 +25,8 @@ DISCRIMINATORS = ("type", "name")
 WRAPPERS = frozenset({"nullable", "default", "function-after", "function-before", "function-wrap"})
 # Errors that every other branch of a union reports too; the deepest of the remaining ones is what the caller meant.
 BARE_MISMATCHES = frozenset({"string_type", "dict_type", "int_type", "list_type", "none_required", "literal_error"})
-UNSTORABLE = (b"\\u0000", b"NaN", b"Infinity")  # valid for the parser, refused by PostgreSQL
+# Valid for the parser, refused by a database: U+0000, NaN, and numbers so large that they become infinity.
+UNSTORABLE = re.compile(rb"\\u0000|NaN|Infinity|\d[eE]\+?\d{3}|\d{300}")
 
 
 class Body:
@@ -48,7 +50,7 @@ class Body:
             body: dict[str, Any] = self._validator.validate_json(raw)
         except ValidationError as error:
             raise InvalidRequest(_message_of(error, raw))
-        if any(sign in raw for sign in UNSTORABLE):
+        if UNSTORABLE.search(raw):
             _check_storable(body, "")
         return body
 
@@ -169,7 +171,7 @@ def _path(location: Sequence[int | str], value: Any) -> Iterator[str]:
         is_last = place == len(location)
         if isinstance(value, dict) and not is_last and not is_tag_passed and part in map(value.get, DISCRIMINATORS):
             is_tag_passed = True
-        elif isinstance(value, list) or (isinstance(value, dict) and part in value):
+        elif (isinstance(value, list) and isinstance(part, int)) or (isinstance(value, dict) and part in value):
             value, is_tag_passed = value[part], False  # type: ignore[index]
             yield str(part)
         elif is_last and not _is_branch(part):

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
@@ -40,6 +40,8 @@ def as_domain_error(error: Exception) -> DomainError:
             return NotAuthenticated("An API key is needed.")
         case RequestDataTooBig():
             return TooLarge(f"The request body is larger than {BODY_MAX_BYTES:,} bytes.")
+        case TooManyFieldsSent():
+            return InvalidRequest("The query has too many parameters.")
         case ValidationError():
             first: dict[str, Any] = error.errors[0]
             return InvalidRequest(f"{'.'.join(map(str, first['loc'][1:]))}: {first['msg']}")

@@ -15,6 +15,7 @@ from django.http import HttpRequest
 from agents.api import queries
 from agents.exceptions import InvalidRequest
 from agents.limits import PAGE_DEFAULT, PAGE_MAX
+from agents.storable import storable
 
 PREFIX = "page_"
 NEWEST_FIRST = "desc"
@@ -45,7 +46,7 @@ class Cursor:
             padded = data + b"=" * (-len(data) % 4)
             found, cursor_order, key, is_backwards = json.loads(base64.urlsafe_b64decode(padded))
             cursor = cls(listing=found, order=cursor_order, key=tuple(key), is_backwards=bool(is_backwards))
-        except (ValueError, TypeError, binascii.Error):
+        except (ValueError, TypeError, RecursionError, binascii.Error):
             raise InvalidRequest("page: this cursor cannot be read.")
         if not text.startswith(PREFIX) or cursor.listing != listing:
             raise InvalidRequest("page: this cursor belongs to another list.")
@@ -130,7 +131,8 @@ def slice_of[Item](
 def _part(part: Any, kind: type) -> Any:
     if kind is datetime and isinstance(part, str):
         return queries.moment(part, "page")
-    if not isinstance(part, kind) or (isinstance(part, int) and abs(part) > COLUMN_MAX):
+    is_beyond = abs(part) > COLUMN_MAX if isinstance(part, int) else storable(part) != part
+    if not isinstance(part, kind) or is_beyond:
         raise InvalidRequest("page: this cursor cannot be read.")
     return part
 

@@ -111,6 +111,12 @@ def test_betas_may_be_left_out_where_the_operator_says_so(call, settings):
     assert call("GET", "agents?beta=true", anthropic_beta=None).status_code == 200
 
 
+HUGE_NUMBER = (
+    '{"name": "Ann", "model": "m", "tools": [{"type": "custom", "name": "t", "description": "d",'
+    ' "input_schema": {"type": "object", "x": %s}}]}'
+)
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
@@ -121,6 +127,9 @@ def test_betas_may_be_left_out_where_the_operator_says_so(call, settings):
         ('{"name": "Ann", "model": "m", "nmae": 1}', "nmae: Extra inputs are not permitted"),
         ('{"name": ["Ann"], "model": "m"}', "name: "),
         ('{"name": "a\\u0000", "model": "m"}', "name: the character U+0000"),
+        ('{"name": "Ann", "model": []}', "model: "),
+        (HUGE_NUMBER % "1e999", "tools.0.input_schema.x: NaN and Infinity"),
+        (HUGE_NUMBER % ("9" * 400 + ".0"), "tools.0.input_schema.x: NaN and Infinity"),
         ('{"name": "' + "[" * 20 + '", "model": ' + "[" * 500 + "]" * 500 + "}", "The request body is not JSON"),
     ],
 )
@@ -135,7 +144,12 @@ def test_a_body_above_32_mb_is_413(call):
     assert (response.status_code, error(response)["type"]) == (413, "request_too_large")
 
 
-FORGED = base64.urlsafe_b64encode(json.dumps(["agents", "desc", ["0001-01-01T00:00:00+14:00", "x"], False]).encode())
+def forged(*key):
+    return encoded(json.dumps(["agents", "desc", key, False]).encode())
+
+
+def encoded(cursor):
+    return "page_" + base64.urlsafe_b64encode(cursor).decode().rstrip("=")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +159,11 @@ FORGED = base64.urlsafe_b64encode(json.dumps(["agents", "desc", ["0001-01-01T00:
         ("agents/agent_x?version=99999999999999999999", 400),
         ("agents?page=%00", 400),
         ("agents?page=page_W10", 400),
-        (f"agents?page=page_{FORGED.decode()}", 400),
+        (f"agents?page={forged('0001-01-01T00:00:00+14:00', 'x')}", 400),
+        (f"agents?page={forged('2026-01-01T00:00:00Z', chr(0))}", 400),
+        (f"agents?page={forged('2026-01-01T00:00:00Z', chr(0xD800))}", 400),
+        (f"agents?page={encoded(b'[' * 40_000)}", 400),
+        ("agents?" + "a=1&" * 2_000, 400),
         ("agents?created_at[gte]=yesterday", 400),
         ("agents?created_at[gte]=0001-01-01T00:00:00%2B14:00", 400),
         ("agents?include_archived=perhaps", 400),
