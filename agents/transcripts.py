@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from agents.storable import storable
+
 MESSAGES_MAX = 10_000  # one transcript; more is a log file, not a conversation
 LOOKS_LIKE_AN_ERROR = re.compile(r"\s*(error|exception|traceback|failed|failure)\b", re.IGNORECASE)
 KEPT_MEMBERS = ("task_id", "trial", "source", "principal", "id")
@@ -66,7 +68,7 @@ def parse(line: str) -> Transcript:
     """A line of JSON -> the transcript in it; `BadTranscript` otherwise."""
     try:
         record = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadTranscript(f"not JSON: {error}") from error
     return read(record)
 
@@ -80,16 +82,18 @@ def read(record: Any) -> Transcript:
     if len(messages) > MESSAGES_MAX:
         raise BadTranscript(f"more than {MESSAGES_MAX:,} messages")
     try:
+        record = storable(record)
+        messages = record.get("messages", record.get("events"))
         happenings = _of_events(messages) if "events" in record else _of_messages(messages)
-        is_completed = _verdict(record)
-    except (KeyError, TypeError, AttributeError) as error:
+        is_completed, system = _verdict(record), _system(record, messages)
+    except (KeyError, TypeError, AttributeError, RecursionError, StopIteration) as error:
         raise BadTranscript(f"a message is malformed ({type(error).__name__}: {error})") from error
     if not happenings:
         raise BadTranscript("nothing is said in it")
     _check_references(happenings)
     return Transcript(
         happenings=tuple(happenings),
-        system=_system(record, messages),
+        system=system,
         model=record["model"] if isinstance(record.get("model"), str) else None,
         title=record["title"] if isinstance(record.get("title"), str) else None,
         is_completed=is_completed,
@@ -108,9 +112,8 @@ def _of_messages(messages: list[dict[str, Any]]) -> list[Happening]:
                 happenings += [_openai_call(call) for call in message.get("tool_calls") or []]
             case "tool":
                 content = _text_blocks(message.get("content"))
-                happenings.append(
-                    Result(reference=message["tool_call_id"], content=content, is_error=_is_error(content))
-                )
+                reference = _name(message["tool_call_id"])
+                happenings.append(Result(reference=reference, content=content, is_error=_is_error(content)))
             case "system" | "developer":
                 pass
             case role:
@@ -126,11 +129,11 @@ def _of_blocks(content: Any, *, by_agent: bool) -> list[Happening]:
     for block in content:
         match block["type"]:
             case "tool_use":
-                happenings.append(Call(reference=block["id"], name=block["name"], arguments=dict(block["input"])))
+                happenings.append(_call(block["id"], block["name"], block["input"]))
             case "tool_result":
                 inner = _text_blocks(block.get("content"))
                 is_error = bool(block.get("is_error")) or _is_error(inner)
-                happenings.append(Result(reference=block["tool_use_id"], content=inner, is_error=is_error))
+                happenings.append(Result(reference=_name(block["tool_use_id"]), content=inner, is_error=is_error))
             case "text":
                 happenings.append(Said(by_agent=by_agent, content=_text_blocks(block["text"])))
     return [happening for happening in happenings if not isinstance(happening, Said) or happening.content]
@@ -139,12 +142,24 @@ def _of_blocks(content: Any, *, by_agent: bool) -> list[Happening]:
 def _openai_call(call: dict[str, Any]) -> Call:
     function = call["function"]
     try:
-        arguments = json.loads(function.get("arguments") or "{}")
+        arguments = storable(json.loads(function.get("arguments") or "{}"))
     except ValueError:
         arguments = {"arguments": function["arguments"]}  # what the model wrote is kept, also where it is no JSON
     if not isinstance(arguments, dict):
         arguments = {"arguments": arguments}
-    return Call(reference=call["id"], name=function["name"], arguments=arguments)
+    return _call(call["id"], function["name"], arguments)
+
+
+def _call(reference: Any, name: Any, arguments: Any) -> Call:
+    if not isinstance(arguments, dict):
+        raise TypeError(f"the arguments of {name!r} are no object")
+    return Call(reference=_name(reference), name=_name(name), arguments=arguments)
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.80} is no name")
+    return value
 
 
 def _of_events(events: list[dict[str, Any]]) -> list[Happening]:
@@ -155,12 +170,14 @@ def _of_events(events: list[dict[str, Any]]) -> list[Happening]:
                 content = _text_blocks(event["content"])
                 happenings.append(Said(by_agent=kind == "agent.message", content=content))
             case "agent.tool_use" | "agent.custom_tool_use" | "agent.mcp_tool_use":
-                happenings.append(Call(reference=event["id"], name=event["name"], arguments=dict(event["input"])))
+                happenings.append(_call(event["id"], event["name"], event["input"]))
             case "agent.tool_result" | "agent.mcp_tool_result" | "user.custom_tool_result" | "user.tool_result":
                 reference = next(event[name] for name in event if name.endswith("tool_use_id"))
                 content = _text_blocks(event.get("content"))
-                happenings.append(Result(reference=reference, content=content, is_error=bool(event.get("is_error"))))
-    return happenings
+                happenings.append(
+                    Result(reference=_name(reference), content=content, is_error=bool(event.get("is_error")))
+                )
+    return [happening for happening in happenings if not isinstance(happening, Said) or happening.content]
 
 
 def _check_references(happenings: list[Happening]) -> None:

@@ -15,6 +15,7 @@ from agents.definitions import BUILT_IN_TOOLS, TOOLSET
 from agents.eventlog.append import NewEvent, append
 from agents.eventlog.fold import usage_shape
 from agents.ids import new_id
+from agents.limits import SESSION_TITLE_MAX
 from agents.models import Agent, AgentVersion, Environment, Session, SessionKind, Thread, Verdict, VerdictResult
 from agents.services.agents import create_agent, update_agent
 from agents.services.environments import CLOUD, create_environment
@@ -69,7 +70,7 @@ def _read_all(lines: Iterable[Any], report: ImportReport) -> Iterator[tuple[int,
             yield number, read(record), _key(record)
         except BadTranscript as error:
             report.problems.append((number, str(error)))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             report.problems.append((number, f"not JSON: {error}"))
 
 
@@ -91,7 +92,7 @@ def _import_one(
         version,
         environment,
         actor=actor,
-        title=transcript.title or _title(transcript),
+        title=(transcript.title or _title(transcript))[:SESSION_TITLE_MAX],
         metadata=transcript.metadata,
         kind=SessionKind.IMPORTED,
         is_practice=False,

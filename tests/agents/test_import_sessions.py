@@ -14,6 +14,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 AIRLINE = Path(__file__).parents[3] / "shared" / "data" / "airline-sessions.jsonl"
 
+CUSTOM_USE = "agent.custom_tool_use"
 CALL = {"id": "c1", "type": "function", "function": {"name": "find_order", "arguments": '{"order": "A1"}'}}
 OPENAI = {
     "messages": [
@@ -152,3 +153,42 @@ def test_every_message_call_and_result_of_real_transcripts_arrives(actor):
         assert ["".join(block["text"] for block in row.payload["content"]) for row in told] == results
         assert session.events.filter(type="agent.custom_tool_use").count() == calls
         assert session.verdict == ("completed" if record["reward"] >= 1 else "failed")
+
+
+USER = {"role": "user", "content": "hi"}
+
+
+def calling(**call):
+    return {"messages": [{"role": "assistant", "content": [{"type": "tool_use", "id": "c", "name": "n", **call}]}]}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"messages": ' + "[" * 50_000,
+        calling(name=["n"], input={}),
+        calling(name=None, input={}),
+        calling(id={}, input={}),
+        calling(input=[["a", 1]]),
+        {"messages": [USER], "system": 7},
+        {"events": [{"type": "user.message", "content": []}]},
+        {"events": [{"type": "agent.tool_result", "tool_use_id": ["a"]}]},
+        {"messages": [{"role": "tool", "tool_call_id": [], "content": "x"}]},
+    ],
+)
+def test_a_hostile_line_is_reported_and_the_others_are_imported(actor, line):
+    report = import_transcripts([line if isinstance(line, str) else json.dumps(line), OPENAI], "Support", actor=actor)
+    assert ([number for number, _ in report.problems], len(report.imported)) == ([1], 1)
+
+
+@pytest.mark.parametrize("bad", ["\x00", "\ud800"])
+def test_characters_that_no_database_holds_are_replaced(actor, bad):
+    arguments = json.dumps({"order": bad})
+    call = {**CALL, "function": {"name": "find_order", "arguments": arguments}}
+    messages = [{"role": "user", "content": f"a{bad}b"}, {"role": "assistant", "tool_calls": [call]}]
+    line = {"title": f"t{bad}" * 1_000, "system": bad, "principal": bad, "messages": messages}
+    report = import_transcripts([json.dumps(line)], "Support", actor=actor)
+    session = Session.objects.get(pk=report.imported[0])
+    assert (session.principal, session.title[:2], len(session.title)) == ("\ufffd", "t\ufffd", 512)
+    said, called = [row.payload for row in session.events.in_order() if row.type in ("user.message", CUSTOM_USE)]
+    assert (said["content"][0]["text"], called["input"]) == ("a\ufffdb", {"order": "\ufffd"})
