@@ -139,6 +139,11 @@ def _exchanged(part: Part, text: str | None) -> str:
     return text + part.raw[len(part.entry.text) :]
 
 
+def last_first(entries: Iterable[Entry]) -> list[Entry]:
+    """In the order in which they can be taken out one by one: without `x`, the entry `x~2` would be called `x`."""
+    return sorted(entries, key=lambda entry: (len(entry.id), entry.id), reverse=True)
+
+
 def add_entry(content: str, text: str, *, title: str = "", after: str | None = None) -> str:
     """The file with one more entry line, behind `after` where it is still there, else behind its last entry."""
     if not content:

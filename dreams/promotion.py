@@ -22,6 +22,7 @@ from dreams.entries import (
     add_entry,
     entries_hash,
     find_entry,
+    last_first,
     remove_entry,
     render_index,
     replace_entry,
@@ -133,13 +134,13 @@ def _edit(proposal: Proposal, files: Files) -> list[dict[str, Any]]:
     if len(entries) != len(proposal.targets):
         raise ReviewConflict("An entry that the proposal addresses is gone.", mine=proposal.text)
     edits = []
-    for i, entry in enumerate(entries):
-        if i == 0 and proposal.kind in ONE_LINE_KINDS:
-            files[entry.path] = replace_entry(files[entry.path], entry.id, proposal.text)
-            edits.append(_noted(entry, proposal.text))
-        else:
-            _take_out(files, entry)
-            edits.append(_noted(entry, None))
+    if proposal.kind in ONE_LINE_KINDS:
+        first, *entries = entries
+        files[first.path] = replace_entry(files[first.path], first.id, proposal.text)
+        edits.append(_noted(first, proposal.text))
+    for entry in last_first(entries):
+        _take_out(files, entry)
+        edits.append(_noted(entry, None))
     if proposal.kind == ProposalKind.MOVE:
         # As it stands now: a person may move what was changed since it was proposed.
         edits.append(_added(files, proposal.path, entry_id_of(proposal), entries[0].text))
