@@ -2,7 +2,8 @@
 
 from agents.actors import Actor
 from dreams import reviewing
-from dreams.compiler import apply_changes, compile_changes
+from dreams.changes import apply_changes
+from dreams.compiler import compile_changes
 from tests.dreams.dreaming import files_in, store_of
 from tests.dreams.test_decide_on_proposals import propose
 
