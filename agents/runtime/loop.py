@@ -250,6 +250,10 @@ class Turn:
             blocked = [call.event_id for call in self.position.blocked]
             if not blocked:
                 return
+            if self._is_interrupted():
+                # It came while the model answered: with `seen` written below, nobody would look at it again.
+                self._interrupt()
+                return
             reason = {"stop_reason": {"type": "requires_action", "event_ids": blocked}, "stop_details": None}
             self.is_done = True
             closing = partial(self._idle, reason)
@@ -258,13 +262,14 @@ class Turn:
     def _interrupt(self, results: Sequence[NewEvent] = ()) -> None:
         """End the turn as a client asked: open calls are told, the open request is closed, its answer is dropped."""
         answered = {result.payload["tool_use_id"] for result in results}
-        position = self.position
-        open_calls = [call for call in position.calls if call.event_id not in answered]
-        closing = [*results, *(_interrupted(call) for call in open_calls)]
-        if position.open_request:
-            closing.append(_request_end(position.open_request, {}, is_error=True))
         with transaction.atomic():
             lock_session(self.session_id)
+            self._read_log()  # a client may have answered a call in the meantime: one result is all a call may have
+            position = self.position
+            open_calls = [call for call in position.calls if call.event_id not in answered]
+            closing = [*results, *(_interrupted(call) for call in open_calls)]
+            if position.open_request:
+                closing.append(_request_end(position.open_request, {}, is_error=True))
             mail = InboxEvent.objects.filter(thread=self.thread, type=INTERRUPT).order_by("position")
             asked = [NewEvent(type=row.type, payload=row.payload, event_id=row.pk) for row in mail]
             mail.delete()

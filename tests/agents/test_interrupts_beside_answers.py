@@ -1,0 +1,50 @@
+"""An interrupt that meets something else: a call that is left to the client, or the client's own answer."""
+
+import threading
+
+import pytest
+from django.db import connections
+
+from agents.plugs import model_client
+from agents.services.sessions import archive_session, send_events
+from tests.agents.test_answers import CUSTOM, FIND, TOOLSET, bash, message, result, run, session_with, types
+from tests.stack import wait_for
+
+__all__ = ["run", "session_with"]  # fixtures
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_an_interrupt_that_comes_with_the_answer_is_not_left_behind(session_with, run, actor, monkeypatch):
+    session = session_with(CUSTOM)
+    client = type(model_client())
+    answer = client.answer
+
+    def answer_while_interrupted(self, request, **options):
+        reply = answer(self, request, **options)
+        send_events(session, [{"type": "user.interrupt"}], actor=actor)
+        return reply
+
+    monkeypatch.setattr(client, "answer", answer_while_interrupted)
+    _, events = run(session, message(FIND, {"text": "found"}))
+    assert "user.interrupt" in types(events)
+    assert session.stop_reason == {"type": "end_turn"}
+    archive_session(session, actor=actor)
+
+
+def test_a_call_that_the_client_answered_before_it_interrupted_has_one_result(session_with, run, actor):
+    session = session_with(CUSTOM, {"type": TOOLSET})
+
+    def answer_and_interrupt():
+        call = wait_for(lambda: session.events.filter(type="agent.custom_tool_use").first(), 20)
+        wait_for(lambda: session.events.filter(type="span.model_request_end").first(), 20)
+        send_events(session, [result(call, "in Berlin"), {"type": "user.interrupt"}], actor=actor)
+        connections.close_all()
+
+    client = threading.Thread(target=answer_and_interrupt)
+    client.start()
+    _, events = run(session, message({"tools": [FIND, bash("sleep 20")]}, {"text": "found"}))
+    client.join()
+    assert types(events).count("user.custom_tool_result") == 1
+    assert types(events).count("agent.tool_result") == 1
+    assert session.stop_reason == {"type": "end_turn"}
