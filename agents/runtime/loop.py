@@ -137,6 +137,13 @@ class Turn:
     def _is_interrupted(self) -> bool:
         return InboxEvent.objects.filter(thread=self.thread, type=INTERRUPT).exists()
 
+    def _should_stop(self) -> bool:
+        """Asked again and again during a wait, which must not hold a database connection: tools take minutes, and the
+        pool has fewer connections than a worker has slots."""
+        asked = self._is_interrupted()
+        rest_connection()
+        return asked
+
     def _read_log(self, *, before: int | None = None) -> None:
         """Take in what was logged since: clients answer calls, and their answers are in the log at once."""
         rows = Event.objects.filter(thread=self.thread, seq__gt=self.last_seq).in_order()
@@ -166,7 +173,7 @@ class Turn:
         )
         rest_connection()
         try:
-            reply = model_client().answer(request, stop=self._is_interrupted)
+            reply = model_client().answer(request, stop=self._should_stop)
         except ModelError as error:
             self._model_failed(request_id, error)
         except ModelStopped:
@@ -226,7 +233,7 @@ class Turn:
         rest_connection()
         for call in calls:
             try:
-                outcome = self.toolbox.run(call.payload["name"], call.payload["input"], stop=self._is_interrupted)
+                outcome = self.toolbox.run(call.payload["name"], call.payload["input"], stop=self._should_stop)
             except SandboxStopped:
                 break
             results.append(_result(call, outcome.content, is_error=outcome.is_error))
