@@ -100,6 +100,8 @@ def _bring_home(home: Homecoming, base: dict[str, str], collected: CollectedMoun
     if local.pop(MARKER, None) is None:
         base = {path: known for path, known in base.items() if path in local}
         home.must_put = True
+    if not collected.is_whole:
+        base = {path: known for path, known in base.items() if path in local}
     for file in collected.refused:
         base.pop(file.path, None)  # it is there, only not as text: not deleted
         home.refuse(file.path, file.reason, file.reason)

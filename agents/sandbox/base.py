@@ -52,10 +52,12 @@ class RefusedFile:
 
 @dataclass(frozen=True)
 class CollectedMount:
-    """The text files of a mount (`/prefs/x.md` -> text), and the entries that were refused."""
+    """The text files of a mount (`/prefs/x.md` -> text), and the entries that were refused. Unless it `is_whole`, there
+    are more entries than it names, and what it does not name may well be there."""
 
     files: dict[str, str]
     refused: list[RefusedFile] = field(default_factory=list)
+    is_whole: bool = True
 
 
 class SandboxUnavailable(Unavailable):

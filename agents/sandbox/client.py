@@ -77,7 +77,8 @@ class SandboxClient:
     def collect_mount(self, session_id: str, mount_path: str) -> CollectedMount:
         """What the mount's folder holds now; links and whatever is no text are named, not followed."""
         answer = self._ask({"operation": "collect_mount", "session_id": session_id, "path": mount_path})
-        return CollectedMount(answer["files"], [RefusedFile(path, reason) for path, reason in answer["refused"]])
+        refused = [RefusedFile(path, reason) for path, reason in answer["refused"]]
+        return CollectedMount(answer["files"], refused, answer["is_whole"])
 
     def release(self, session_id: str) -> None:
         """End the session's shell and processes; its files stay."""

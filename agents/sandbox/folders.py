@@ -1,12 +1,13 @@
 """What the host itself reads and writes in session folders: by open folders, never through a link an agent made."""
 
 import errno
+import json
 import os
 import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agents.sandbox import limits
 from agents.sandbox.base import BadPath, CollectedMount, RefusedFile
@@ -146,18 +147,29 @@ def open_entry(folder: int, name: str) -> int:
 
 def collect(root: str) -> CollectedMount:
     """The text files below `root` as memories, and what cannot be one."""
-    collected = CollectedMount({}, [])
+    collecting = Collecting()
     with opened(root, []) as folder:
-        gather(folder, "", collected)
-    return collected
+        gather(folder, "", collecting)
+    return CollectedMount(collecting.files, collecting.refused, collecting.is_whole)
 
 
-def gather(folder: int, prefix: str, collected: CollectedMount) -> None:
+@dataclass
+class Collecting:
+    """A pass over a mount: `size` is what its files take on the way to whoever asked."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    refused: list[RefusedFile] = field(default_factory=list)
+    is_whole: bool = True
+    size: int = 0
+
+
+def gather(folder: int, prefix: str, collected: Collecting) -> None:
     with os.scandir(folder) as found:
         names = sorted(entry.name for entry in found)
     for name in names:
         path = f"{prefix}/{name}"
         if len(collected.files) + len(collected.refused) >= limits.MEMORY_MOUNT_MAX_FILES + limits.REFUSED_MAX:
+            collected.is_whole = False
             return
         try:
             take_entry(folder, name, path, collected)
@@ -168,7 +180,7 @@ def gather(folder: int, prefix: str, collected: CollectedMount) -> None:
             refuse(collected, path, reason)
 
 
-def take_entry(folder: int, name: str, path: str, collected: CollectedMount) -> None:
+def take_entry(folder: int, name: str, path: str, collected: Collecting) -> None:
     check_name(path)
     if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
         below = enter(name, folder)
@@ -184,6 +196,10 @@ def take_entry(folder: int, name: str, path: str, collected: CollectedMount) -> 
         raise BadPath("is not UTF-8 text") from error
     if len(collected.files) >= limits.MEMORY_MOUNT_MAX_FILES:
         raise BadPath(f"is beyond the {limits.MEMORY_MOUNT_MAX_FILES} memories of a store")
+    size = len(json.dumps(content))
+    if collected.size + size > limits.MEMORY_MOUNT_MAX_BYTES:
+        raise BadPath(f"is beyond the {limits.MEMORY_MOUNT_MAX_BYTES // limits.MIB} MiB of text that a mount may hold")
+    collected.size += size
     collected.files[path] = content
 
 
@@ -198,8 +214,10 @@ def check_name(path: str) -> None:
         raise BadPath(f"has a path longer than {limits.MEMORY_PATH_MAX_BYTES} bytes")
 
 
-def refuse(collected: CollectedMount, path: str, reason: str) -> None:
-    if len(collected.refused) < limits.REFUSED_MAX:
+def refuse(collected: Collecting, path: str, reason: str) -> None:
+    if len(collected.refused) >= limits.REFUSED_MAX:
+        collected.is_whole = False
+    else:
         printable = path.encode("utf-8", "backslashreplace").decode()
         collected.refused.append(RefusedFile(printable[: limits.MEMORY_PATH_MAX_BYTES], reason))
 

@@ -29,4 +29,5 @@ MEMORY_FILE_MAX_BYTES = 102_400  # wire contract: a memory's content
 MEMORY_PATH_MAX_BYTES = 1_024  # wire contract
 MEMORY_PATH_MAX_SEGMENTS = 20  # wire contract
 MEMORY_MOUNT_MAX_FILES = 2_000  # wire contract: memories of a store
+MEMORY_MOUNT_MAX_BYTES = 48 * MIB  # of all memories, as sent: parsing more would keep every other turn waiting
 REFUSED_MAX = 100  # refused entries that are named; a link farm must not fill an answer

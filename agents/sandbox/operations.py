@@ -106,7 +106,8 @@ class Operations:
         async with self.files_of(session_id):
             await asyncio.to_thread(self.machine.prepare, session_id, (mount,))
             found = await asyncio.to_thread(folders.collect, self.machine.mount_folder(session_id, mount.path))
-        return {"files": found.files, "refused": [[each.path, each.reason] for each in found.refused]}
+        refused = [[each.path, each.reason] for each in found.refused]
+        return {"files": found.files, "refused": refused, "is_whole": found.is_whole}
 
     async def release(self, request: dict[str, Any]) -> dict[str, Any]:
         await self.pool.release(session_of(request))

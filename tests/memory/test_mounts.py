@@ -20,12 +20,13 @@ class Folders:
     def __init__(self) -> None:
         self.files: dict[str, dict[str, str]] = {}
         self.refused: list[RefusedFile] = []
+        self.is_whole = True
 
     def sync_mount(self, session_id, mount, files):
         self.files[mount.path] = dict(files)
 
     def collect_mount(self, session_id, mount_path):
-        return CollectedMount(dict(self.files.get(mount_path, {})), list(self.refused))
+        return CollectedMount(dict(self.files.get(mount_path, {})), list(self.refused), self.is_whole)
 
 
 @pytest.fixture
@@ -204,6 +205,15 @@ def test_a_lost_folder_deletes_nothing(mounted, store):
     assert resources.after_tools(attached, folders) == []
     assert text_of(store, "/a.md") == "one"
     assert folders.files["/mnt/memory/team-notes"]["/a.md"] == "one"
+
+
+def test_a_file_that_a_crowded_folder_does_not_name_is_not_deleted(mounted, store):
+    attached, folders, folder = mounted
+    folder["/new.md"] = "new"
+    del folder["/a.md"]
+    folders.is_whole = False
+    resources.after_tools(attached, folders)
+    assert (text_of(store, "/a.md"), text_of(store, "/new.md")) == ("one", "new")
 
 
 def test_too_many_deletions_at_once_are_put_back(session, store, workspace):
