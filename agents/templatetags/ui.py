@@ -1,6 +1,7 @@
 """Small pieces of pages: icons, badges, times, tokens and money."""
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from django import template
@@ -59,6 +60,7 @@ TRUST_WORDS = {0: "untrusted", 1: "agent's own action", 2: "trusted"}
 
 
 @register.simple_tag
+@cache  # a list prints hundreds of them, and there are forty
 def icon(name: str) -> SafeString:
     """One picture of the sprite; always decoration, the word stands beside it."""
     return format_html(
@@ -69,11 +71,12 @@ def icon(name: str) -> SafeString:
     )
 
 
-@register.inclusion_tag("components/badge.html")
-def badge(value: Any, word: str = "") -> dict[str, Any]:
+@register.simple_tag
+def badge(value: Any, word: str = "") -> SafeString:
     """A status, lane, tier or severity as a word with a look."""
     known, look, picture = BADGES.get(str(value), (str(value).replace("_", " "), "quiet", ""))
-    return {"word": word or known, "look": look, "icon": picture}
+    drawn = icon(picture) if picture else ""
+    return format_html('<span class="badge badge-{}">{}{}</span>', look, drawn, word or known)
 
 
 @register.simple_tag
