@@ -91,6 +91,9 @@ def sweep(model: type[models.Model], job: str, *, queue_name: str = "turns") -> 
         _free(now), Q(enqueued_at=None) | Q(enqueued_at__lt=patience), wake__gt=F("seen")
     )
     ids = list(waiting.values_list("pk", flat=True)[:500])
+    if ids and queue.waiting(queue_name) >= model._default_manager.filter(wake__gt=F("seen")).count():
+        # Every slot is busy and the wake-ups are still there: more of them would pile up without end.
+        ids = list(waiting.filter(enqueued_at=None).values_list("pk", flat=True)[:500])
     model._default_manager.filter(pk__in=ids).update(enqueued_at=now)
     for pk in ids:
         queue.enqueue_now(job, pk, queue=queue_name)

@@ -32,3 +32,11 @@ def enqueue_now(job: str, *ids: str, queue: str = "turns") -> None:
         )
     except (RedisError, OSError) as error:
         logger.warning("Nobody was woken for %s, the sweeper will: %s", job, error)
+
+
+def waiting(queue: str) -> int:
+    """How many wake-ups nobody has taken yet; none where Redis does not answer."""
+    try:
+        return int(django_rq.get_queue(queue, connection=connection()).count)
+    except (RedisError, OSError):
+        return 0
