@@ -205,6 +205,7 @@ def undo_decision(proposal: Proposal, *, actor: Actor, reason: str = "", overwri
     proposal.refresh_from_db()
     if proposal.status == ProposalStatus.APPLIED:
         promotion.revert_proposal(proposal, actor=actor, overwrite=overwrite, reason=reason)
+        unsettle_candidate(proposal)
     elif proposal.status == ProposalStatus.REJECTED and proposal.lane != Lane.REJECT:
         _reopen(proposal, actor, reason)
     else:
@@ -263,3 +264,10 @@ def settle_candidate(proposal: Proposal) -> None:
     inside = review.proposals.filter(lane__in=[Lane.AUTO, Lane.REVIEW])
     if not inside.exclude(status=ProposalStatus.APPLIED, final_text=None).exists():
         memory_services.mark_reviewed(candidate)
+
+
+def unsettle_candidate(proposal: Proposal) -> None:
+    """The candidate copy still holds what was just taken back: no session may attach it until all is approved again."""
+    dream = proposal.review.dream
+    if dream.output_store_id and dream.output_store_id != proposal.store_id:
+        memory_services.mark_unreviewed(dream.output_store, proposal.review_id)

@@ -99,6 +99,14 @@ def mark_reviewed(store: MemoryStore) -> MemoryStore:
 
 
 @transaction.atomic
+def mark_unreviewed(store: MemoryStore, review_id: str) -> MemoryStore:
+    """A change in this candidate copy was taken back: sessions may not attach it any more."""
+    MemoryStore.objects.filter(pk=store.pk).update(unreviewed_review_id=review_id, updated_at=timezone.now())
+    store.refresh_from_db()
+    return store
+
+
+@transaction.atomic
 def create_memory(
     store: MemoryStore, *, path: str, content: str, actor: Actor, provenance: Provenance | None = None
 ) -> Memory:
