@@ -13,6 +13,7 @@ from django.utils import timezone
 from agents.eventlog.channel import publish
 from agents.eventlog.fold import Projection, step
 from agents.eventlog.wire import wire_event
+from agents.exceptions import NotFound
 from agents.ids import new_id
 from agents.leases import Lease
 from agents.models import Event, Session, Thread
@@ -51,7 +52,8 @@ type Closing = Callable[[Projection, datetime], list[NewEvent]]
 def lock_session(session_id: str, **changes: Any) -> Session:
     """Take the session's row lock by writing to it, then read it; everything that adds input or events does this first,
     so what it reads next is the whole truth until the commit."""
-    Session.objects.filter(pk=session_id).update(updated_at=timezone.now(), **changes)
+    if not Session.objects.filter(pk=session_id).update(updated_at=timezone.now(), **changes):
+        raise NotFound(f"Session {session_id!r} was not found.")  # it was deleted a moment ago
     return Session.objects.defer("agent_snapshot", "metadata").get(pk=session_id)
 
 
