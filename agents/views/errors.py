@@ -8,7 +8,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
-from agents.exceptions import DomainError
+from agents.exceptions import DomainError, NotFound
+from agents.middleware import API_PREFIX
 
 TEMPLATES = {403: "403.html", 404: "404.html"}
 
@@ -25,6 +26,14 @@ class PageErrorMiddleware:
             # A redirect would be followed and the sign-in form swapped into a corner of the page.
             return HttpResponseClientRedirect(settings.LOGIN_REDIRECT_URL)
         return response
+
+    def process_view(self, request: HttpRequest, *view: object) -> HttpResponse | None:
+        """No database can be asked for U+0000, so nothing is found under it; the API says so in its own words."""
+        if request.path.startswith(API_PREFIX):
+            return None
+        texts = [request.path, *(value for values in request.GET.lists() for value in values[1])]
+        is_askable = not any("\x00" in text for text in texts)
+        return None if is_askable else error_page(request, NotFound("Nothing has the character U+0000 in its name."))
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Django calls this for whatever a view raises."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.contrib.sessions.backends.db import SessionStore
 from django.core.handlers.asgi import ASGIRequest
 
 from agents.access import access_session
 from agents.actors import Actor
+from agents.browser_sessions import SessionStore
 from agents.eventlog.follow import Item, following, in_database
 from agents.exceptions import DomainError, NotAuthenticated
 from agents.middleware import find_member
