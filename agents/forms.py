@@ -1,14 +1,36 @@
 """Forms of the kernel's pages; numbers come from limits.py, choices from the models."""
 
 from collections.abc import Iterable
+from hashlib import sha256
+from typing import Any
 
 from django import forms
+from django.contrib.auth.forms import AuthenticationForm
+from django.core.cache import cache
 from django.db.models import QuerySet
 
+from agents.limits import SIGN_IN_FAILURES_MAX, SIGN_IN_PAUSE_SECONDS
 from agents.models import Agent, Session, SessionStatus, VerdictResult
 
 MESSAGE_MAX_CHARS = 100_000  # a person types or pastes it; the wire allows more in more blocks
 NO_VERDICT = "none"
+
+
+class SignInForm(AuthenticationForm):
+    """Signing in, with a pause after too many wrong passwords for one name from one address."""
+
+    def clean(self) -> dict[str, Any]:
+        address = self.request.META.get("REMOTE_ADDR", "") if self.request else ""
+        name = str(self.cleaned_data.get("username", ""))
+        key = "sign-in:" + sha256(f"{address} {name}".encode()).hexdigest()
+        if cache.get(key, 0) >= SIGN_IN_FAILURES_MAX:
+            raise forms.ValidationError("Too many wrong passwords. Wait a few minutes, then try again.", code="paused")
+        try:
+            return super().clean()
+        except forms.ValidationError:
+            cache.add(key, 0, SIGN_IN_PAUSE_SECONDS)
+            cache.incr(key)
+            raise
 
 
 class SessionFilter(forms.Form):

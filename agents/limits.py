@@ -40,3 +40,6 @@ MODEL_MAX_TOKENS = 16_000  # answer size asked of the model
 MODEL_REQUESTS_PER_TURN_MAX = 200  # a loop that never ends is stopped: tool_use_limit_reached_error
 
 API_KEY_TOUCH_SECONDS = 60  # last_used_at is written at most this often
+
+SIGN_IN_FAILURES_MAX = 10  # wrong passwords for one name from one address before a pause; a person needs fewer
+SIGN_IN_PAUSE_SECONDS = 300  # counted from the first of them

@@ -3,12 +3,13 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
+from agents.forms import SignInForm
 from agents.views.agents import agent_list
 from agents.views.preferences import preferences
 from agents.views.sessions import session_detail, session_list, session_send, session_verdict
 
 urlpatterns = [
-    path("login/", LoginView.as_view(), name="login"),
+    path("login/", LoginView.as_view(form_class=SignInForm), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("preferences/", preferences, name="preferences"),
     path("agents/", agent_list, name="agents"),
