@@ -19,7 +19,7 @@ from agents.limits import SESSION_TITLE_MAX
 from agents.metadata import merge_metadata
 from agents.models import Session, SessionKind, SessionResource, SessionStatus, Thread
 from agents.outbox import emit
-from agents.services.overrides import resolved_at
+from agents.overrides import resolved_at
 from agents.services.sessions import check_rests, principal_of
 
 DESTROY_SANDBOX = "agents.jobs.destroy_sandbox"

@@ -32,8 +32,8 @@ from agents.models import (
     Workspace,
 )
 from agents.outbox import emit
+from agents.overrides import overridden
 from agents.plugs import model_client, resource_kinds
-from agents.services.overrides import overridden
 
 RUN_THREAD = "agents.jobs.run_thread"
 
