@@ -118,9 +118,11 @@ class Run:
 
     def _begin(self, store: MemoryStore) -> None:
         review_id = new_id("review")
-        manifest = {**inputs.pin(store), "review_id": review_id, "started_at": timezone.now().isoformat()}
         with transaction.atomic():
             self.lease.check()
+            # Under the store's row lock: the candidate copy must hold the very versions that are pinned.
+            MemoryStore.objects.filter(pk=store.pk).update(tier=F("tier"))
+            manifest = {**inputs.pin(store), "review_id": review_id, "started_at": timezone.now().isoformat()}
             output = self._output_store(store, review_id)
             session = trace.open_trace(self.dream, self.actor)
             moved = Dream.objects.filter(pk=self.dream.pk, status=DreamStatus.PENDING).update(
