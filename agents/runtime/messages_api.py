@@ -1,11 +1,13 @@
 """The network client behind `ModelClient`: the official `anthropic` package, sent once; the loop decides on retries."""
 
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import anthropic
+import httpx2
 from django.conf import settings
 
 from agents import limits
@@ -46,19 +48,32 @@ class MessagesClient:
 
     def _answer(self, request: dict[str, Any], timeout: float | None) -> Reply:
         options: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
+        deadline = time.monotonic() + (timeout or limits.MODEL_TIMEOUT_SECONDS)
         try:
-            raw = self._client.messages.with_raw_response.create(**request, **options)
-            body = json.loads(raw.http_response.content)
+            with self._client.messages.with_streaming_response.create(**request, **options) as answer:
+                body = json.loads(_whole(answer.iter_bytes(), deadline))
         except anthropic.APIStatusError as error:
             raise _status_error(error) from error
-        except anthropic.APITimeoutError as error:
+        except (anthropic.APITimeoutError, httpx2.TimeoutException, TimeoutError) as error:
             raise _failed("The model endpoint did not answer in time.") from error
-        except anthropic.APIConnectionError as error:
+        except (anthropic.APIConnectionError, httpx2.HTTPError) as error:
             cause = error.__cause__ or error
             raise _failed(f"The model endpoint {settings.ANTHROPIC_BASE_URL} cannot be reached: {cause}.") from error
         except (anthropic.APIError, ValueError, RecursionError) as error:
             raise _failed("The model endpoint answered something that is not JSON.") from error
         return read_reply(body)
+
+
+def _whole(chunks: Iterable[bytes], deadline: float) -> bytes:
+    """The client's own timeout counts from byte to byte, so an answer that trickles would never end."""
+    data = bytearray()
+    for chunk in chunks:
+        data += chunk
+        if len(data) > limits.MODEL_REPLY_MAX_BYTES:
+            raise _failed(f"The model endpoint answered more than {limits.MODEL_REPLY_MAX_BYTES:,} bytes.")
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    return bytes(data)
 
 
 def _failed(message: str) -> ModelError:
