@@ -268,6 +268,6 @@ def settle_candidate(proposal: Proposal) -> None:
 
 def unsettle_candidate(proposal: Proposal) -> None:
     """The candidate copy still holds what was just taken back: no session may attach it until all is approved again."""
-    dream = proposal.review.dream
-    if dream.output_store_id and dream.output_store_id != proposal.store_id:
-        memory_services.mark_unreviewed(dream.output_store, proposal.review_id)
+    candidate = proposal.review.dream.output_store
+    if candidate and candidate.pk != proposal.store_id:
+        memory_services.mark_unreviewed(candidate, proposal.review_id)

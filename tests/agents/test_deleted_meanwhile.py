@@ -4,8 +4,8 @@ import pytest
 
 from agents.exceptions import NotFound
 from agents.models import Session
-from agents.services.sessions import archive_session, send_events
 from agents.services.session_updates import delete_session
+from agents.services.sessions import archive_session, send_events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

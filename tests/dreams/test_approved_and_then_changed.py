@@ -36,7 +36,7 @@ def test_an_entry_that_changed_after_the_approval_keeps_its_text(
     assert files_in(store)[PATH] == changed
     proposal.refresh_from_db()
     assert proposal.status == ProposalStatus.APPLY_FAILED
-    assert proposal.decisions.last().verb == Decision.Verb.APPLY_FAILED
+    assert [decision.verb for decision in proposal.decisions.all()][-1] == Decision.Verb.APPLY_FAILED
 
 
 def test_an_addition_whose_id_was_taken_after_the_approval_is_not_written_twice(

@@ -3,7 +3,7 @@
 import pytest
 
 from agents.actors import Actor
-from dreams.compiler import Change
+from dreams.changes import Change
 from dreams.entries import parse_file
 from dreams.gate import AUTO, QUARANTINE, REJECTED, REVIEW, Ruling
 from dreams.models import Dream, ProposalStatus

@@ -4,7 +4,7 @@ from agents.actors import Actor
 from agents.models import Scope
 from agents.services.tenancy import issue_api_key
 from dreams import reviewing
-from dreams.compiler import Change
+from dreams.changes import Change
 from dreams.gate import REVIEW, Ruling
 from dreams.outcome import Judged, without_rejected
 from memory.models import MemoryStore
