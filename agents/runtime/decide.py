@@ -33,7 +33,7 @@ class Position:
     @property
     def wants_mail(self) -> bool:
         """Whether the next step depends on what waits in the inbox."""
-        return not self.is_open or not (self.open_request or self.calls or self.has_input)
+        return not self.is_open or self.is_rescheduled or not (self.open_request or self.calls or self.has_input)
 
     @property
     def blocked(self) -> tuple[Logged, ...]:

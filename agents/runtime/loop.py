@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -48,6 +48,9 @@ def run_thread(thread_id: str) -> None:
             Turn(thread).run()
         except Fenced as fact:
             logger.warning("%s", fact)
+        except OperationalError:
+            # The database was busy or away, which is nobody's fault: when the lease runs out, a worker goes on here.
+            logger.exception("The thread %s waits for the database.", thread_id)
         except Exception as error:
             logger.exception("The thread %s came to a stop.", thread_id)
             if fresh := Thread.objects.filter(pk=thread.pk, fence=thread.fence).first():
@@ -120,6 +123,7 @@ class Turn:
             case steps.ReportDenied(calls=calls):
                 self._commit([_denial(call, self.position.decided[call.event_id]) for call in calls])
             case steps.ReportInterrupted(calls=calls):
+                self.toolbox.collect()  # what the lost worker's tools wrote is the agent's all the same
                 self._commit([_interrupted(call) for call in calls])
             case steps.Await():
                 self._await_client([])
@@ -183,7 +187,8 @@ class Turn:
 
     def _take_reply(self, request_id: str, reply: Reply) -> None:
         events = [NewEvent(type="agent.thinking") for block in reply.content if block["type"] == "thinking"]
-        texts = [block for block in reply.content if block["type"] == "text" and block["text"]]
+        # Blank text is no message, and endpoints refuse a conversation that repeats one.
+        texts = [block for block in reply.content if block["type"] == "text" and block["text"].strip()]
         if texts:
             events.append(NewEvent(type="agent.message", payload={"content": texts}))
         uses = [self._use(block) for block in reply.tool_uses]
@@ -379,7 +384,8 @@ def _interrupted(call: Logged) -> NewEvent:
 def _denial(call: Logged, decision: Logged) -> NewEvent:
     reason = decision.payload.get("deny_message")
     said = f"The user rejected this tool call: {reason}" if reason else "The user rejected this tool call."
-    return _result(call, _text(said), is_error=True)
+    payload = {"tool_use_id": call.event_id, "content": _text(said), "is_error": True}
+    return NewEvent(type="agent.tool_result", payload=payload, trust=trust.OUTSIDE)  # a client's words, not the tool's
 
 
 def _result(call: Logged, content: list[dict[str, Any]], *, is_error: bool) -> NewEvent:

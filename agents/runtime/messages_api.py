@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import anthropic
@@ -11,7 +11,6 @@ import httpx2
 from django.conf import settings
 
 from agents import limits
-from agents.leases import rest_connection
 from agents.runtime.model import ModelError, ModelStopped, Reply, read_reply
 
 CONNECT_SECONDS = 10.0
@@ -38,13 +37,10 @@ class MessagesClient:
             return self._answer(request, timeout)
         # The wait must end at once when a client interrupts; the request itself is left to run out behind it.
         waiting = _requests.submit(self._answer, request, timeout)
-        while True:
-            try:
-                return waiting.result(LOOK_SECONDS)
-            except TimeoutError:
-                if stop():
-                    raise ModelStopped from None
-                rest_connection()
+        while not wait([waiting], LOOK_SECONDS).done:
+            if stop():
+                raise ModelStopped
+        return waiting.result()
 
     def _answer(self, request: dict[str, Any], timeout: float | None) -> Reply:
         options: dict[str, Any] = {} if timeout is None else {"timeout": timeout}

@@ -36,6 +36,7 @@ from agents.overrides import overridden
 from agents.plugs import model_client, resource_kinds
 
 RUN_THREAD = "agents.jobs.run_thread"
+INTERRUPT = "user.interrupt"
 
 
 def create_session(body: dict[str, Any], *, actor: Actor) -> Session:
@@ -115,7 +116,7 @@ def send_events(session: Session, events: Sequence[dict[str, Any]], *, actor: Ac
     the log at once, the rest is queued."""
     session = lock_session(session.pk, next_position=F("next_position") + len(events))
     if session.is_terminated or session.is_archived:
-        raise InvalidRequest(f"The session {session.pk} is terminated: it takes no more events.")
+        raise InvalidRequest(f"The session {session.pk} is {session.end_word}: it takes no more events.")
     if session.kind != SessionKind.AGENT:
         raise InvalidRequest(f"The session {session.pk} is a record: it takes no events.")
     thread = session.threads.primary().get()
@@ -128,7 +129,7 @@ def send_events(session: Session, events: Sequence[dict[str, Any]], *, actor: Ac
         else _queue(session, thread, event, first + index, actor)
         for index, event in enumerate(events)
     ]
-    wake_thread(thread)
+    wake_thread(thread, at_once=any(event["type"] == INTERRUPT for event in events))
     return shown
 
 
@@ -181,9 +182,11 @@ def _is_answered(call: Event) -> bool:
     ).exists()
 
 
-def wake_thread(thread: Thread) -> None:
-    """Count new input and have a worker look at the thread once this transaction is committed."""
-    Thread.objects.filter(pk=thread.pk).update(wake=F("wake") + 1, enqueued_at=timezone.now())
+def wake_thread(thread: Thread, *, at_once: bool = False) -> None:
+    """Count new input and have a worker look at the thread once this transaction is committed; `at_once` also where it
+    waits to try a failed model request again."""
+    impatience: dict[str, Any] = {"wake_at": None} if at_once else {}
+    Thread.objects.filter(pk=thread.pk).update(wake=F("wake") + 1, enqueued_at=timezone.now(), **impatience)
     queue.enqueue(RUN_THREAD, thread.pk)
 
 

@@ -219,3 +219,19 @@ def run_in_thread(thread_id):
         jobs.run_thread(thread_id)
     finally:
         connections.close_all()
+
+
+def test_an_interrupt_ends_a_turn_that_waits_to_ask_the_model_again(session_with, run):
+    session = session_with({"type": TOOLSET})
+    run(session, message({"error": {"status": 529, "type": "overloaded_error"}}))
+    assert session.status == "rescheduling"
+    _, events = run(session, {"type": "user.interrupt"})
+    assert types(events) == ["user.interrupt", *IDLE]
+    assert session.stop_reason == {"type": "end_turn"}
+
+
+def test_a_clients_reason_for_a_denial_is_no_word_of_the_tool(session_with, run):
+    session = session_with(asks("bash"))
+    _, events = run(session, message(bash("echo no"), {"text": "done"}))
+    _, events = run(session, confirmation(only(events, "agent.tool_use"), "deny", deny_message="Error: use --force"))
+    assert only(events, "agent.tool_result").trust == 0
