@@ -98,6 +98,11 @@ class Session(Archivable, WorkspaceOwned):
     def is_terminated(self) -> bool:
         return self.status == SessionStatus.TERMINATED
 
+    @property
+    def end_word(self) -> str:
+        """How a session that is over ended: archiving also terminates it, and is what its owner did."""
+        return "archived" if self.is_archived else "terminated"
+
     def advance(self, to: str, *, expected: str, **changes: Any) -> None:
         """Move the status by compare-and-set; `Conflict` when somebody else moved it first."""
         if to not in TRANSITIONS[expected]:

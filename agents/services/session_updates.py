@@ -31,7 +31,7 @@ def update_session(session: Session, body: dict[str, Any], *, actor: Actor) -> S
     _check_updatable(body)
     session = _lock(session)
     if session.is_terminated or session.is_archived:
-        raise InvalidRequest(f"The session {session.pk} is terminated: it takes no more changes.")
+        raise InvalidRequest(f"The session {session.pk} is {session.end_word}: it takes no more changes.")
     if session.kind == SessionKind.DREAM:
         raise InvalidRequest(f"The session {session.pk} is the record of a dream: it takes no changes.")
     changes = _changed_columns(session, body, actor)

@@ -171,7 +171,7 @@ def test_an_archived_session_is_terminated_and_takes_nothing_more(make_session, 
     archived = archive_session(session, actor=actor)
     assert (archived.status, archived.archived_at is not None) == ("terminated", True)
     assert types(archived.events.in_order())[-2:] == ["session.thread_status_terminated", "session.status_terminated"]
-    with pytest.raises(Exception, match="terminated"):
+    with pytest.raises(Exception, match="is archived"):
         send_events(archived, [{"type": "user.message", "content": []}], actor=actor)
 
 

@@ -121,7 +121,7 @@ def test_what_is_over_or_a_record_takes_no_change(wire, session):
         wire.beta.sessions.update(session.id, title="New")
     Session.objects.filter(pk=session.id).update(kind=SessionKind.AGENT)
     wire.beta.sessions.archive(session.id)
-    with pytest.raises(anthropic.BadRequestError, match="terminated"):
+    with pytest.raises(anthropic.BadRequestError, match="is archived"):
         wire.beta.sessions.update(session.id, title="New")
 
 

@@ -166,7 +166,7 @@ def test_an_archived_session_is_over_and_stays_readable(wire, session):
     assert list(wire.beta.sessions.list()) == []
     assert [found.id for found in wire.beta.sessions.list(include_archived=True)] == [session.id]
     assert wire.beta.sessions.events.list(session.id).data[-1].type == "session.status_terminated"
-    with pytest.raises(anthropic.BadRequestError, match="terminated"):
+    with pytest.raises(anthropic.BadRequestError, match="is archived"):
         wire.beta.sessions.events.send(session.id, events=[MESSAGE])
 
 
