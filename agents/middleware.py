@@ -27,7 +27,7 @@ class RequestIdMiddleware:
         request.request_id = request_id = new_id("request")  # type: ignore[attr-defined]
         response = self.get_response(request)
         if request.path.startswith(API_PREFIX) and response.status_code >= 400 and not _is_json(response):
-            response = _enveloped(response, request_id)
+            response = _enveloped(response, request.path, request_id)
         response.headers.setdefault("request-id", request_id)
         return response
 
@@ -59,8 +59,9 @@ def _is_json(response: HttpResponseBase) -> bool:
     return response.headers.get("content-type", "").startswith("application/json")
 
 
-def _enveloped(response: HttpResponseBase, request_id: str) -> HttpResponse:
-    error = DomainError(f"{HTTPStatus(response.status_code).phrase}.")
+def _enveloped(response: HttpResponseBase, path: str, request_id: str) -> HttpResponse:
+    phrase = HTTPStatus(response.status_code).phrase
+    error = DomainError(f"Not found: there is nothing at {path}." if response.status_code == 404 else f"{phrase}.")
     error.status = response.status_code
     error.type = ERROR_TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "api_error")
     answer = JsonResponse(error_body(error, request_id), status=error.status)

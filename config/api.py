@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path
+from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 
 from agents.api import agents, environments, sessions
@@ -22,14 +23,16 @@ api.add_router("/reviews", dreams.reviews_router)
 api.add_router("/proposals", dreams.proposals_router)
 
 
-def _nothing_here(request: HttpRequest, rest: str) -> HttpResponse:
+@csrf_exempt  # an API client that mistook the address must read so, not that a form was forged
+def _nothing_here(request: HttpRequest, rest: str = "") -> HttpResponse:
     """An unknown address under /v1 is an API error, never a page."""
     return HttpResponse(status=404)
 
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("openapi.json", serve_document(api), name="openapi"),
-    path("docs", serve_page(api), name="api-page"),
+    path("openapi.json", csrf_exempt(serve_document(api)), name="openapi"),
+    path("docs", csrf_exempt(serve_page(api)), name="api-page"),
+    path("", _nothing_here),
     path("", api.urls),
     path("<path:rest>", _nothing_here),
 ]

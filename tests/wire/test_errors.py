@@ -5,6 +5,7 @@ import json
 
 import anthropic
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from agents.models import Agent, ApiKey, Scope
@@ -189,6 +190,15 @@ def test_a_version_that_never_was_starts_no_session(call, agent, environment):
 def test_an_unknown_address_is_an_api_404(call, path):
     response = call("GET", path)
     assert (response.status_code, error(response)["type"]) == (404, "not_found_error")
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "messages"), ("PUT", "files/x"), ("GET", "files"), ("POST", "")])
+def test_an_unknown_address_is_named_and_never_called_a_forged_form(call, method, path):
+    call.client = Client(raise_request_exception=False, enforce_csrf_checks=True)
+    response = call(method, path, "{}")
+    told = error(response)
+    assert (response.status_code, told["type"]) == (404, "not_found_error")
+    assert f"/v1/{path}" in told["message"]
 
 
 def test_a_wrong_method_is_a_405_in_the_envelope(call):
