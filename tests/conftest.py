@@ -40,6 +40,12 @@ CHROMIUM_ARGUMENTS = [
 ]
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests last: from the first one on, Playwright's event loop stays in this thread."""
+    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture
 def workspace(db: None) -> Workspace:
     return create_workspace("Acme")

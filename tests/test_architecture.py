@@ -48,7 +48,8 @@ def imports() -> grimp.ImportGraph:
 def test_a_pure_module_reaches_neither_django_nor_tables_nor_verbs(imports: grimp.ImportGraph, module: str):
     effectful = [name for name in imports.modules if name == "django" or is_table_or_verb(name)]
     for target in effectful:
-        assert not imports.find_shortest_chain(module, target)
+        if target != module and not module.startswith(f"{target}."):
+            assert not imports.find_shortest_chain(module, target)
 
 
 def edge_files() -> list[Path]:
