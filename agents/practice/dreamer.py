@@ -11,7 +11,8 @@ from typing import Any
 
 CLAIMS_MAX = 8
 QUOTE_MAX = 200
-ADVICE = "look at what the call is given before making it again"
+SHOWN_MEMBERS_MAX = 3
+QUOTE_LEAD = 50  # what a quote keeps before the first difference of two long values
 EVENT = re.compile(r"^\[(?P<n>\d+)\] (?P<head>[^|]*)\| (?P<text>.*)$", re.MULTILINE)
 FOLDERS = {
     "workaround": "workarounds",
@@ -64,13 +65,21 @@ def claims(text: str) -> list[Json]:
     events = {int(found["n"]): found["text"] for found in EVENT.finditer(text)}
     made: list[Json] = []
     seen: set[str] = set()
-    for hint in sorted(_lines(text, "hints"), key=_worth):
+    hints = _lines(text, "hints")
+    solved = {_case(hint) for hint in hints if hint.get("hint") == "fixed"}
+    for hint in sorted(hints, key=_worth):
+        if hint.get("hint") == "error" and _case(hint) in solved:
+            continue
         made_here = _claim(hint, sid, events)
         same = json.dumps([made_here["kind"], made_here["when"], made_here["claim"]]) if made_here else ""
         if made_here and same not in seen:
             seen.add(same)
             made.append(made_here)
     return made[:CLAIMS_MAX]
+
+
+def _case(hint: Json) -> tuple[Any, ...]:
+    return (hint.get("program"), hint.get("scope"), hint.get("signature"))
 
 
 def _worth(hint: Json) -> int:
@@ -87,7 +96,7 @@ def _claim(hint: Json, sid: str, events: dict[int, str]) -> Json | None:
         return _mended(hint, sid, events)
     if kind == "error":
         cites = _cites(sid, events, [(hint.get("eid"), None)])
-        return _made("pitfall", _call(hint), f"expect `{hint.get('signature', '')}`; {ADVICE}", cites)
+        return _made("pitfall", _call(hint), f"expect `{hint.get('signature', '')}`; no fix was seen", cites)
     if kind == "correction":
         return _wish(hint, sid, events)
     if kind == "sequence":
@@ -106,12 +115,7 @@ def _mended(hint: Json, sid: str, events: dict[int, str]) -> Json | None:
     wanted = [(hint.get("error"), None), (hint.get("failed"), None)]
     if hint.get("changed"):
         changed = [f"`{name}`" for name in hint["changed"]]
-        name = hint["changed"][0]
-        shown = [
-            (number, _argument(events.get(number or 0, ""), name))
-            for number in (hint.get("failed"), hint.get("succeeded"))
-        ]
-        cites = _cites(sid, events, [wanted[0], *shown])
+        cites = _cites(sid, events, [wanted[0], *_difference(hint, events)])
         text = f"expect `{hint.get('signature', '')}`; a later call worked after changing {', '.join(changed)}"
         return _made("pitfall", _call(hint), text, cites)
     added, removed = hint.get("added") or [], hint.get("removed") or []
@@ -123,13 +127,40 @@ def _mended(hint: Json, sid: str, events: dict[int, str]) -> Json | None:
     return _made("workaround", _call(hint), text, cites)
 
 
-def _argument(text: str, name: str) -> str:
-    """What to quote of a call about one argument: its text where it has one, else its name."""
-    try:
-        value = json.loads(text).get(name)
-    except (ValueError, AttributeError):
-        return ""
-    return value[:QUOTE_MAX] if isinstance(value, str) and len(value) >= 3 else name
+def _difference(hint: Json, events: dict[int, str]) -> list[tuple[Any, Any]]:
+    """What to quote of the call that failed and of the one that worked: each argument in which they differ."""
+    failed, worked = hint.get("failed"), hint.get("succeeded")
+    before, after = _members(events.get(failed or 0, "")), _members(events.get(worked or 0, ""))
+    shown: list[tuple[Any, Any]] = []
+    for name in hint["changed"][:SHOWN_MEMBERS_MAX]:
+        old, new = before.get(name, ""), after.get(name, "")
+        shown += [(number, part) for number, part in zip((failed, worked), _pieces(old, new), strict=True) if part]
+    quoted = {number for number, _ in shown}
+    # A call that lacks the argument is quoted from its beginning.
+    return [*shown, *((number, None) for number in (failed, worked) if number not in quoted)]
+
+
+def _members(text: str) -> dict[str, str]:
+    """Argument name -> its part `"name": value` of a call's text, letter for letter, be the text cut short or not."""
+    found: dict[str, str] = {}
+    decoder, start = json.JSONDecoder(), 1
+    while 0 < start < len(text):
+        try:
+            name, end = decoder.raw_decode(text, start)
+            _, end = decoder.raw_decode(text, end + 2)
+        except ValueError:
+            cut = re.match(r'"((?:[^"\\]|\\.)*)": .', text[start:])
+            return found | ({cut[1]: text[start:].rstrip("…")} if cut else {})
+        found[str(name)] = text[start:end]
+        start = end + 2
+    return found
+
+
+def _pieces(old: str, new: str) -> tuple[str, str]:
+    """Both parts, and of long ones that begin alike the piece around their first difference."""
+    same = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), 0)
+    start = max(0, same - QUOTE_LEAD) if same > QUOTE_MAX - QUOTE_LEAD else 0
+    return old[start : start + QUOTE_MAX].strip(), new[start : start + QUOTE_MAX].strip()
 
 
 def _call(hint: Json) -> str:
@@ -164,16 +195,13 @@ def _cites(sid: str, events: dict[int, str], wanted: list[tuple[Any, Any]]) -> l
 
 
 def _quote(text: str) -> str:
-    """What to quote of an event: of a command the command, of another call its last argument's name, else the text."""
+    """What to quote of an event: of a command the command, else the text from its beginning."""
     try:
         given = json.loads(text)
     except ValueError:
         given = None
-    if isinstance(given, dict) and given:
-        if isinstance(given.get("command"), str):
-            text = given["command"]
-        else:
-            return str(next(reversed(given)))[:QUOTE_MAX]
+    if isinstance(given, dict) and isinstance(given.get("command"), str):
+        text = given["command"]
     return text.rstrip("…")[:QUOTE_MAX].strip()
 
 

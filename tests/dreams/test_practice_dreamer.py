@@ -78,3 +78,44 @@ def test_renaming_every_word_of_a_world_changes_nothing_but_the_words(seed: int)
     (change,) = dream(digests).changes
     assert f"when `{program}` is run on `*.{kind}` → add `{flag}`; without it: `{program}: {error}`" in change.after
     assert change.is_typed
+
+
+def quotes_of(story: list[dict[str, Any]]) -> list[tuple[int, str]]:
+    digest = digest_of(story, tools=frozenset({"pay"}))
+    given = dreamer.reply(claims.request_body(digest, mine(digest), model="m", fence="f"))
+    (kept,), dropped = claims.verify(given["claims"], digest, mine(digest))
+    assert dropped == []
+    return [(cite.n, cite.quote) for cite in kept.cited]
+
+
+def paid(failing: dict[str, Any], working: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*events.called("pay", failing, "Error: refused", fails=True), *events.called("pay", working, "ok")]
+
+
+def test_the_quotes_of_two_calls_show_what_was_changed() -> None:
+    story = paid({"user": "u1", "cards": [{"id": "a", "sum": 3}]}, {"user": "u1", "cards": [{"id": "b", "sum": 4}]})
+    assert quotes_of(story) == [
+        (2, "Error: refused"),
+        (1, '"cards": [{"id": "a", "sum": 3}]'),
+        (3, '"cards": [{"id": "b", "sum": 4}]'),
+    ]
+
+
+def test_of_long_values_that_begin_alike_the_quotes_show_the_difference() -> None:
+    same = [f"stop {number}" for number in range(40)]
+    (_, (_, old), (_, new)) = quotes_of(paid({"to": [*same, "Oslo"], "n": 1}, {"to": [*same, "Bergen"], "n": 1}))
+    assert "Oslo" in old
+    assert "Bergen" in new
+    assert max(len(old), len(new)) <= 200
+
+
+def test_values_longer_than_the_prompt_shows_are_quoted_all_the_same() -> None:
+    long = ["x" * 60] * 30
+    (_, (_, old), (_, new)) = quotes_of(paid({"n": 1, "to": ["Oslo", *long]}, {"n": 1, "to": ["Bergen", *long]}))
+    assert old.startswith('"to": ["Oslo"')
+    assert new.startswith('"to": ["Bergen"')
+
+
+def test_a_call_without_the_argument_is_quoted_from_its_beginning() -> None:
+    story = paid({"user": "u1", "sum": 3}, {"user": "u1", "sum": 3, "card": "b"})
+    assert quotes_of(story)[1:] == [(3, '"card": "b"'), (1, '{"user": "u1", "sum": 3}')]
