@@ -11,10 +11,11 @@ from django.views.decorators.http import require_GET
 
 from agents.access import require_role
 from agents.http import HtmxHttpRequest, page
-from agents.models import Agent, Role, Session, SessionKind, Workspace
+from agents.models import Agent, Role, Session, Workspace
 from dreams import inbox
 from dreams.entries import INDEX_PATH
-from dreams.models import Decision, Dream, DreamStatus, Proposal
+from dreams.models import Decision, Dream, Proposal
+from dreams.views.queue import queue_state
 from memory.models import MemoryStore, MemoryVersion
 from outcomes.baselines import Rate, rate
 from outcomes.metrics import AgentOutcome, agent_outcome
@@ -22,6 +23,7 @@ from outcomes.metrics import AgentOutcome, agent_outcome
 WINDOW_DAYS = 30
 AGENTS_SHOWN = 4
 FEED_SIZE = 8
+FIRST_SHOWN = 3
 DREAMS_SHOWN = 14
 
 
@@ -35,41 +37,28 @@ class Approval:
     rejected: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One step of the first use."""
-
-    done: bool
-    title: str
-    text: str
-    url: str
-    action: str
-
-
 @require_GET
 @require_role(Role.VIEWER)
 def home(request: HtmxHttpRequest) -> HttpResponse:
     """One page, every card from bounded queries."""
     workspace = request.workspace
     dreams = list(Dream.objects.in_workspace(workspace).newest_first()[:DREAMS_SHOWN])
-    waiting = inbox.waiting(workspace)
-    steps = _steps(workspace, dreams)
+    first = inbox.by_risk(inbox.pending(workspace), size=FIRST_SHOWN)[0]
     context = {
         "section": "home",
-        "waiting": waiting,
-        "inbox_count": waiting.count,
-        "risky": sum(number for rank, number in waiting.by_rank.items() if rank > 0),
-        "first": inbox.by_risk(inbox.pending(workspace), size=3)[0],
+        "place": "home",
+        **queue_state(request.member),
+        "first": first,
+        "last": inbox.last_decision(request.member),
+        "in_list": True,
         "approval": approval(workspace, timezone.now()),
         "dreams": dreams,
         "last_dream": dreams[0] if dreams else None,
         "dream_bars": _dream_bars(dreams),
         "agents": _agents(workspace),
         "changes": _changes(workspace),
-        "steps": steps if not all(step.done for step in steps) else [],
         "practice_shown": any(dream.is_practice for dream in dreams)
         or Session.objects.in_workspace(workspace).filter(is_practice=True).exists(),
-        "may_review": request.member.may_review,
     }
     return page(request, "dreams/home.html", context)
 
@@ -115,45 +104,3 @@ def _changes(workspace: Workspace) -> list[dict[str, Any]]:
     versions = MemoryVersion.objects.filter(store__in=stores).exclude(path=INDEX_PATH)
     versions = versions.select_related("store").order_by("-pk")
     return [{"version": version, "store": version.store} for version in versions.defer("content")[:FEED_SIZE]]
-
-
-def _steps(workspace: Workspace, dreams: list[Dream]) -> list[Step]:
-    has_session = Session.objects.in_workspace(workspace).exclude(kind=SessionKind.DREAM).exists()
-    decided = Decision.objects.in_workspace(workspace).exists()
-    return [
-        Step(
-            done=Agent.objects.in_workspace(workspace).filter(is_internal=False).exists(),
-            title="Create an agent",
-            text="With the official SDK and an API key of this server.",
-            url="agents",
-            action="Agents",
-        ),
-        Step(
-            done=has_session,
-            title="Let it work, or import what it did elsewhere",
-            text="manage.py import_sessions FILE --agent NAME reads OpenAI and Anthropic transcripts.",
-            url="sessions",
-            action="Sessions",
-        ),
-        Step(
-            done=MemoryStore.objects.in_workspace(workspace).exists(),
-            title="Give it a memory store",
-            text="Working memory is what agents and dreams may write.",
-            url="memory",
-            action="Memory",
-        ),
-        Step(
-            done=any(dream.status == DreamStatus.COMPLETED for dream in dreams),
-            title="Dream over finished sessions",
-            text="A dream reads them and proposes single changes, each with its evidence.",
-            url="dream-new",
-            action="Start a dream",
-        ),
-        Step(
-            done=decided,
-            title="Decide on the first proposal",
-            text="Approved changes are what the next session starts from. Every one can be undone.",
-            url="inbox",
-            action="Inbox",
-        ),
-    ]

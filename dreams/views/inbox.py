@@ -11,6 +11,7 @@ from agents.models import Role
 from dreams import inbox
 from dreams.forms import TABS, InboxFilter
 from dreams.models import Dream, Proposal
+from dreams.views.queue import queue_state
 from memory.models import MemoryStore
 
 DREAMS_OFFERED = 30
@@ -28,17 +29,16 @@ def proposal_list(request: HtmxHttpRequest) -> HttpResponse:
         Dream.objects.in_workspace(request.workspace).newest_first().only("pk", "created_at")[:DREAMS_OFFERED],
     )
     rows, after = _rows(request, tab, form)
-    waiting = inbox.waiting(request.workspace)
     context = {
         "section": "inbox",
         "tab": tab,
         "form": form,
         "proposals": rows,
         "next": _next(request, after),
-        "waiting": waiting,
-        "inbox_count": waiting.count,
+        "place": "row",
+        **queue_state(request.member),
+        "next_id": rows[0].pk if rows and tab == "pending" else "",
         "is_filtered": form.is_narrowing,
-        "may_review": request.member.may_review,
         "in_list": True,
         "last": inbox.last_decision(request.member),
         "practice_shown": Dream.objects.filter(pk__in={row.review.dream_id for row in rows}, is_practice=True).exists(),

@@ -21,11 +21,14 @@ from dreams.forms import DecisionForm, EditForm, ReasonForm, RejectForm
 from dreams.models import Decision, Evidence, Lane, Proposal, ProposalKind, ProposalStatus
 from dreams.preview import FilePreview, preview
 from dreams.promotion import base_of, current_entries, read_files
+from dreams.views.newcomer import demo_of_store
+from dreams.views.queue import queue_state
 from memory.diffs import Diff, compare
 
 DETAIL = "dreams/proposal_detail.html"
 FAILED = "It could not be applied, and waits again."
 MODES = ("", "edit", "reject")
+PLACES = ("row", "home")  # a row of the inbox, a row of home
 SAME_FILE_SHOWN = 8
 VERBS = {
     Decision.Verb.APPROVE: "Approved",
@@ -124,12 +127,16 @@ def proposal_undo(request: HtmxHttpRequest, proposal_id: str) -> HttpResponseBas
     try:
         undone = reviewing.undo_decision(proposal, actor=request.actor, overwrite=overwrite)
     except ReviewConflict as conflict:
+        if _is_row(request):
+            messages.warning(request, conflict.message)
+            return go(request, "proposal", proposal.pk)
         context = {**_context(request, proposal), "undo_conflict": conflict}
         return page(request, DETAIL, context, partial="review" if _has_review(request) else "", status=409)
     if _is_row(request):
         return _row(request, _access(request, undone.pk), "Undone")
     messages.success(request, "Undone: the decision was taken back.")
-    return go(request, "inbox") if request.POST.get("back") == "inbox" else go(request, "proposal", proposal.pk)
+    back = request.POST.get("back", "")
+    return go(request, back) if back in ("inbox", "home") else go(request, "proposal", proposal.pk)
 
 
 def _access(request: HtmxHttpRequest, proposal_id: str) -> Proposal:
@@ -165,25 +172,26 @@ def _left(request: HtmxHttpRequest, done: str) -> str:
 
 
 def _announcement(request: HtmxHttpRequest, words: str) -> dict[str, Any]:
-    return {"announce": words, "inbox_left": inbox.pending(request.workspace).count()}
+    return {"announce": words, "inbox_count": inbox.pending(request.workspace).count(), "says": True}
 
 
 def _row(request: HtmxHttpRequest, proposal: Proposal, done: str) -> HttpResponse:
     failed = proposal.status == ProposalStatus.APPLY_FAILED
     context = {
         "proposal": proposal,
-        "may_review": True,
         "outcome": "" if proposal.is_waiting else done,
         "last": inbox.last_decision(request.member),
         "in_list": True,
         "oob": True,
+        "place": request.POST["place"],
+        **queue_state(request.member),
         **_announcement(request, FAILED if failed else _left(request, done)),
     }
     return page(request, "dreams/proposal_decided.html", context)
 
 
 def _is_row(request: HtmxHttpRequest) -> bool:
-    return bool(request.htmx) and request.POST.get("place") == "row"
+    return bool(request.htmx) and request.POST.get("place") in PLACES
 
 
 def _has_review(request: HtmxHttpRequest) -> bool:
@@ -205,6 +213,7 @@ def _conflict(
         "typed": mine,
         "theirs_diff": compare(conflict.theirs, mine),
         "can_go_on": context["may_decide"],
+        **_announcement(request, ""),
     }
     return page(request, DETAIL, context, partial="review", status=409)
 
@@ -227,6 +236,7 @@ def _context(
         "section": "inbox",
         "proposal": proposal,
         "dream": proposal.review.dream,
+        "demo": demo_of_store(request.workspace, proposal.store_id),
         "base": base,
         "has_moved_on": proposal.is_waiting and base != proposal.base_sha256,
         "previous": before,

@@ -8,8 +8,8 @@ from django.test.utils import CaptureQueriesContext
 from agents.actors import Actor
 from dreams import inbox
 from dreams.models import Proposal
-from memory.models import MemoryStore
-from memory.services import archive_store
+from memory.models import Memory, MemoryStore
+from memory.services import archive_store, update_memory
 from tests.pages.reviews import NEW, make_proposal, make_store, seen
 
 ROW = {"HX-Request": "true", "HX-Target": "proposal-row"}
@@ -165,3 +165,33 @@ def test_a_row_that_could_not_be_applied_says_so(as_rita: Client, actor: Actor, 
     archive_store(store)
     response = as_rita.post(f"/proposals/{proposal.pk}/approve/", {**seen(proposal), "place": "row"}, headers=ROW)
     assert "It could not be applied" in response.content.decode()
+
+
+def test_a_decision_on_a_row_brings_every_number_along(as_rita: Client, actor: Actor, store: MemoryStore) -> None:
+    proposal = make_proposal(actor, store)
+    left = make_proposal(actor, store, after=NEW.replace("cc", "dd"))
+    response = as_rita.post(f"/proposals/{proposal.pk}/approve/", {**seen(proposal), "place": "row"}, headers=ROW)
+    page = response.content.decode()
+    assert '<span class="count" id="inbox-count" hx-swap-oob="true">1<' in page
+    assert '<span class="count" id="pending-count" hx-swap-oob="true">1<' in page
+    assert "1 change to memory waits for a decision" in page
+    assert f'href="/proposals/{left.pk}/">Start reviewing' in page
+
+
+def test_a_decision_on_home_changes_homes_headline(as_rita: Client, actor: Actor, store: MemoryStore) -> None:
+    proposal = make_proposal(actor, store)
+    assert 'name="place" value="home"' in as_rita.get("/").content.decode()
+    response = as_rita.post(f"/proposals/{proposal.pk}/approve/", {**seen(proposal), "place": "home"}, headers=ROW)
+    assert "Nothing waits for you" in response.content.decode()
+    assert 'name="back" value="home"' in as_rita.get("/").content.decode()
+
+
+def test_an_undo_over_a_later_change_leaves_the_list_for_the_proposal(
+    as_rita: Client, actor: Actor, store: MemoryStore
+) -> None:
+    proposal = make_proposal(actor, store)
+    as_rita.post(f"/proposals/{proposal.pk}/approve/", seen(proposal))
+    memory = Memory.objects.get(store=store, path=proposal.path)
+    update_memory(memory, content=memory.content.replace("--compat", "--other"), actor=actor)
+    response = as_rita.post(f"/proposals/{proposal.pk}/undo/", {"place": "row"}, headers=ROW)
+    assert response["HX-Redirect"] == f"/proposals/{proposal.pk}/"

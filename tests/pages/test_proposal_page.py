@@ -212,3 +212,17 @@ def test_on_a_decided_page_one_undo_alone_is_offered(as_rita: Client, actor: Act
     page = as_rita.get(url(first)).content.decode()
     assert page.count('data-key="u"') == 1
     assert url(first, "undo") in page
+
+
+def test_after_a_decision_no_earlier_message_stays(as_rita: Client, actor: Actor, store: MemoryStore) -> None:
+    first = make_proposal(actor, store, risk_rank=2)
+    make_proposal(actor, store, after=NEW.replace("cc", "dd"))
+    page = as_rita.post(url(first, "approve"), seen(first), headers=HTMX).content.decode()
+    messages = page.partition('id="messages" hx-swap-oob="true"')[2].partition("</div>")[0]
+    assert messages.strip(" >\n") == ""
+
+
+def test_a_conflict_brings_the_present_number_along(as_rita: Client, as_alice: Client, proposal: Proposal) -> None:
+    as_rita.post(url(proposal, "approve"), seen(proposal))
+    page = as_alice.post(url(proposal, "approve"), seen(proposal), headers=HTMX).content.decode()
+    assert 'id="inbox-count" hx-swap-oob="true" hidden>0<' in page
