@@ -1,5 +1,6 @@
 """The proposal page and its verbs: approve, edit then approve, reject, undo; each is one call and one new place."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,6 +29,7 @@ from memory.diffs import Diff, compare
 DETAIL = "dreams/proposal_detail.html"
 FAILED = "It could not be applied, and waits again."
 MODES = ("", "edit", "reject")
+ENTRY_MARK = re.compile(r"- \[[^\]\s]*\] ")
 PLACES = ("row", "home")  # a row of the inbox, a row of home
 SAME_FILE_SHOWN = 8
 VERBS = {
@@ -210,7 +212,7 @@ def _conflict(
     mine = typed or conflict.mine or proposal.text
     context |= {
         "conflict": conflict,
-        "typed": mine,
+        "typed": mine.removeprefix(context["edit_prefix"]),
         "theirs_diff": compare(conflict.theirs, mine),
         "can_go_on": context["may_decide"],
         **_announcement(request, ""),
@@ -232,6 +234,7 @@ def _context(
     base = base_of(entries)
     seen = {"base_sha256": base, "revision": proposal.revision}
     before, after = inbox.neighbours(proposal)
+    prefix = _prefix(proposal)
     return {
         "section": "inbox",
         "proposal": proposal,
@@ -243,7 +246,8 @@ def _context(
         "following": after,
         "files": _preview(proposal, entries, files),
         "evidence": _evidence(proposal),
-        "edit": _focused(edit or EditForm(initial={"text": proposal.text, **seen}), mode == "edit"),
+        "edit": _focused(edit or EditForm(initial={"text": proposal.text.removeprefix(prefix), **seen}), mode == "edit"),
+        "edit_prefix": prefix,
         "reject": reject or RejectForm(initial=seen),
         "release": release or ReasonForm(),
         "decisions": [(VERBS[row.verb], row) for row in proposal.decisions.select_related("member__user", "api_key")],
@@ -258,6 +262,12 @@ def _context(
 def _toast(request: HtmxHttpRequest, proposal: Proposal) -> dict[str, Any]:
     """My last decision, to undo from here; on the page of a decided proposal `u` means that one alone."""
     return {} if proposal.status in inbox.UNDOABLE else {"last": inbox.last_decision(request.member)}
+
+
+def _prefix(proposal: Proposal) -> str:
+    """The entry's mark, which an edit keeps whatever is typed; a whole file has none."""
+    found = ENTRY_MARK.match(proposal.text)
+    return found[0] if found and "\n" not in proposal.text.strip() else ""
 
 
 def _focused(form: EditForm, is_open: bool) -> EditForm:

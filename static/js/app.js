@@ -46,12 +46,22 @@
     }
   }
 
+  function closePanel(panel) {
+    if (!panel) return false;
+    panel.open = false;
+    $("summary", panel).focus();
+    return true;
+  }
+
   document.addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && event.target.form && event.target.tagName !== "BUTTON") {
       event.preventDefault();
       return event.target.form.requestSubmit();
     }
-    if (event.key === "Escape" && typing(event.target) && !$("dialog[open]")) return event.target.blur();
+    if (event.key === "Escape" && !$("dialog[open]")) {
+      if (typing(event.target)) return event.target.blur();
+      if (closePanel($("details.panel[open]"))) return;
+    }
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || typing(event.target)) return;
     if (root.dataset.shortcuts === "off" || $("dialog[open]")) return;
     const key = event.key;
@@ -74,6 +84,8 @@
   document.addEventListener("click", async (event) => {
     const opener = event.target.closest("[data-dialog]");
     if (opener) return $(`#${CSS.escape(opener.dataset.dialog)}`)?.showModal();
+    const cancel = event.target.closest("[data-cancel]");
+    if (cancel && closePanel(cancel.closest("details"))) return event.preventDefault();
     if (event.target.closest("[data-close]")) return event.target.closest("dialog")?.close();
     const copier = event.target.closest("[data-copy]");
     if (!copier) return;

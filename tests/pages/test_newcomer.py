@@ -73,3 +73,16 @@ def test_first_steps_end_with_a_round_after_an_approval(
 def test_without_a_demo_nothing_speaks_of_it(as_rita: Client, proposal: Proposal) -> None:
     page = as_rita.get("/").content.decode()
     assert (WHAT in page, "Run the tasks again" in page) == (False, False)
+
+
+def test_a_round_under_way_is_not_started_again(as_rita: Client, demo: Agent, session: Session) -> None:
+    button = '<button class="button button-main"'
+    assert f"{button}>" in as_rita.get(f"/agents/{demo.pk}/").content.decode()
+    Session.objects.filter(pk=session.pk).update(status="running")
+    page = as_rita.get(f"/agents/{demo.pk}/").content.decode()
+    assert f"{button} disabled" in page
+    assert "1 task is running" in page
+    headers = {"HX-Request": "true", "HX-Target": "outcome"}
+    part = as_rita.get(f"/agents/{demo.pk}/", headers=headers).content.decode()
+    assert 'id="run-again"' in part
+    assert 'hx-swap-oob="true"' in part

@@ -226,3 +226,16 @@ def test_a_conflict_brings_the_present_number_along(as_rita: Client, as_alice: C
     as_rita.post(url(proposal, "approve"), seen(proposal))
     page = as_alice.post(url(proposal, "approve"), seen(proposal), headers=HTMX).content.decode()
     assert 'id="inbox-count" hx-swap-oob="true" hidden>0<' in page
+
+
+def test_the_entrys_id_stays_outside_the_text_to_edit(as_rita: Client, proposal: Proposal, store: MemoryStore) -> None:
+    page = as_rita.get(url(proposal), {"mode": "edit"}).content.decode()
+    text = page.partition('<textarea name="text"')[2].partition(">")[2].partition("<")[0].strip()
+    assert "<code>- [w-cccc] </code>" in page
+    assert text.startswith("when `zorp`")
+    as_rita.post(url(proposal, "edit"), {**seen(proposal), "text": f"[x-1] {text}"})
+    assert "- [w-cccc] when `zorp`" in content(store)
+
+
+def test_every_panel_can_be_left(as_rita: Client, proposal: Proposal) -> None:
+    assert as_rita.get(url(proposal)).content.decode().count("data-cancel>Cancel</a>") == 2
