@@ -247,7 +247,7 @@ def _change(
         fix=cluster.fix if cluster and typed else None,
         tainted_by=next((claim.tainted_by for claim in claims if claim.tainted_by), ""),
         missing=tuple(dict.fromkeys(missing)),
-        novel=() if typed or op in ("move", "retire") else _novel(body, claims, targets),
+        novel=() if typed or op in ("move", "retire") else _novel(_uncounted(body, cluster), claims, targets),
         conflicts=_conflicts(after, targets, state) if body else (),
     )
 
@@ -316,6 +316,13 @@ def _reason(operation: Operation, cluster: Cluster | None) -> str:
     else:
         text = f"It rests on {seen}."
     return f"{text} {operation.why}".strip()
+
+
+def _uncounted(body: str, cluster: Cluster | None) -> str:
+    """The text without the counts that code knows to be true."""
+    for count in cluster.counts if cluster else ():
+        body = body.replace(count, " ")
+    return body
 
 
 def _novel(body: str, claims: Sequence[Claim], targets: Sequence[Entry]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from dreams.limits import (
 )
 from dreams.literals import literals
 from dreams.mining import Fix
+from dreams.wording import counted
 
 TOOL = "record_operations"
 Verb = Literal["ADD", "MERGE", "SUPERSEDE", "RETIRE", "MOVE", "NARROW", "NOOP"]
@@ -121,6 +122,17 @@ class Cluster:
     def principals(self) -> tuple[str, ...]:
         return tuple(sorted({claim.principal for claim in self.claims}))
 
+    def seen_to_work(self, fix: Fix) -> int:
+        """In how many sessions a call worked after this change."""
+        same = (fix.edits, fix.changed)
+        return len({c.session_id for c in self.claims if c.fix and (c.fix.edits, c.fix.changed) == same})
+
+    @property
+    def counts(self) -> frozenset[str]:
+        """The only counts that an entry's text may give: how often each change was followed by success."""
+        seen = {self.seen_to_work(claim.fix) for claim in self.claims if claim.fix}
+        return frozenset(counted(number, len(self.sessions)) for number in seen)
+
     @property
     def last_seen(self) -> str:
         return max((claim.at[:10] for claim in self.claims), default="")
@@ -182,8 +194,8 @@ def _cluster(kind: str, subject: str, tainted: bool, claims: Sequence[Claim]) ->
 
 
 def _order(claim: Claim) -> tuple[Any, ...]:
-    """An order that does not depend on the order of the sessions."""
-    return (claim.when, claim.text, claim.session_id, claim.id)
+    """An order that does not depend on the order of the sessions; where only some of them saw a fix, those first."""
+    return (claim.fix is None, claim.when, claim.text, claim.session_id, claim.id)
 
 
 def _with_pitfalls_folded(clusters: list[Cluster]) -> list[Cluster]:
@@ -246,7 +258,17 @@ def _claim_wire(name: str, claim: Claim, cluster: Cluster) -> dict[str, Any]:
         "cites": [{"sid": cite.session_id, "eid": cite.n, "quote": cite.quote} for cite in claim.cited],
         "sessions": len(cluster.sessions),
         "principals": len(cluster.principals),
-        "fix": {"removed": list(fix.removed), "added": list(fix.added), "changed": list(fix.changed)} if fix else None,
+        "fix": _fix_wire(fix, cluster) if fix else None,
+    }
+
+
+def _fix_wire(fix: Fix, cluster: Cluster) -> dict[str, Any]:
+    """`sessions` says in how many of the cluster's sessions this very change was followed by success."""
+    return {
+        "removed": list(fix.removed),
+        "added": list(fix.added),
+        "changed": list(fix.changed),
+        "sessions": cluster.seen_to_work(fix),
     }
 
 

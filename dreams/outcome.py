@@ -18,6 +18,7 @@ from dreams.gate import AUTO, QUARANTINE, REJECTED, REVIEW, Ruling
 from dreams.models import Decision, Dream, Evidence, Proposal, ProposalStatus, Review
 from dreams.sameness import duplicate_key_of
 from dreams.worddiff import words_changed
+from dreams.wording import uncounted
 from memory.models import MemoryStore
 from memory.provenance import Provenance
 
@@ -45,7 +46,7 @@ def _same_of(change: Change) -> tuple[Any, ...]:
 
 
 def _same(kind: str, after: str, targets: Sequence[str]) -> tuple[Any, ...]:
-    return (kind, duplicate_key_of(after), tuple(sorted(targets)))
+    return (kind, duplicate_key_of(uncounted(after)), tuple(sorted(targets)))
 
 
 def write_review(dream: Dream, review_id: str, judged: Sequence[Judged], actor: Actor) -> Review:

@@ -26,3 +26,13 @@ def _edit_in_words(verb: str, old: tuple[str, ...], new: tuple[str, ...]) -> str
 def in_words(words: Sequence[str]) -> str:
     """Words of a call as they are typed."""
     return " ".join(word if re.fullmatch(r"[\w@%+=:,./*~-]+", word) else shlex.quote(word) for word in words)
+
+
+def counted(number: int, sessions: int) -> str:
+    """How often something was seen, where an entry says it."""
+    return f"in {number} of {sessions} sessions"
+
+
+def uncounted(text: str) -> str:
+    """The text without such counts: what is seen once more still says the same."""
+    return re.sub(r"\bin \d+ of \d+ sessions\b ?", "", text)

@@ -211,13 +211,24 @@ def _quote(text: str) -> str:
 def operations(found: list[Json], entries: list[Json]) -> list[Json]:
     if not found:
         return []
-    wording = Counter((claim.get("when", ""), claim.get("claim", "")) for claim in found)
-    when, text = min(wording, key=lambda pair: (-wording[pair], pair))
+    when, text = _wording(found)
     if any(_already_says(entry, when, text) for entry in entries):
         return [{"op": "NOOP"}]
     first = found[0]
     names = [claim["id"] for claim in found if "id" in claim]
     return [{"op": "ADD", "path": _path(first), "text": f"when {when} → {text}", "claims": names}]
+
+
+def _wording(found: list[Json]) -> tuple[str, str]:
+    """What most claims say; where a fix was seen, what most of those say, and in how many sessions it was."""
+    mended = [claim for claim in found if claim.get("fix")]
+    wording = Counter((claim.get("when", ""), claim.get("claim", "")) for claim in mended or found)
+    when, text = min(wording, key=lambda pair: (-wording[pair], pair))
+    said = next(claim for claim in mended or found if (claim.get("when", ""), claim.get("claim", "")) == (when, text))
+    if mended and said.get("kind") == "pitfall":
+        counted = f"in {said['fix'].get('sessions')} of {said.get('sessions')} sessions"
+        text = text.replace("; a later call", f"; {counted} a later call", 1)
+    return when, text
 
 
 def _already_says(entry: Json, when: str, text: str) -> bool:
