@@ -7,8 +7,9 @@ from ninja import NinjaAPI
 
 from agents.api import agents, environments, sessions
 from agents.api.auth import authenticate
+from agents.api.document_page import serve_page
 from agents.api.errors import register_handlers
-from agents.api.openapi import serve_document, serve_page
+from agents.api.openapi import serve_document
 from dreams import api as dreams
 from memory import api as memory
 

@@ -58,6 +58,8 @@ class Body:
         schema = TypeAdapter(self.type).json_schema(ref_template="#/components/schemas/{model}")
         for name in self.left_out:
             schema.get("properties", {}).pop(name, None)
+        if "required" in schema:
+            schema["required"] = [name for name in schema["required"] if name not in self.left_out]
         return schema
 
     def _strict(self, schema: Any) -> Any:

@@ -1,16 +1,16 @@
-"""The OpenAPI document and its page: ninja lists the operations, the SDK's own request types describe the bodies."""
+"""The OpenAPI document: ninja lists the operations, the SDK's own request types describe the bodies."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_GET
 from ninja import NinjaAPI
 
 from agents.api.bodies import Body
 
-METHODS = ("get", "post", "delete")
+ID = re.compile(r"{(\w+)}")
 ERROR = {
     "type": "object",
     "required": ["type", "error", "request_id"],
@@ -23,6 +23,11 @@ ERROR = {
         },
         "request_id": {"type": "string"},
     },
+}
+# Served beside ninja, which therefore does not list them: the address, and what is read of a session or thread.
+STREAMS = {
+    "/v1/sessions/{session_id}/events/stream": "Stream Session Events",
+    "/v1/sessions/{session_id}/threads/{thread_id}/stream": "Stream Thread Events",
 }
 _bodies: dict[str, Body] = {}
 
@@ -43,6 +48,8 @@ def asks(*queries: str) -> dict[str, Any]:
 
 def document(api: NinjaAPI) -> dict[str, Any]:
     found = dict(api.get_openapi_schema())
+    streams = {address: {"get": _stream(address, summary)} for address, summary in STREAMS.items()}
+    found["paths"] = {**found["paths"], **streams}
     schemas: dict[str, Any] = {"Error": ERROR}
     for name, body in _bodies.items():
         schema = body.json_schema()
@@ -61,32 +68,13 @@ def serve_document(api: NinjaAPI) -> Callable[[HttpRequest], HttpResponse]:
     return openapi
 
 
-def serve_page(api: NinjaAPI) -> Callable[[HttpRequest], HttpResponse]:
-    @require_GET
-    def api_page(request: HttpRequest) -> HttpResponse:
-        return render(request, "agents/api_document.html", {"groups": _groups(document(api))})
-
-    return api_page
-
-
-def _groups(found: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """The operations by tag, each with its method, address, words, query parameters and body."""
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for path, methods in found["paths"].items():
-        for method in (name for name in METHODS if name in methods):
-            operation = methods[method]
-            groups.setdefault(operation["tags"][0], []).append(
-                {
-                    "method": method.upper(),
-                    "path": path,
-                    "summary": operation.get("description") or operation.get("summary", ""),
-                    "queries": [one["name"] for one in operation.get("parameters", []) if one["in"] == "query"],
-                    "body": _body_name(operation),
-                }
-            )
-    return groups
-
-
-def _body_name(operation: dict[str, Any]) -> str:
-    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-    return str(content.get("schema", {}).get("$ref", "")).rpartition("/")[2]
+def _stream(address: str, summary: str) -> dict[str, Any]:
+    ids = [{"in": "path", "name": name, "required": True, "schema": {"type": "string"}} for name in ID.findall(address)]
+    wanted = asks("event_deltas[]")["parameters"]
+    return {
+        "summary": summary,
+        "description": "Server-sent events from the connection on; what came before stands in the list of events.",
+        "parameters": [*ids, *wanted],
+        "responses": {200: {"description": "OK", "content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+        "tags": ["sessions"],
+    }

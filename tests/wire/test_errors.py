@@ -2,12 +2,14 @@
 
 import base64
 import json
+import re
 
 import anthropic
 import pytest
 from django.test import Client
 from django.utils import timezone
 
+from agents.api.stream import match_api_stream
 from agents.models import Agent, ApiKey, Scope
 from agents.services.tenancy import issue_api_key, revoke_api_key
 
@@ -224,10 +226,37 @@ def test_the_document_describes_every_route_and_body(client):
     assert "betas" not in document["components"]["schemas"]["AgentCreateParams"]["properties"]
 
 
+def test_the_document_has_the_event_streams(client):
+    paths = client.get("/v1/openapi.json").json()["paths"]
+    for address in ("/v1/sessions/{session_id}/events/stream", "/v1/sessions/{session_id}/threads/{thread_id}/stream"):
+        operation = paths[address]["get"]
+        assert "text/event-stream" in operation["responses"]["200"]["content"]
+        assert match_api_stream(address.format(session_id="s", thread_id="t"))
+
+
+def test_the_document_requires_nothing_that_it_does_not_describe(client):
+    for schema in client.get("/v1/openapi.json").json()["components"]["schemas"].values():
+        assert set(schema.get("required", ())) <= schema["properties"].keys()
+
+
 def test_the_page_lists_the_same_routes(client):
+    document = client.get("/v1/openapi.json").json()
+    page = client.get("/v1/docs").content.decode().replace("<wbr>", "")
+    assert [address for address in document["paths"] if address not in page] == []
+
+
+def test_the_page_describes_every_field_and_every_type_that_one_names(client):
     page = client.get("/v1/docs").content.decode()
-    assert "/v1/memory_stores/{store_id}/memories" in page
-    assert "AgentCreateParams" in page
+    for name, schema in client.get("/v1/openapi.json").json()["components"]["schemas"].items():
+        assert name in page
+        assert [field for field in schema["properties"] if f"<code>{field}</code>" not in page] == []
+    assert set(re.findall(r'href="#(.+?)"', page)) <= set(re.findall(r'id="(.+?)"', page))
+
+
+def test_the_page_says_how_to_authenticate_and_shows_this_address(client):
+    page = client.get("/v1/docs").content.decode()
+    assert "Authorization: Bearer" in page
+    assert "base_url=&quot;http://testserver&quot;" in page or 'base_url="http://testserver"' in page
 
 
 def _objects(value):
