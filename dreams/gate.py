@@ -17,7 +17,9 @@ from dreams.limits import (
 )
 from dreams.risks import DANGER, INFO, RANKS, REJECT, WARNING, Finding, risky_words, scan
 from dreams.shingles import containment, copies
+from dreams.wording import counted
 
+UNKNOWN_PRINCIPAL = "Who the sessions were for is unknown."
 AUTO, REVIEW, QUARANTINE, REJECTED = "auto", "review", "quarantine", "reject"
 
 
@@ -31,6 +33,7 @@ class Rules:
     young_principals: frozenset[str] = frozenset()
     untrusted_texts: tuple[str, ...] = ()  # what events without trust said in the sessions behind the change
     is_shrinking: bool = False
+    unattributed_sessions: frozenset[str] = frozenset()  # nobody knows for whom these ran: not even one principal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +119,9 @@ def _review(change: Change, rules: Rules, findings: Sequence[Finding]) -> list[s
         reasons.append("Only a typed lesson or an exact duplicate can do without a person.")
     else:
         reasons += _typed_reasons(change)
-    reasons += [finding.message for finding in findings if finding.severity in (DANGER, WARNING)]
+    # That nobody knows whom it serves alarms nobody, yet takes a person.
+    telling = [f for f in findings if f.severity in (DANGER, WARNING) or f.code == "unknown_principal"]
+    reasons += [finding.message for finding in telling]
     return list(dict.fromkeys(reasons))
 
 
@@ -143,10 +148,13 @@ def _findings(change: Change, rules: Rules) -> list[Finding]:
     add = found.append
     if change.tainted_by:
         add(Finding(code="tainted", severity=DANGER, message=f"Tainted: {change.tainted_by}."))
-    if change.claims and len(change.principals) < CORROBORATING_PRINCIPALS:
+    known = {claim.principal for claim in change.claims if claim.session_id not in rules.unattributed_sessions}
+    if change.claims and not known:
+        add(Finding(code="unknown_principal", severity=INFO, message=UNKNOWN_PRINCIPAL))
+    elif change.claims and len(known) < CORROBORATING_PRINCIPALS:
         add(Finding(code="single_principal", severity=WARNING, message="One principal alone stands behind it."))
-    if young := sorted(set(change.principals) & rules.young_principals):
-        old = set(change.principals) - rules.young_principals
+    if young := sorted(known & rules.young_principals):
+        old = known - rules.young_principals
         if len(old) < CORROBORATING_PRINCIPALS:
             message = f"It needs the word of a principal who is new here: {_listed(young)}."
             add(Finding(code="young_principal", severity=WARNING, message=message))
@@ -163,8 +171,16 @@ def _findings(change: Change, rules: Rules) -> list[Finding]:
             Finding(code="risky_words", severity=DANGER, message=f"What it adds to a call looks like {_listed(words)}.")
         )
     if change.claims and all(claim.kind == "pitfall" for claim in change.claims):
-        add(Finding(code="from_failures", severity=INFO, message="It says what fails; no way out was seen to work."))
+        add(Finding(code="from_failures", severity=INFO, message=_way_out(change)))
     return [*found, *_wording(change, rules)]
+
+
+def _way_out(change: Change) -> str:
+    """What was seen after the failures; that a later call worked does not say why."""
+    mended = {claim.session_id for claim in change.claims if claim.fix is not None}
+    if not mended:
+        return "It says what fails; no way out was seen to work."
+    return f"It says what fails; {counted(len(mended), len(change.sessions))} a later call worked, which may be chance."
 
 
 def _wording(change: Change, rules: Rules) -> list[Finding]:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from agents import trust
 from agents.eventlog.wire import timestamp
-from agents.models import Event, Session
+from agents.models import Event, Session, SessionKind
 from dreams import claims, operations
 from dreams.digest import MESSAGES, TOOL_RESULTS, TOOL_USES, Digest, SourceEvent, digest_session
 from dreams.entries import Entry, all_entries
@@ -120,3 +120,12 @@ def young_principals(dream: Dream, principals: Sequence[str]) -> frozenset[str]:
         .annotate(first=Min("created_at"))
     )
     return frozenset(row["principal"] for row in first if row["first"] > limit)
+
+
+def unattributed_sessions(dream: Dream) -> frozenset[str]:
+    """Imported sessions that name no principal: theirs is whoever imported them."""
+    imported = Session.objects.filter(
+        workspace=dream.workspace_id, pk__in=dream.input_session_ids, kind=SessionKind.IMPORTED
+    )
+    rows = imported.values_list("pk", "principal", "metadata")
+    return frozenset(pk for pk, principal, metadata in rows if principal not in metadata.values())

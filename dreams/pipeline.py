@@ -280,12 +280,14 @@ class Run:
         store = MemoryStore.objects.get(pk=self.dream.input_store_id)
         untrusted = {digest.session_id: _untrusted_texts(digest) for digest in digests}
         young = inputs.young_principals(self.dream, [digest.principal for digest in digests])
+        unattributed = inputs.unattributed_sessions(self.dream)
         rules = [
             Rules(
                 is_read_only=not dreams_may_write(store.tier),
                 young_principals=young,
                 untrusted_texts=tuple(text for session in change.sessions for text in untrusted.get(session, ())),
                 is_shrinking=compiled.is_shrinking,
+                unattributed_sessions=unattributed,
             )
             for change in compiled.changes
         ]

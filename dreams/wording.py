@@ -30,9 +30,9 @@ def in_words(words: Sequence[str]) -> str:
 
 def counted(number: int, sessions: int) -> str:
     """How often something was seen, where an entry says it."""
-    return f"in {number} of {sessions} sessions"
+    return f"in {number} of {sessions} session{'s' * (sessions != 1)}"
 
 
 def uncounted(text: str) -> str:
     """The text without such counts: what is seen once more still says the same."""
-    return re.sub(r"\bin \d+ of \d+ sessions\b ?", "", text)
+    return re.sub(r"\bin \d+ of \d+ sessions?\b ?", "", text)

@@ -11,7 +11,7 @@ from dreams.gate import AUTO, QUARANTINE, REJECTED, REVIEW, Rules, Ruling, judge
 from dreams.hidden_text import hidden_characters, mixed_script_words, skeleton
 from dreams.limits import AUTO_CHANGES_MAX
 from dreams.mining import Fix
-from dreams.risks import DANGER, REJECT, risky_words, scan
+from dreams.risks import DANGER, INFO, REJECT, risky_words, scan
 from tests.dreams.test_compiler import claim
 
 OPEN = Rules(open_kinds=frozenset({("add", "workaround"), ("merge", "fact"), ("add", "pitfall")}))
@@ -78,6 +78,37 @@ def test_a_principal_who_is_new_here_does_not_corroborate() -> None:
     ruling = judge(lesson(), replace(OPEN, young_principals=frozenset({"p2"})))
     assert ruling.lane == REVIEW
     assert "young_principal" in codes(ruling)
+
+
+def test_sessions_of_nobody_known_are_noted_without_alarm_and_still_take_a_person() -> None:
+    two_importers = replace(OPEN, unattributed_sessions=frozenset({"sesn_1", "sesn_2"}))
+    for change in (lesson(), lesson(claims=lesson().claims[:1])):
+        ruling = judge(change, two_importers)
+        assert codes(ruling) == {"unknown_principal"}
+        assert {finding.severity for finding in ruling.findings} == {INFO}
+        assert ruling.lane == REVIEW
+        assert "Who the sessions were for is unknown." in ruling.reasons
+        assert ruling.rank < judge(lesson(claims=lesson().claims[:1]), OPEN).rank
+
+
+def test_an_importer_does_not_corroborate_the_one_principal_that_is_known() -> None:
+    ruling = judge(lesson(), replace(OPEN, unattributed_sessions=frozenset({"sesn_2"})))
+    assert ruling.lane == REVIEW
+    assert "single_principal" in codes(ruling)
+
+
+def test_a_pitfall_says_whether_a_way_out_was_seen() -> None:
+    seen = replace(FIX, edits=(), changed=("cards",))
+    some = tuple(claim(n, fix=seen if n == 1 else None) for n in (1, 2, 3))
+    none = tuple(claim(n) for n in (1, 2))
+    assert "no way out was seen" in said_of(prose("expect `bad header`", claims=none))
+    message = said_of(prose("expect `bad header`", claims=some))
+    assert "in 1 of 3 sessions a later call worked" in message
+    assert "no way out" not in message
+
+
+def said_of(change: Change) -> str:
+    return next(f.message for f in judge(change, OPEN).findings if f.code == "from_failures")
 
 
 @pytest.mark.parametrize(
