@@ -9,6 +9,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.core.cache import cache
 from django.db.models import QuerySet
 
+from agents.ids import MAX_ID_LENGTH
 from agents.limits import SIGN_IN_FAILURES_MAX, SIGN_IN_PAUSE_SECONDS
 from agents.models import Agent, Session, SessionStatus, VerdictResult
 
@@ -84,6 +85,37 @@ class MessageForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2, "placeholder": "Say something to the agent"}),
         error_messages={"required": "Write a message first."},
     )
+
+
+class ConfirmationForm(forms.Form):
+    """May the agent make this call?"""
+
+    tool_use_id = forms.CharField(max_length=MAX_ID_LENGTH)
+    result = forms.ChoiceField(choices=[("allow", "Allow"), ("deny", "Deny")])
+    deny_message = forms.CharField(required=False, max_length=2_000)
+
+    def event(self) -> dict[str, Any]:
+        """The client event; a reason goes with a refusal only."""
+        said = {name: self.cleaned_data[name] for name in ("tool_use_id", "result")}
+        reason = self.cleaned_data["deny_message"] if said["result"] == "deny" else ""
+        return {"type": "user.tool_confirmation", **said, **({"deny_message": reason} if reason else {})}
+
+
+class AnswerForm(forms.Form):
+    """What a call that only the client can answer gives back."""
+
+    custom_tool_use_id = forms.CharField(max_length=MAX_ID_LENGTH)
+    text = forms.CharField(max_length=MESSAGE_MAX_CHARS)
+    is_error = forms.BooleanField(required=False)
+
+    def event(self) -> dict[str, Any]:
+        """The client event."""
+        return {
+            "type": "user.custom_tool_result",
+            "custom_tool_use_id": self.cleaned_data["custom_tool_use_id"],
+            "content": [{"type": "text", "text": self.cleaned_data["text"]}],
+            "is_error": self.cleaned_data["is_error"],
+        }
 
 
 class VerdictForm(forms.Form):

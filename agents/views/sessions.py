@@ -1,5 +1,6 @@
 """Pages of sessions: the list, the trace of one, and the form that sends it a message."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +14,12 @@ from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Agent, Event, Role, Session, SessionKind
 from agents.services.sessions import record_verdict, send_events
 from agents.views import lanes as lane_chart
+from agents.views.answers import awaited_calls
 from agents.views.tools import tools_problem
 from agents.views.trace import Lanes, lanes_of, rows_of, show_all
 
 TEMPLATE = "agents/session_detail.html"
+PROPOSAL_ID = re.compile(r"prop_\w{1,60}", re.ASCII)
 PAGE_SIZE = 50
 EVENTS_SHOWN = 200
 CHART_EVENTS_MAX = 5_000
@@ -60,7 +63,14 @@ def session_list(request: HtmxHttpRequest) -> HttpResponse:
 def session_detail(request: HtmxHttpRequest, session_id: str) -> HttpResponse:
     """The trace; `?event=` opens the stretch of the log that holds this event."""
     session = access_session(request.actor, session_id)
-    context: dict[str, Any] = {"section": "sessions", "session": session, "is_live": _is_live(session)}
+    may_write = request.member.is_admin and session.kind == SessionKind.AGENT and not session.is_terminated
+    context: dict[str, Any] = {
+        "section": "sessions",
+        "session": session,
+        "is_live": _is_live(session),
+        "may_write": may_write and not session.is_archived,
+        "awaited": awaited_calls(session),
+    }
     if request.htmx and request.htmx.target == "status":
         return page(request, TEMPLATE, context, partial="status")
     lanes = lanes_of(session.pk)
@@ -75,7 +85,8 @@ def session_detail(request: HtmxHttpRequest, session_id: str) -> HttpResponse:
         "is_live": _is_live(session) and not window.has_later,
         "queued": session.inbox.count(),
         "form": MessageForm(),
-        "may_write": request.member.is_admin and session.kind == SessionKind.AGENT and not session.is_terminated,
+        "proposal_id": _origin(request),
+        "is_finished": bool(session.verdict) and not session.is_running and not context["awaited"],
         "may_judge": request.member.may_review and session.kind != SessionKind.DREAM,
         **(tools_problem() if session.kind == SessionKind.AGENT else {}),
     }
@@ -114,6 +125,12 @@ def session_verdict(request: HtmxHttpRequest, session_id: str) -> HttpResponseBa
 def _is_live(session: Session) -> bool:
     """Whether more may come: a record of something that ran elsewhere stays as it is."""
     return not session.is_terminated and session.kind != SessionKind.IMPORTED
+
+
+def _origin(request: HtmxHttpRequest) -> str:
+    """The proposal whose evidence led here."""
+    named = request.GET.get("proposal", "")
+    return named if PROPOSAL_ID.fullmatch(named) else ""
 
 
 def _window(request: HtmxHttpRequest, session: Session) -> Window:

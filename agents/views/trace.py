@@ -145,7 +145,7 @@ def _parts(row: EventRow, kind: str) -> Parts:
     if kind in ("agent.tool_use", "agent.custom_tool_use", "agent.mcp_tool_use"):
         arguments = event.get("input") or {}
         who, name = agent if row.is_child else "", str(event.get("name", "tool"))
-        return "call", who, name, _main_argument(arguments), _arguments(arguments)
+        return "call", who, name, _main_argument(arguments), arguments_of(arguments)
     if kind.endswith("tool_result"):
         text = text_of(event.get("content"))
         return "result", "", _result_word(event), text or "no output", text
@@ -212,7 +212,8 @@ def _main_argument(arguments: Mapping[str, Any]) -> str:
     return str(named) if named is not None else json.dumps(arguments, ensure_ascii=False)
 
 
-def _arguments(arguments: Mapping[str, Any]) -> str:
+def arguments_of(arguments: Mapping[str, Any]) -> str:
+    """What a call is given, as a person reads it."""
     if set(arguments) == {"command"}:
         return str(arguments["command"])
     return json.dumps(arguments, indent=2, ensure_ascii=False)

@@ -235,6 +235,7 @@ def _context(
     seen = {"base_sha256": base, "revision": proposal.revision}
     before, after = inbox.neighbours(proposal)
     prefix = _prefix(proposal)
+    text = proposal.text.removeprefix(prefix)
     return {
         "section": "inbox",
         "proposal": proposal,
@@ -246,7 +247,7 @@ def _context(
         "following": after,
         "files": _preview(proposal, entries, files),
         "evidence": _evidence(proposal),
-        "edit": _focused(edit or EditForm(initial={"text": proposal.text.removeprefix(prefix), **seen}), mode == "edit"),
+        "edit": _focused(edit or EditForm(initial={"text": text, **seen}), mode == "edit"),
         "edit_prefix": prefix,
         "reject": reject or RejectForm(initial=seen),
         "release": release or ReasonForm(),

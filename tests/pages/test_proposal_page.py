@@ -46,7 +46,7 @@ def test_evidence_links_to_the_very_event(as_rita: Client, actor: Actor, proposa
     session = make_session(actor)
     add_evidence(proposal, session)
     page = as_rita.get(url(proposal)).content.decode()
-    assert f"/sessions/{session.pk}/?event=sevt_error#sevt_error" in page
+    assert f"/sessions/{session.pk}/?event=sevt_error&amp;proposal={proposal.pk}#sevt_error" in page
     assert "zorp: bad header &lt;b&gt;" in page
 
 

@@ -153,3 +153,16 @@ def test_the_page_says_why_tools_are_off_and_how_to_mend_it(
     page = as_bob.get(f"/sessions/{open_session.pk}/").content.decode()
     assert "Tools are off:" in page
     assert "manage.py up" in page
+
+
+def test_evidence_leads_back_to_its_proposal(as_bob: Client, session: Session) -> None:
+    assert "/proposals/prop_1/" in as_bob.get(f"/sessions/{session.pk}/", {"proposal": "prop_1"}).content.decode()
+    assert "Back to" not in as_bob.get(f"/sessions/{session.pk}/", {"proposal": "//evil"}).content.decode()
+
+
+def test_what_is_finished_hides_the_composer_behind_a_line(as_alice: Client, open_session: Session) -> None:
+    fold = "Send it another message"
+    assert fold in as_alice.get(f"/sessions/{open_session.pk}/").content.decode()
+    Session.objects.filter(pk=open_session.pk).update(verdict=None)
+    page = as_alice.get(f"/sessions/{open_session.pk}/").content.decode()
+    assert (fold in page, 'class="composer"' in page) == (False, True)

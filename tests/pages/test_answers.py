@@ -1,0 +1,112 @@
+"""A session that waits, from its page: allow or deny a call, answer a custom one, interrupt a turn."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from agents.actors import Actor
+from agents.models import Event, InboxEvent, Session, SessionKind, Thread
+from tests.pages.reviews import make_session
+
+pytestmark = pytest.mark.usefixtures("clean_redis")
+
+
+@pytest.fixture
+def waiting(actor: Actor) -> Session:
+    """Rests for a call that asks and for a custom one."""
+    session = make_session(actor)
+    thread = Thread.objects.get(session=session)
+    asked = {"name": "bash", "input": {"command": "rm notes"}, "evaluated_permission": "ask"}
+    custom = {"name": "find_order", "input": {"order": "A1"}}
+    for event_id, kind, payload in (
+        ("sevt_ask1", "agent.tool_use", asked),
+        ("sevt_own1", "agent.custom_tool_use", custom),
+    ):
+        seq = session.next_seq
+        Event.objects.create(
+            session=session, thread=thread, seq=seq, event_id=event_id, type=kind, payload=payload,
+            processed_at=timezone.now(),
+        )  # fmt: skip
+        session.next_seq = seq + 1
+    session.kind = SessionKind.AGENT
+    session.verdict = None
+    session.stop_reason = {"type": "requires_action", "event_ids": ["sevt_ask1", "sevt_own1"]}
+    session.save()
+    return session
+
+
+def payload_of(session: Session, kind: str) -> dict[str, Any]:
+    payload: dict[str, Any] = session.events.get(type=kind).payload
+    return payload
+
+
+def page_of(client: Client, session: Session) -> str:
+    return client.get(f"/sessions/{session.pk}/").content.decode()
+
+
+def test_the_page_offers_both_answers(as_alice: Client, waiting: Session) -> None:
+    page = page_of(as_alice, waiting)
+    assert "rm notes" in page
+    assert f"/sessions/{waiting.pk}/confirm/" in page
+    assert "What find_order gives back" in page
+
+
+def test_who_may_not_answer_sees_what_is_awaited(as_bob: Client, waiting: Session) -> None:
+    page = page_of(as_bob, waiting)
+    assert "An admin of the workspace can answer." in page
+    assert f"/sessions/{waiting.pk}/confirm/" not in page
+
+
+def test_a_call_is_allowed_and_asked_about_no_more(as_alice: Client, waiting: Session) -> None:
+    form = {"tool_use_id": "sevt_ask1", "result": "allow", "deny_message": "typed, then thought better of"}
+    as_alice.post(f"/sessions/{waiting.pk}/confirm/", form)
+    assert payload_of(waiting, "user.tool_confirmation") == {"tool_use_id": "sevt_ask1", "result": "allow"}
+    page = page_of(as_alice, waiting)
+    assert f"/sessions/{waiting.pk}/confirm/" not in page
+    assert f"/sessions/{waiting.pk}/answer/" in page
+
+
+def test_a_denial_says_why(as_alice: Client, waiting: Session) -> None:
+    form = {"tool_use_id": "sevt_ask1", "result": "deny", "deny_message": "Keep the notes."}
+    as_alice.post(f"/sessions/{waiting.pk}/confirm/", form)
+    said = payload_of(waiting, "user.tool_confirmation")
+    assert (said["result"], said["deny_message"]) == ("deny", "Keep the notes.")
+
+
+def test_a_custom_call_gets_its_answer(as_alice: Client, waiting: Session) -> None:
+    form = {"custom_tool_use_id": "sevt_own1", "text": "No such order.", "is_error": "1"}
+    as_alice.post(f"/sessions/{waiting.pk}/answer/", form)
+    said = payload_of(waiting, "user.custom_tool_result")
+    assert (said["content"][0]["text"], said["is_error"]) == ("No such order.", True)
+
+
+def test_a_second_yes_is_refused_in_words(as_alice: Client, waiting: Session) -> None:
+    form = {"tool_use_id": "sevt_ask1", "result": "allow"}
+    as_alice.post(f"/sessions/{waiting.pk}/confirm/", form)
+    page = as_alice.post(f"/sessions/{waiting.pk}/confirm/", form, follow=True).content.decode()
+    assert "was decided already" in page
+
+
+def test_an_empty_answer_is_not_sent(as_alice: Client, waiting: Session) -> None:
+    form = {"custom_tool_use_id": "sevt_own1", "text": " "}
+    page = as_alice.post(f"/sessions/{waiting.pk}/answer/", form, follow=True).content.decode()
+    assert "Write the answer first." in page
+    assert not waiting.events.filter(type="user.custom_tool_result").exists()
+
+
+def test_a_running_session_can_be_interrupted(as_alice: Client, waiting: Session) -> None:
+    address = f"/sessions/{waiting.pk}/interrupt/"
+    assert address not in page_of(as_alice, waiting)
+    Session.objects.filter(pk=waiting.pk).update(status="running", stop_reason=None)
+    assert address in page_of(as_alice, waiting)
+    as_alice.post(address)
+    assert InboxEvent.objects.get(session=waiting).type == "user.interrupt"
+
+
+def test_the_status_region_alone_offers_them_too(as_alice: Client, waiting: Session) -> None:
+    headers = {"HX-Request": "true", "HX-Target": "status"}
+    part = as_alice.get(f"/sessions/{waiting.pk}/", headers=headers).content.decode()
+    assert part.lstrip().startswith('<div class="stack" id="status"')
+    assert "The agent waits for an answer" in part
