@@ -167,7 +167,8 @@ def _take_out(files: Files, entry: Entry) -> None:
 
 def revert_proposal(proposal: Proposal, *, actor: Actor, overwrite: bool, reason: str = "") -> None:
     """Take out of the store what applying the proposal put in, and put back what it took out, whatever happened to the
-    files in between. An entry that somebody changed since is a conflict, unless the person says to overwrite it."""
+    files in between. An entry that somebody changed since is a conflict, unless the person says to overwrite it. Where
+    the entries then stand as they did before the approval, the proposal waits again; else it stays `reverted`."""
     for attempt in range(1, WRITE_ATTEMPTS + 1):
         try:
             _revert_once(proposal, actor, overwrite, reason)
@@ -182,12 +183,13 @@ def _revert_once(proposal: Proposal, actor: Actor, overwrite: bool, reason: str)
     after = dict(before)
     for edit in reversed((proposal.applied or {}).get("edits", [])):
         _revert_edit(after, edit, overwrite)
+    status, columns = _status_after_undo(proposal, after, actor, overwrite)
     with transaction.atomic():
         note = "Undone: a decision was taken back."
         provenance = _provenance(proposal, actor, note=note)
         versions = write_files(proposal.store, before, after, actor=actor, provenance=provenance)
         moved = Proposal.objects.filter(pk=proposal.pk, status=ProposalStatus.APPLIED).update(
-            status=ProposalStatus.REVERTED, decided_at=timezone.now(), **decider(actor), updated_at=timezone.now()
+            status=status, updated_at=timezone.now(), **columns
         )
         if not moved:
             raise ReviewConflict("Somebody else has just changed this proposal.")
@@ -195,12 +197,28 @@ def _revert_once(proposal: Proposal, actor: Actor, overwrite: bool, reason: str)
             proposal,
             Decision.Verb.UNDO,
             ProposalStatus.APPLIED,
-            ProposalStatus.REVERTED,
+            status,
             actor=actor,
             reason=reason,
             memory_version_ids=[version["version_id"] for version in versions],
         )
         emit(proposal.workspace_id, "proposal.reverted", proposal.pk)
+
+
+def _status_after_undo(proposal: Proposal, files: Files, actor: Actor, overwrite: bool) -> tuple[str, dict[str, Any]]:
+    """Back into the inbox where nothing has come after it; else it is at rest, and can still be decided."""
+    is_as_before = base_of(current_entries(proposal, files)) == proposal.base_sha256
+    if is_as_before and not overwrite and not _has_successor(proposal):
+        return ProposalStatus.PENDING, {"decided_by": None, "decided_at": None, "applied": None}
+    return ProposalStatus.REVERTED, {"decided_at": timezone.now(), **decider(actor)}
+
+
+def _has_successor(proposal: Proposal) -> bool:
+    """Whether a later dream's proposal about the same case waits in its place."""
+    case = proposal.support.get("case")
+    waiting = [status for status in ProposalStatus if status.is_waiting]
+    others = Proposal.objects.filter(store=proposal.store_id, status__in=waiting).exclude(review=proposal.review_id)
+    return bool(case) and others.filter(support__case=case).exists()
 
 
 def _revert_edit(files: Files, edit: Mapping[str, Any], overwrite: bool) -> None:

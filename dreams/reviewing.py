@@ -24,13 +24,12 @@ from memory import services as memory_services
 from memory.limits import CONTENT_MAX_BYTES
 from memory.models import MemoryStore
 
-APPROVABLE = (
+DECIDABLE = (
     ProposalStatus.PENDING,
     ProposalStatus.STALE,
     ProposalStatus.APPLY_FAILED,
     ProposalStatus.REVERTED,
 )
-REJECTABLE = (ProposalStatus.PENDING, ProposalStatus.STALE, ProposalStatus.APPLY_FAILED)
 
 
 def approve_proposal(
@@ -92,7 +91,7 @@ def _check_may_be_approved(proposal: Proposal, actor: Actor) -> None:
     released = proposal.decisions.filter(verb=Decision.Verb.RELEASE).last()
     if released and _is_same_hand(released, actor):
         raise PermissionDenied("You released this from quarantine; a second person has to approve it.")
-    if proposal.status not in APPROVABLE:
+    if proposal.status not in DECIDABLE:
         raise ReviewConflict(
             f"{_who(proposal)} has decided this already: it is {proposal.get_status_display().lower()}.",
             mine=proposal.text,
@@ -184,7 +183,7 @@ def reject_proposal(
     if not reason_code and not reason.strip():
         raise InvalidRequest("reason: say why, so that the next dream can learn from it.")
     with transaction.atomic():
-        rows = Proposal.objects.filter(pk=proposal.pk, status__in=REJECTABLE, revision=proposal.revision)
+        rows = Proposal.objects.filter(pk=proposal.pk, status__in=DECIDABLE, revision=proposal.revision)
         if not rows.update(status=ProposalStatus.REJECTED, decided_at=now, updated_at=now, **decider(actor)):
             fresh = Proposal.objects.select_related("decided_by__user").get(pk=proposal.pk)
             raise ReviewConflict(
@@ -200,7 +199,7 @@ def reject_proposal(
 
 
 def undo_decision(proposal: Proposal, *, actor: Actor, reason: str = "", overwrite: bool = False) -> Proposal:
-    """Take a decision back, however long ago: an applied change leaves the store, a rejection waits again."""
+    """Take a decision back, however long ago: an applied change leaves the store, and what was decided waits again."""
     actor.require_review()
     proposal.refresh_from_db()
     if proposal.status == ProposalStatus.APPLIED:

@@ -41,7 +41,9 @@ class ProposalStatus(models.TextChoices):
     APPLIED = "applied"  # in the store
     APPLY_FAILED = "apply_failed"  # approved, but the store could not be written: back in the inbox with the error
     REJECTED = "rejected"
-    REVERTED = "reverted"  # was applied, then undone
+    REVERTED = (
+        "reverted"  # was applied, then undone when the store or a later dream had gone on: it does not wait again
+    )
     STALE = "stale"  # the entries it addresses changed underneath
     SUPERSEDED = "superseded"  # a later dream proposes something newer for the same entries
     EXPIRED = "expired"
@@ -60,10 +62,10 @@ TRANSITIONS: dict[str, set[str]] = {
         ProposalStatus.EXPIRED,
     },
     ProposalStatus.APPROVED: {ProposalStatus.APPLIED, ProposalStatus.APPLY_FAILED, ProposalStatus.PENDING},
-    ProposalStatus.APPLIED: {ProposalStatus.REVERTED},
+    ProposalStatus.APPLIED: {ProposalStatus.REVERTED, ProposalStatus.PENDING},
     ProposalStatus.APPLY_FAILED: {ProposalStatus.APPROVED, ProposalStatus.REJECTED, ProposalStatus.STALE},
     ProposalStatus.REJECTED: {ProposalStatus.PENDING},
-    ProposalStatus.REVERTED: {ProposalStatus.PENDING, ProposalStatus.APPROVED},
+    ProposalStatus.REVERTED: {ProposalStatus.PENDING, ProposalStatus.APPROVED, ProposalStatus.REJECTED},
     ProposalStatus.STALE: {
         ProposalStatus.PENDING,
         ProposalStatus.REJECTED,

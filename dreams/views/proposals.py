@@ -285,7 +285,7 @@ def _permissions(request: HtmxHttpRequest, proposal: Proposal, mode: str) -> dic
     return {
         "mode": mode if may_decide else "",
         "may_decide": may_decide,
-        "may_reject": may_review and proposal.is_waiting and proposal.lane != Lane.REJECT,
+        "may_reject": may_review and open_again and proposal.lane != Lane.REJECT,
         "may_edit": may_decide and proposal.kind not in (ProposalKind.RETIRE, ProposalKind.MOVE),
         "may_release": may_review and proposal.is_waiting and proposal.lane == Lane.QUARANTINE,
         "may_undo": may_review and proposal.status in inbox.UNDOABLE and proposal.lane != Lane.REJECT,

@@ -142,7 +142,8 @@ def test_undo_brings_every_entry_back(
     found = files_in(store)
     assert sorted(entry.text for entry in parse_file(PATH, found[PATH]).entries) == sorted([OLD, NEIGHBOUR])
     assert set(found) <= {PATH, "/_index.md"}
-    assert proposal.decisions.get(verb="undo").to_status == ProposalStatus.REVERTED
+    assert proposal.decisions.get(verb="undo").to_status == ProposalStatus.PENDING
+    assert proposal.status == ProposalStatus.PENDING
 
 
 def test_moving_takes_the_entry_to_its_new_file(actor: Actor, store: MemoryStore) -> None:
@@ -404,5 +405,5 @@ def test_every_change_of_status_left_its_row(actor: Actor, store: MemoryStore) -
     proposal = reviewing.approve_proposal(propose(actor, store, "add", NEW), actor=actor)
     reviewing.undo_decision(proposal, actor=actor)
     chain = [(d.from_status, d.to_status) for d in Decision.objects.filter(proposal=proposal)]
-    assert chain == [("pending", "approved"), ("approved", "applied"), ("applied", "reverted")]
+    assert chain == [("pending", "approved"), ("approved", "applied"), ("applied", "pending")]
     assert promotion.entry_id_of(proposal) == "w-cccc"

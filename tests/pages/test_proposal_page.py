@@ -239,3 +239,24 @@ def test_the_entrys_id_stays_outside_the_text_to_edit(as_rita: Client, proposal:
 
 def test_every_panel_can_be_left(as_rita: Client, proposal: Proposal) -> None:
     assert as_rita.get(url(proposal)).content.decode().count("data-cancel>Cancel</a>") == 2
+
+
+def test_what_was_undone_offers_every_decision_again(as_rita: Client, proposal: Proposal) -> None:
+    as_rita.post(url(proposal, "approve"), seen(proposal))
+    as_rita.post(url(proposal, "undo"))
+    page = as_rita.get(url(proposal)).content.decode()
+    assert all(url(proposal, verb) in page for verb in ("approve", "edit", "reject"))
+    assert url(proposal) in as_rita.get("/inbox/").content.decode()
+
+
+def test_what_was_undone_over_a_later_change_can_be_rejected(
+    as_rita: Client, proposal: Proposal, store: MemoryStore, actor: Actor
+) -> None:
+    as_rita.post(url(proposal, "approve"), seen(proposal))
+    memory = Memory.objects.get(store=store, path=PATH)
+    update_memory(memory, content=memory.content.replace("--compat", "--other"), actor=actor)
+    as_rita.post(url(proposal, "undo"), {"overwrite": "1"})
+    assert url(proposal, "reject") in as_rita.get(url(proposal)).content.decode()
+    as_rita.post(url(proposal, "reject"), {"reason_code": "other", "revision": 1})
+    proposal.refresh_from_db()
+    assert proposal.status == ProposalStatus.REJECTED
