@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Sum
+from django.db.models import Count, QuerySet, Sum
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
@@ -20,6 +20,7 @@ from memory.tree import grow, origins
 
 PAGE_SIZE = 50
 FEED_SIZE = 20
+CANDIDATES_SHOWN = 200
 BLAME_VERSIONS_MAX = 100  # older versions cost a page load and change nothing for nearly every line
 
 
@@ -52,8 +53,15 @@ def store_list(request: HtmxHttpRequest) -> HttpResponse:
     stores = MemoryStore.objects.in_workspace(request.workspace).annotate(
         files=Count("memories"), size=Sum("memories__content_size_bytes", default=0)
     )
-    rows = newest_first(stores, after=request.GET.get("after", ""), size=PAGE_SIZE)
-    context = {"section": "memory", "stores": rows.items, "next": rows.next_query(request)}
+    after = request.GET.get("after", "")
+    rows = newest_first(stores.filter(unreviewed_review_id=None), after=after, size=PAGE_SIZE)
+    copies = _candidates(stores)
+    context = {
+        "section": "memory",
+        "stores": [(store, copies.get(store.pk, [])) for store in rows.items],
+        "loose": [] if after else copies.get("", []),
+        "next": rows.next_query(request),
+    }
     return page(request, "memory/store_list.html", context)
 
 
@@ -152,6 +160,18 @@ def memory_compare(request: HtmxHttpRequest, store_id: str) -> HttpResponse:
         "diff": compare(old.content or "", new.content or ""),
     }
     return page(request, "memory/memory_compare.html", context)
+
+
+def _candidates(stores: QuerySet[MemoryStore]) -> dict[str, list[MemoryStore]]:
+    """Copies that nobody has reviewed, newest first, by the store that their dream read; under "" while it runs."""
+    copies = list(stores.exclude(unreviewed_review_id=None).order_by("-created_at", "-pk")[:CANDIDATES_SHOWN])
+    reviews = [copy.unreviewed_review_id for copy in copies]
+    # A review knows its store; it belongs to an app above this one, so the relation is followed from its far end.
+    sources = dict(stores.filter(reviews__in=reviews).order_by().values_list("reviews", "pk"))
+    found: dict[str, list[MemoryStore]] = {}
+    for copy in copies:
+        found.setdefault(sources.get(copy.unreviewed_review_id or "", ""), []).append(copy)
+    return found
 
 
 def _browser(request: HtmxHttpRequest, store: MemoryStore, memory_id: str = "") -> dict[str, Any]:

@@ -3,14 +3,15 @@
 from collections import Counter
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.http import HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HTMX_STOP_POLLING
 
 from agents.access import access_row, require_role
 from agents.http import HtmxHttpRequest, go, newest_first, page
-from agents.models import Agent, Role, Session, SessionKind, SessionStatus
+from agents.models import Agent, AgentVersion, Role, Session, SessionKind, SessionResource, SessionStatus
+from agents.views.agents import model_name
 from dreams.forms import DreamForm
 from dreams.limits import SESSIONS_MAX
 from dreams.models import Dream, DreamStatus, Proposal
@@ -19,6 +20,7 @@ from memory.models import MemoryStore, Tier
 
 PAGE_SIZE = 40
 SESSIONS_OFFERED = 300
+MODELS_LOOKED_AT = 50
 PHASES = {
     "pin": "the store and the sessions, as they are now",
     "select": "the sessions worth reading",
@@ -89,8 +91,9 @@ def dream_new(request: HtmxHttpRequest) -> HttpResponseBase:
     stores = MemoryStore.objects.in_workspace(request.workspace).live()
     stores = stores.filter(tier=Tier.WORKING, unreviewed_review_id=None).order_by("name")
     sessions = _offered(request)
-    form = DreamForm(request.POST or None, initial=_initial(request, sessions))
+    form = DreamForm(request.POST or None, initial=_initial(request, stores, sessions))
     form.offer(stores, sessions)
+    form.fields["model"].widget.attrs["list"] = "known-models"
     if request.method == "POST" and form.is_valid():
         dream = create_dream(
             actor=request.actor,
@@ -108,6 +111,8 @@ def dream_new(request: HtmxHttpRequest) -> HttpResponseBase:
         "agents": Agent.objects.in_workspace(request.workspace).filter(is_internal=False).order_by("name"),
         "agent_id": request.GET.get("agent", ""),
         "chosen": set(form["sessions"].value() or ()),
+        "is_usual": not form.is_bound,
+        "models": _known_models(request),
         "most": SESSIONS_MAX,
     }
     return page(request, "dreams/dream_form.html", context, status=422 if form.errors else 200)
@@ -122,12 +127,29 @@ def dream_cancel(request: HtmxHttpRequest, dream_id: str) -> HttpResponseBase:
     return go(request, "dream", dream.pk)
 
 
-def _initial(request: HtmxHttpRequest, sessions: list[Session]) -> dict[str, Any]:
-    """What is usual here: the newest sessions, and the model of the last dream, else of the agent that ran them."""
+def _initial(request: HtmxHttpRequest, stores: QuerySet[MemoryStore], sessions: list[Session]) -> dict[str, Any]:
+    """What is usual here: the newest sessions, the store that most of them mount, and the model of the last dream,
+    else of the agent that ran them."""
     last = Dream.objects.in_workspace(request.workspace).newest_first().first()
     snapshot = sessions[0].agent_snapshot if sessions else {}
     model = last.model["id"] if last else (snapshot.get("model") or {}).get("id", "")
-    return {"sessions": [session.pk for session in sessions[:SESSIONS_MAX]], "model": model}
+    chosen = [session.pk for session in sessions[:SESSIONS_MAX]]
+    return {"sessions": chosen, "model": model, "store": _usual_store(stores, chosen)}
+
+
+def _usual_store(stores: QuerySet[MemoryStore], session_ids: list[str]) -> str:
+    mounts = SessionResource.objects.filter(kind="memory_store", session__in=session_ids, target_id__in=stores)
+    counted = mounts.order_by().values_list("target_id").annotate(number=Count("pk")).order_by("-number", "target_id")
+    return next((store_id for store_id, _ in counted), "")
+
+
+def _known_models(request: HtmxHttpRequest) -> list[str]:
+    """What dreams and agents of the workspace name."""
+    dreams = Dream.objects.in_workspace(request.workspace).newest_first()[:MODELS_LOOKED_AT]
+    versions = AgentVersion.objects.filter(agent__workspace=request.workspace, agent__is_internal=False)
+    named = [dream.model.get("id", "") for dream in dreams.only("model")]
+    named += [model_name(version.definition) for version in versions.order_by("-created_at")[:MODELS_LOOKED_AT]]
+    return sorted({name for name in named if name})
 
 
 def _offered(request: HtmxHttpRequest) -> list[Session]:

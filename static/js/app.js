@@ -97,9 +97,13 @@
   });
 
   document.addEventListener("change", (event) => {
-    const all = event.target.closest("[data-check-all]");
+    const all = event.target.closest("[data-check-all]") || $(`[data-check-all="${CSS.escape(event.target.name || "")}"]`);
     if (!all) return;
-    for (const box of document.querySelectorAll(`[name="${CSS.escape(all.dataset.checkAll)}"]`)) box.checked = all.checked;
+    const boxes = [...document.querySelectorAll(`[name="${CSS.escape(all.dataset.checkAll)}"]`)];
+    if (event.target === all) boxes.forEach((box, place) => { box.checked = all.checked && place < all.dataset.most; });
+    const ticked = boxes.filter((box) => box.checked).length;
+    all.checked = ticked === Math.min(boxes.length, all.dataset.most);
+    $(`[data-count="${CSS.escape(all.dataset.checkAll)}"]`).textContent = `${ticked} of ${boxes.length} are ticked.`;
   });
 
   for (const name of ["htmx:sendError", "htmx:timeout"]) {

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from agents.actors import Actor
-from agents.models import Session
+from agents.models import Session, SessionResource
 from dreams import reviewing
 from dreams.models import Dream
 from memory.models import MemoryStore
@@ -110,3 +110,15 @@ def test_an_undone_decision_is_no_decision(as_rita: Client, actor: Actor, store:
     proposal = reviewing.approve_proposal(make_proposal(actor, store), actor=actor)
     reviewing.undo_decision(proposal, actor=actor)
     assert "No decision yet." in as_rita.get("/").content.decode()
+
+
+def test_the_form_starts_with_the_store_that_the_sessions_mount(
+    as_rita: Client, actor: Actor, store: MemoryStore, session: Session
+) -> None:
+    other = make_store(actor)
+    mount = {"kind": "memory_store", "config": {}, "created_at": session.created_at}
+    SessionResource.objects.create(session=session, target_id=other.pk, **mount)
+    page = as_rita.get("/dreams/new/").content.decode()
+    assert f'value="{other.pk}" selected' in page
+    assert "All 1 are ticked." in page
+    assert '<option value="claude-sonnet-4-6">' in page

@@ -6,7 +6,7 @@ from django.test import Client
 from agents.actors import Actor
 from dreams import reviewing
 from memory.models import Memory, MemoryStore, MemoryVersion
-from memory.services import delete_memory, redact_version, update_memory
+from memory.services import create_store, delete_memory, redact_version, update_memory
 from tests.pages.reviews import PATH, make_proposal, make_store
 
 
@@ -108,3 +108,18 @@ def test_memory_text_is_never_markup(as_bob: Client, actor: Actor, store: Memory
 def test_a_stranger_finds_no_memory(as_charlie: Client, store: MemoryStore, memory: Memory, tail: str) -> None:
     tail = tail.format(memory=memory.pk, version=memory.head_version_id)
     assert as_charlie.get(f"/memory/{store.pk}/{tail}").status_code == 404
+
+
+def test_unreviewed_copies_stand_under_the_store_they_come_from(
+    as_bob: Client, actor: Actor, store: MemoryStore
+) -> None:
+    review = make_proposal(actor, store).review
+    other = create_store(actor.workspace, name="Another")
+    copy = create_store(actor.workspace, name="A candidate", unreviewed_review_id=review.pk)
+    page = as_bob.get("/memory/").content.decode()
+    assert page.index(other.pk) < page.index(store.pk) < page.index("1 unreviewed copy") < page.index(copy.pk)
+
+
+def test_the_copy_of_a_dream_that_still_runs_is_not_lost(as_bob: Client, actor: Actor) -> None:
+    copy = create_store(actor.workspace, name="A candidate", unreviewed_review_id="rev_to_come")
+    assert copy.pk in as_bob.get("/memory/").content.decode()
