@@ -1,6 +1,7 @@
 """What an empty installation gets: a workspace, its admin, a first API key; the secrets are shown once."""
 
 import secrets
+import string
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
@@ -13,7 +14,8 @@ from dreams.demo.rounds import build
 
 WORKSPACE_NAME = "Default"
 ADMIN_NAME = "admin"
-PASSWORD_BYTES = 12
+PASSWORD_CHARACTERS = string.ascii_letters + string.digits  # marked with a double click, typed without looking twice
+PASSWORD_LENGTH = 17  # 101 bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +31,7 @@ def prepare_first_start(*, with_demo: bool = False) -> FirstSecrets | None:
     if Workspace.objects.exists():
         return None
     workspace = create_workspace(WORKSPACE_NAME)
-    password = secrets.token_urlsafe(PASSWORD_BYTES)
+    password = "".join(secrets.choice(PASSWORD_CHARACTERS) for _ in range(PASSWORD_LENGTH))
     user = User.objects.create_superuser(ADMIN_NAME, password=password)
     member = add_member(workspace, user, Role.ADMIN)
     _, key = issue_api_key(workspace, "first key", scopes=list(Scope), actor=Actor(workspace=workspace, member=member))

@@ -77,6 +77,7 @@ def test_static_files_are_served_without_a_build_step(up: Stack):
 
 def test_the_first_start_shows_a_password_that_signs_in(up: Stack):
     password = found(r"password +(\S+)", up.output())
+    assert password.isalnum()
     with httpx2.Client(base_url=up.url) as browser:
         form = {"username": "admin", "password": password}
         form["csrfmiddlewaretoken"] = found(r'csrfmiddlewaretoken" value="(\w+)"', browser.get("/login/").text)
