@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cached_property
 from typing import Any
 
 import anthropic
@@ -23,7 +24,11 @@ class MessagesClient:
 
     def __init__(self) -> None:
         self.is_practice = not settings.ANTHROPIC_API_KEY
-        self._client = anthropic.Anthropic(
+
+    @cached_property
+    def _client(self) -> anthropic.Anthropic:
+        """Made by whoever asks the model: the parent of the workers never does, and must not leave one to its exit."""
+        return anthropic.Anthropic(
             base_url=settings.ANTHROPIC_BASE_URL,
             api_key=settings.ANTHROPIC_API_KEY or "practice",
             max_retries=0,

@@ -55,7 +55,12 @@ def check_session(client: anthropic.Anthropic, session_id: str, order: dict[str,
 
 def main() -> int:
     order = json.load(sys.stdin)
-    client = anthropic.Anthropic(base_url=order["base_url"], api_key=order["api_key"], timeout=30)
+    # Closed here: the interpreter's exit takes a client apart in no order, and tells the operator so.
+    with anthropic.Anthropic(base_url=order["base_url"], api_key=order["api_key"], timeout=30) as client:
+        return _check_all(client, order)
+
+
+def _check_all(client: anthropic.Anthropic, order: dict[str, Any]) -> int:
     failures = 0
     for session_id in order["expected"]:
         try:

@@ -147,6 +147,7 @@ def test_a_signal_ends_it_and_every_child(data_dir: Path, number: int):
         assert stack.stop(number) == 0
         assert gone(processes)
         assert "password" in stack.output()
+        assert stack.output().splitlines()[-2:] == ["stopping ...", "stopped"]
     with running_up(folder, "--no-demo") as again:
         assert "password" not in again.output()
         orphans = children(again)

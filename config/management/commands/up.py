@@ -38,10 +38,12 @@ class Command(BaseCommand):
         take_signals(supervisor.request_stop)
         try:
             self.run_stack(supervisor, options)
+            self.say("stopping ...")
         finally:
             listener.close()
             supervisor.stop()
             held.close()
+        self.say("stopped")
 
     def run_stack(self, supervisor: Supervisor, options: dict[str, Any]) -> None:
         supervisor.start_base(embeds_redis="REDIS_URL" not in os.environ)
@@ -62,6 +64,10 @@ class Command(BaseCommand):
         self.stdout.flush()
         supervisor.run_once("sandbox check", tell_about_sandbox)
         supervisor.run()
+
+    def say(self, word: str) -> None:
+        self.stdout.write(word)
+        self.stdout.flush()
 
     def show(self, first: FirstSecrets) -> None:
         self.stdout.write("First start. This is shown once and kept nowhere:")
