@@ -98,6 +98,8 @@ def ago(moment: datetime, now: datetime) -> str:
         return f"in {span(-seconds)}"
     if seconds < MINUTE:
         return "just now"
+    if seconds < 2 * MINUTE:
+        return "1 min ago"
     if seconds < 30 * DAY:
         return f"{span(seconds)} ago"
     return f"{moment:%d %b %Y}".lstrip("0")

@@ -11,6 +11,7 @@ from django_htmx.http import HTMX_STOP_POLLING
 from agents.access import access_row, require_role
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Agent, AgentVersion, Role, Session, SessionKind, SessionResource, SessionStatus
+from agents.templatetags.ui import plural
 from agents.views.agents import model_name
 from dreams.forms import DreamForm
 from dreams.limits import SESSIONS_MAX
@@ -32,6 +33,28 @@ PHASES = {
     "reduce": "one model request per cluster",
     "compile": "changes to single entries; nothing may be lost",
     "gate": "a lane for each change, with reasons",
+}
+# What a phase counted, as a person says it: things, and what became of them.
+NOUNS = {
+    "files": "file",
+    "sessions": "session",
+    "events": "event",
+    "error": "error",
+    "fixed": "fix,fixes",
+    "sequence": "habit",
+    "correction": "correction",
+    "requests": "request",
+    "clusters": "cluster",
+    "changes": "change",
+    "kept": "claim kept,claims kept",
+}
+STATES = {
+    "no verdict": "without a verdict",
+    "unusable": "unusable",
+    "auto": "in the auto lane",
+    "review": "for review",
+    "quarantine": "in quarantine",
+    "reject": "refused by a rule",
 }
 
 
@@ -189,7 +212,14 @@ def _phases(dream: Dream) -> list[dict[str, Any]]:
     rows = []
     for phase in dream.phases.defer("output"):
         seconds = (phase.ended_at - phase.started_at).total_seconds() if phase.ended_at else None
-        counts = [(key.replace("_", " "), value) for key, value in phase.summary.items() if isinstance(value, int)]
+        counts = ", ".join(_in_words(key, value) for key, value in phase.summary.items() if isinstance(value, int))
         what = PHASES.get(phase.name, "")
         rows.append({"phase": phase, "what": what, "seconds": seconds, "counts": counts})
     return rows
+
+
+def _in_words(key: str, number: int) -> str:
+    """Such as "1 file" or "none shortened"."""
+    if noun := NOUNS.get(key):
+        return plural(number, noun) if number else f"no {plural(number, noun).partition(' ')[2]}"
+    return f"{f'{number:,}' if number else 'none'} {STATES.get(key, key.replace('_', ' '))}"

@@ -206,12 +206,13 @@ def _conflict(
     """409: what was based on, what stands there now and what was typed, which is never lost."""
     proposal = _access(request, proposal_id)
     if _is_row(request):
-        messages.warning(request, conflict.message)
+        messages.warning(request, _said(request, proposal, conflict))
         return go(request, "proposal", proposal.pk)
     context = _context(request, proposal)
     mine = typed or conflict.mine or proposal.text
     context |= {
         "conflict": conflict,
+        "conflict_title": _said(request, proposal, conflict),
         "typed": mine.removeprefix(context["edit_prefix"]),
         "theirs_diff": compare(conflict.theirs, mine),
         "can_go_on": context["may_decide"],
@@ -265,6 +266,12 @@ def _toast(request: HtmxHttpRequest, proposal: Proposal) -> dict[str, Any]:
     return {} if proposal.status in inbox.UNDOABLE else {"last": inbox.last_decision(request.member)}
 
 
+def _said(request: HtmxHttpRequest, proposal: Proposal, conflict: ReviewConflict) -> str:
+    """Nobody is told of themselves in the third person."""
+    mine = not proposal.is_waiting and proposal.decided_by_id == request.member.pk
+    return "You decided this already, in another window." if mine else conflict.message
+
+
 def _prefix(proposal: Proposal) -> str:
     """The entry's mark, which an edit keeps whatever is typed; a whole file has none."""
     found = ENTRY_MARK.match(proposal.text)
@@ -296,7 +303,8 @@ def _preview(proposal: Proposal, entries: Sequence[Entry], files: Mapping[str, s
     """Against the store as it is while it waits; afterwards the entries alone, as the decision found and left them."""
     if not proposal.is_waiting:
         diff = compare(proposal.before, "" if proposal.kind == ProposalKind.RETIRE else proposal.text)
-        return (FilePreview(path=proposal.path, diff=diff, is_new=False, is_gone=False),)
+        words = {"words_added": proposal.words_added, "words_removed": proposal.words_removed}
+        return (FilePreview(path=proposal.path, diff=diff, is_new=False, is_gone=False, **words),)
     return preview(kind=proposal.kind, path=proposal.path, entries=entries, text=proposal.text, files=files)
 
 

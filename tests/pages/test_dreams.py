@@ -122,3 +122,15 @@ def test_the_form_starts_with_the_store_that_the_sessions_mount(
     assert f'value="{other.pk}" selected' in page
     assert "All 1 are ticked." in page
     assert '<option value="claude-sonnet-4-6">' in page
+
+
+def test_what_a_phase_counted_is_said_in_words(as_bob: Client, actor: Actor, store: MemoryStore) -> None:
+    dream = make_proposal(actor, store).review.dream
+    for place, summary in enumerate(
+        ({"files": 1, "store": store.pk}, {"events": 378, "shortened": 0}, {"clusters": 0})
+    ):
+        dream.phases.create(
+            position=place, name=f"p{place}", status="completed", summary=summary, started_at=dream.created_at
+        )
+    page = as_bob.get(f"/dreams/{dream.pk}/").content.decode()
+    assert [words in page for words in (">1 file<", ">378 events, none shortened<", ">no clusters<")] == [True] * 3

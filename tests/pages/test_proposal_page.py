@@ -260,3 +260,9 @@ def test_what_was_undone_over_a_later_change_can_be_rejected(
     as_rita.post(url(proposal, "reject"), {"reason_code": "other", "revision": 1})
     proposal.refresh_from_db()
     assert proposal.status == ProposalStatus.REJECTED
+
+
+def test_my_own_decision_in_another_window_is_called_mine(as_rita: Client, proposal: Proposal) -> None:
+    as_rita.post(url(proposal, "approve"), seen(proposal))
+    response = as_rita.post(url(proposal, "reject"), {"reason_code": "other", "revision": 1})
+    assert "You decided this already, in another window." in response.content.decode()
