@@ -16,8 +16,8 @@ from dreams.claims import Claim
 from dreams.entries import entries_hash
 from dreams.gate import AUTO, QUARANTINE, REJECTED, REVIEW, Ruling
 from dreams.models import Decision, Dream, Evidence, Proposal, ProposalStatus, Review
+from dreams.preview import words_changed
 from dreams.sameness import duplicate_key_of
-from dreams.worddiff import words_changed
 from dreams.wording import uncounted
 from memory.models import MemoryStore
 from memory.provenance import Provenance
@@ -93,7 +93,7 @@ def _has_newer(judged: Sequence[Judged], lane: str, case: str | None, names: set
 
 def _proposal(dream: Dream, review: Review, position: int, item: Judged) -> Proposal:
     change, ruling = item.change, item.ruling
-    added, removed = words_changed(change.before, change.after)
+    added, removed = words_changed(kind=change.op, path=change.path, entries=change.targets, text=change.after)
     return Proposal(
         workspace_id=dream.workspace_id,
         review=review,

@@ -17,9 +17,9 @@ from dreams.exceptions import ReviewConflict
 from dreams.hidden_text import hidden_characters
 from dreams.limits import ENTRY_MAX_CHARS
 from dreams.models import Decision, Lane, Proposal, ProposalKind, ProposalStatus
+from dreams.preview import words_changed
 from dreams.promotion import base_of, current_entries, decider, entry_id_of, read_files, record
 from dreams.risks import REJECT, scan
-from dreams.worddiff import words_changed
 from memory import services as memory_services
 from memory.limits import CONTENT_MAX_BYTES
 from memory.models import MemoryStore
@@ -149,8 +149,11 @@ def _decide(proposal: Proposal, text: str | None, entries: list[Entry], base: st
         changes["targets"] = [{"entry_id": e.id, "path": e.path, "sha256": e.sha256, "text": e.text} for e in entries]
         changes["before"] = "\n".join(entry.text for entry in entries)
     if text is not None and text != proposal.text:
-        added, removed = words_changed(changes.get("before", proposal.before), text)
-        changes |= {"final_text": text, "revision": revision + 1, "words_added": added, "words_removed": removed}
+        changes |= {"final_text": text, "revision": revision + 1}
+    if "before" in changes or "final_text" in changes:
+        written = changes.get("final_text", proposal.text)
+        added, removed = words_changed(kind=proposal.kind, path=proposal.path, entries=entries, text=written)
+        changes |= {"words_added": added, "words_removed": removed}
     now = timezone.now()
     with transaction.atomic():
         moved = Proposal.objects.filter(pk=proposal.pk, status=was, revision=revision).update(
