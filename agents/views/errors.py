@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 from django_htmx.http import HttpResponseClientRedirect
 
 from agents.exceptions import DomainError, NotFound
@@ -14,8 +14,15 @@ from agents.middleware import API_PREFIX
 TEMPLATES = {403: "403.html", 404: "404.html"}
 
 
+class WrongMethod(DomainError):
+    """An address that only forms send to, or one that takes no form."""
+
+    type = "invalid_request_error"
+    status = 405
+
+
 class PageErrorMiddleware:
-    """Turns a `DomainError` that a page view raised into a page; the API has a handler of its own."""
+    """Turns a `DomainError` that a page view raised, or a wrong method, into a page; the API answers for itself."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -25,6 +32,8 @@ class PageErrorMiddleware:
         if request.headers.get("HX-Request") and _asks_to_sign_in(response):
             # A redirect would be followed and the sign-in form swapped into a corner of the page.
             return HttpResponseClientRedirect(settings.LOGIN_REDIRECT_URL)
+        if response.status_code == WrongMethod.status and not request.path.startswith(API_PREFIX):
+            return _instead(request, response)
         return response
 
     def process_view(self, request: HttpRequest, *view: object) -> HttpResponse | None:
@@ -42,6 +51,24 @@ class PageErrorMiddleware:
 
 def _asks_to_sign_in(response: HttpResponseBase) -> bool:
     return response.status_code == 302 and response.headers["Location"].startswith(reverse(settings.LOGIN_URL))
+
+
+def _instead(request: HttpRequest, refused: HttpResponseBase) -> HttpResponse:
+    """The page of the thing whose action somebody opened (a refused form leaves that in the address bar), or words."""
+    if request.method in ("GET", "HEAD") and (page := _page_above(request.path)):
+        return HttpResponseRedirect(page)
+    response = error_page(request, WrongMethod("This address cannot be opened or sent to in this way."))
+    response["Allow"] = refused.headers["Allow"]
+    return response
+
+
+def _page_above(path: str) -> str:
+    """The address of the one thing that an action's address is below; empty where there is none."""
+    try:
+        found = resolve(f"{path.rstrip('/').rpartition('/')[0]}/")
+    except Resolver404:
+        return ""
+    return reverse(found.view_name, kwargs=found.kwargs) if found.kwargs else ""
 
 
 def error_page(request: HttpRequest, error: DomainError) -> HttpResponse:

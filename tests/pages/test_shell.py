@@ -91,3 +91,23 @@ def test_a_forged_form_is_refused_in_words(alice: Member) -> None:
     response = strict.post("/preferences/", {"theme": "dark"})
     assert response.status_code == 403
     assert "Go back, reload the page" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("action", "page"),
+    [
+        ("/proposals/prop_1/undo/", "/proposals/prop_1/"),
+        ("/proposals/prop_1/reject/", "/proposals/prop_1/"),
+        ("/sessions/sesn_1/send/", "/sessions/sesn_1/"),
+        ("/dreams/drm_1/cancel/", "/dreams/drm_1/"),
+    ],
+)
+def test_an_action_opened_as_a_page_leads_to_what_it_acts_on(as_rita: Client, action: str, page: str) -> None:
+    assert as_rita.get(action)["Location"] == page
+
+
+@pytest.mark.parametrize(("method", "address"), [("get", "/demo/run/"), ("get", "/logout/"), ("post", "/inbox/")])
+def test_a_wrong_method_is_a_readable_page(as_rita: Client, method: str, address: str) -> None:
+    response = getattr(as_rita, method)(address)
+    assert (response.status_code, "Allow" in response) == (405, True)
+    assert "Not possible" in response.content.decode()
