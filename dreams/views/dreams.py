@@ -212,7 +212,10 @@ def _phases(dream: Dream) -> list[dict[str, Any]]:
     rows = []
     for phase in dream.phases.defer("output"):
         seconds = (phase.ended_at - phase.started_at).total_seconds() if phase.ended_at else None
-        counts = ", ".join(_in_words(key, value) for key, value in phase.summary.items() if isinstance(value, int))
+        counted = {key: value for key, value in phase.summary.items() if isinstance(value, int)}
+        # The gate has a count for every lane: those that nothing went to are not worth a word.
+        said = {key: value for key, value in counted.items() if value or phase.name != "gate"}
+        counts = ", ".join(_in_words(key, value) for key, value in said.items())
         what = PHASES.get(phase.name, "")
         rows.append({"phase": phase, "what": what, "seconds": seconds, "counts": counts})
     return rows
