@@ -180,7 +180,7 @@ def _way_out(change: Change) -> str:
     mended = {claim.session_id for claim in change.claims if claim.fix is not None}
     if not mended:
         return "It says what fails; no way out was seen to work."
-    return f"It says what fails; {counted(len(mended), len(change.sessions))} a later call worked, which may be chance."
+    return f"It says what fails; {counted(len(mended), len(change.sessions))} a later call worked, whatever it changed."
 
 
 def _wording(change: Change, rules: Rules) -> list[Finding]:
