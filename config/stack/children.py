@@ -16,6 +16,7 @@ from django.db import connections
 
 logger = logging.getLogger("lucid")
 
+HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PR_SET_PDEATHSIG = 1
 PR_SET_NAME = 15
 BACKOFF_FIRST_SECONDS = 0.5
@@ -36,7 +37,10 @@ def run_forked(body: Callable[[], None], title: str) -> int:
     sys.stderr.flush()
     gc.freeze()  # what is loaded now stays in pages that the children share
     parent = os.getpid()
+    # A signal that came before the child has its own handlers would be taken by this process's, and be lost.
+    signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     if pid := os.fork():
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
         return pid
     status = 1
     try:
@@ -71,8 +75,9 @@ def execute(command: list[str], *, folder: Path | None = None) -> Callable[[], N
 
 def _settle(parent: int, title: str) -> None:
     os.setsid()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+    for number in HANDLED:
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
     if sys.platform == "linux":
         process = ctypes.CDLL(None)
         process.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
