@@ -119,15 +119,17 @@ async def run(options: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     operations = Operations(pool)
-    await operations.clear_trash()
     host = Host(operations)
     server = await listen(host, options.socket)
+    # What the last host left may be much; nobody has to wait for its end.
+    clearing = asyncio.create_task(operations.clear_trash())
     print(f"sandbox host ready at {options.socket}", flush=True)
     while not stopping.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), min(IDLE_LOOK_SECONDS, options.idle_seconds / 2))
         await pool.close_idle()
     server.close()
+    clearing.cancel()
     with contextlib.suppress(FileNotFoundError):
         os.unlink(options.socket)
     await host.hang_up()
