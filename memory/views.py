@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
@@ -20,7 +20,8 @@ from memory.tree import grow, origins
 
 PAGE_SIZE = 50
 FEED_SIZE = 20
-CANDIDATES_SHOWN = 200
+COPIES_SHOWN = 200
+COPY = "reviews__dream__output_store"
 BLAME_VERSIONS_MAX = 100  # older versions cost a page load and change nothing for nearly every line
 
 
@@ -54,8 +55,10 @@ def store_list(request: HtmxHttpRequest) -> HttpResponse:
         files=Count("memories"), size=Sum("memories__content_size_bytes", default=0)
     )
     after = request.GET.get("after", "")
-    rows = newest_first(stores.filter(unreviewed_review_id=None), after=after, size=PAGE_SIZE)
-    copies = _candidates(stores)
+    left = _read_by_dreams(request.workspace).values(COPY)
+    originals = stores.filter(unreviewed_review_id=None).exclude(pk__in=left)
+    rows = newest_first(originals, after=after, size=PAGE_SIZE)
+    copies = _copies(request.workspace, stores)
     context = {
         "section": "memory",
         "stores": [(store, copies.get(store.pk, [])) for store in rows.items],
@@ -162,15 +165,21 @@ def memory_compare(request: HtmxHttpRequest, store_id: str) -> HttpResponse:
     return page(request, "memory/memory_compare.html", context)
 
 
-def _candidates(stores: QuerySet[MemoryStore]) -> dict[str, list[MemoryStore]]:
-    """Copies that nobody has reviewed, newest first, by the store that their dream read; under "" while it runs."""
-    copies = list(stores.exclude(unreviewed_review_id=None).order_by("-created_at", "-pk")[:CANDIDATES_SHOWN])
-    reviews = [copy.unreviewed_review_id for copy in copies]
-    # A review knows its store; it belongs to an app above this one, so the relation is followed from its far end.
-    sources = dict(stores.filter(reviews__in=reviews).order_by().values_list("reviews", "pk"))
+def _read_by_dreams(workspace: Workspace) -> QuerySet[MemoryStore]:
+    """A row for each copy that a dream left: the store that it read. Reviews belong to an app above this one: the
+    relation's far end is followed."""
+    return MemoryStore.objects.in_workspace(workspace).filter(
+        reviews__dream__output_store__isnull=False, reviews__dream__output_behavior="create_new"
+    )
+
+
+def _copies(workspace: Workspace, stores: QuerySet[MemoryStore]) -> dict[str, list[MemoryStore]]:
+    """What dreams left, newest first, by the store that they read; under "" while a dream still runs."""
+    sources = dict(_read_by_dreams(workspace).values_list(COPY, "pk"))
     found: dict[str, list[MemoryStore]] = {}
-    for copy in copies:
-        found.setdefault(sources.get(copy.unreviewed_review_id or "", ""), []).append(copy)
+    newest = stores.filter(~Q(unreviewed_review_id=None) | Q(pk__in=sources)).order_by("-created_at", "-pk")
+    for copy in newest[:COPIES_SHOWN]:
+        found.setdefault(sources.get(copy.pk, ""), []).append(copy)
     return found
 
 

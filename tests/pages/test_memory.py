@@ -5,6 +5,7 @@ from django.test import Client
 
 from agents.actors import Actor
 from dreams import reviewing
+from dreams.models import Dream
 from memory.models import Memory, MemoryStore, MemoryVersion
 from memory.services import create_store, delete_memory, redact_version, update_memory
 from tests.pages.reviews import PATH, make_proposal, make_store
@@ -110,14 +111,19 @@ def test_a_stranger_finds_no_memory(as_charlie: Client, store: MemoryStore, memo
     assert as_charlie.get(f"/memory/{store.pk}/{tail}").status_code == 404
 
 
-def test_unreviewed_copies_stand_under_the_store_they_come_from(
+def test_copies_of_dreams_stand_under_the_store_they_come_from(
     as_bob: Client, actor: Actor, store: MemoryStore
 ) -> None:
     review = make_proposal(actor, store).review
     other = create_store(actor.workspace, name="Another")
-    copy = create_store(actor.workspace, name="A candidate", unreviewed_review_id=review.pk)
-    page = as_bob.get("/memory/").content.decode()
-    assert page.index(other.pk) < page.index(store.pk) < page.index("1 unreviewed copy") < page.index(copy.pk)
+    for waits_for in (review.pk, None):
+        copy = create_store(actor.workspace, name="A candidate", unreviewed_review_id=waits_for)
+        Dream.objects.filter(pk=review.dream_id).update(output_store=copy)
+        page = as_bob.get("/memory/").content.decode()
+        assert (
+            page.index(other.pk) < page.index(store.pk) < page.index("1 copy that a dream left") < page.index(copy.pk)
+        )
+        copy.delete()
 
 
 def test_the_copy_of_a_dream_that_still_runs_is_not_lost(as_bob: Client, actor: Actor) -> None:
