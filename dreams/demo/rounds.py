@@ -9,6 +9,7 @@ import os
 import secrets
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -20,7 +21,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from agents.actors import platform
-from agents.exceptions import Unavailable
+from agents.exceptions import DomainError, Unavailable
 from agents.models import Agent, InboxEvent, Scope, Session, SessionStatus, Workspace
 from agents.plugs import sandbox
 from agents.services.agents import create_agent
@@ -223,6 +224,10 @@ def check(demo: Demo, number: int, *, base_url: str) -> None:
         run_checker({"base_url": base_url, "api_key": text, "salt": salt, "expected": expected})
     finally:
         revoke_api_key(key)
+    for session_id in expected:
+        # A judged task is over: its open box would hold memory for a quarter of an hour. Its files stay.
+        with suppress(DomainError):
+            sandbox().release(session_id)
 
 
 @transaction.atomic
