@@ -30,7 +30,7 @@ def web(payload: str) -> Events:
 
 
 def file(payload: str) -> Events:
-    return [*events.used("read", {"file_path": "/work/notes.txt"}, payload), *events.mended()]
+    return [*events.used("read", {"file_path": "/workspace/notes.txt"}, payload), *events.mended()]
 
 
 def file_read_later(payload: str) -> Events:
