@@ -53,6 +53,13 @@ class Actor:
         return str(self.api_key.pk) if self.api_key else self.session_id or "platform"
 
     @property
+    def name(self) -> str:
+        """What people call the actor: the member's user name, the key's name."""
+        if self.member:
+            return str(self.member)
+        return self.api_key.name if self.api_key else self.session_id or "Lucid"
+
+    @property
     def wire(self) -> dict[str, Any] | None:
         """The actor object of memory versions; None where the wire knows no such author."""
         return actor_shape(self.kind, self.id)

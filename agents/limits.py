@@ -12,6 +12,17 @@ METADATA_PAIRS_MAX = 16  # wire contract
 METADATA_KEY_MAX = 64  # wire contract
 METADATA_VALUE_MAX = 512  # wire contract
 
+DISPLAY_NAME_MAX = 255  # wire contract: vaults, credentials, skills
+SKILL_NAME_MAX = 64  # wire contract
+SKILL_DESCRIPTION_MAX = 1_024  # wire contract
+SKILL_MAX_BYTES = 30 * 1024 * 1024  # wire contract, unpacked
+DEPLOYMENT_NAME_MAX = 256  # like an agent's; the wire states no bound
+DEPLOYMENT_VAULTS_MAX = 50  # wire contract
+FILE_MAX_BYTES = 500 * 1024 * 1024  # wire contract
+VAULT_CREDENTIALS_MAX = 20  # wire contract
+WEBHOOK_ENDPOINTS_MAX = 32  # wire contract
+SCHEDULED_DEPLOYMENTS_MAX = 1_000  # wire contract
+
 ENVIRONMENT_NAME_MAX = 255  # shown in lists; the wire states no bound
 SESSION_TITLE_MAX = 512  # shown in lists; the wire states no bound
 SESSION_INITIAL_EVENTS_MAX = 50  # wire contract

@@ -1,9 +1,14 @@
 """The kernel's tables."""
 
 from agents.models.agents import Agent, AgentVersion
+from agents.models.audit import AuditEvent
+from agents.models.deployments import Deployment, DeploymentRun, DeploymentStatus, RunTrigger
 from agents.models.environments import Environment
 from agents.models.events import Event, InboxEvent
+from agents.models.files import File
 from agents.models.outbox import OutboxEvent
+from agents.models.prices import ModelPrice
+from agents.models.schedules import Scheduled
 from agents.models.sessions import (
     Session,
     SessionKind,
@@ -13,25 +18,43 @@ from agents.models.sessions import (
     Verdict,
     VerdictResult,
 )
+from agents.models.skills import Skill, SkillVersion
 from agents.models.tenancy import ApiKey, Member, Role, Scope, Workspace
+from agents.models.vaults import AuthType, Credential, Vault
+from agents.models.webhooks import EndpointState, WebhookEndpoint
 
 __all__ = [
     "Agent",
     "AgentVersion",
     "ApiKey",
+    "AuditEvent",
+    "AuthType",
+    "Credential",
+    "Deployment",
+    "DeploymentRun",
+    "DeploymentStatus",
+    "EndpointState",
     "Environment",
     "Event",
+    "File",
     "InboxEvent",
     "Member",
+    "ModelPrice",
     "OutboxEvent",
     "Role",
+    "RunTrigger",
+    "Scheduled",
     "Scope",
     "Session",
     "SessionKind",
     "SessionResource",
     "SessionStatus",
+    "Skill",
+    "SkillVersion",
     "Thread",
+    "Vault",
     "Verdict",
     "VerdictResult",
+    "WebhookEndpoint",
     "Workspace",
 ]

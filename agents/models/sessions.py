@@ -47,6 +47,11 @@ class Session(Archivable, WorkspaceOwned):
     agent_version = models.PositiveIntegerField()
     agent_snapshot = models.JSONField()
     environment = models.ForeignKey("agents.Environment", on_delete=models.PROTECT, related_name="sessions")
+    deployment = models.ForeignKey(
+        "agents.Deployment", null=True, blank=True, on_delete=models.SET_NULL, related_name="sessions"
+    )
+    vault_ids = models.JSONField(default=list, blank=True)
+    budget = models.JSONField(null=True, blank=True)  # the wire's object; can be raised or removed, never added later
     title = models.TextField(null=True, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     status = models.CharField(max_length=16, choices=SessionStatus, default=SessionStatus.IDLE)

@@ -22,6 +22,7 @@ class Page(NamedTuple):
 
 PAGES = [
     Page("GET", "home", Role.VIEWER),
+    Page("GET", "setup", Role.VIEWER),
     Page("GET", "agents", Role.VIEWER),
     Page("GET", "agent", Role.VIEWER, ("agent",)),
     Page("GET", "sessions", Role.VIEWER),
