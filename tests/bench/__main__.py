@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.bench.report import Row, print_table
 from tests.stack import running_up, short_folder
 
-PARTS = ("memory", "turns", "throughput", "dream", "inbox")
+PARTS = ("memory", "turns", "throughput", "dream", "inbox", "lists")
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
 
 def measure(folder: Path, parts: list[str], transcripts: Path | None) -> list[Row]:
     prepare_django(folder)
-    from tests.bench import dream, inbox, turns
+    from tests.bench import dream, inbox, lists, turns
     from tests.bench.client import Product
     from tests.bench.memory import idle_memory
 
@@ -43,6 +43,7 @@ def measure(folder: Path, parts: list[str], transcripts: Path | None) -> list[Ro
             "throughput": lambda: turns.throughput(product),
             "dream": lambda: dream.time_to_review(product, transcripts),
             "inbox": lambda: inbox.server_time(product),
+            "lists": lambda: lists.server_time(product),
         }
         for name in parts:
             print(f"measuring {name} …", file=sys.stderr, flush=True)

@@ -48,6 +48,17 @@ class Product:
         parent = psutil.Process(self.stack.process.pid)
         return [parent, *parent.children(recursive=True)]
 
+    def web_process(self) -> psutil.Process:
+        """The process that listens."""
+        port = int(self.stack.url.rsplit(":", 1)[1])
+        own = {process.pid for process in self.processes()}
+        found = psutil.net_connections("tcp")
+        return next(
+            psutil.Process(c.pid)
+            for c in found
+            if c.status == psutil.CONN_LISTEN and c.laddr.port == port and c.pid in own
+        )
+
     def cpu_seconds(self) -> float:
         """What the whole tree has used so far, children that ended included."""
         times = [process.cpu_times() for process in self.processes()]
