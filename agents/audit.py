@@ -4,9 +4,10 @@ from agents.actors import Actor
 from agents.models import AuditEvent
 
 
-def record(actor: Actor, action: str, object_id: str, *, name: str = "", reason: str = "") -> None:
+def record(actor: Actor, action: str, object_id: str, *, name: str = "", reason: str = "", detail: str = "") -> None:
     """Note that `actor` did `action`, a wire word such as `agent.updated`, to the object of that id; `name` is what
-    people call the object, `reason` what the actor gave for it. Call it only where something really changed."""
+    people call the object, `reason` what the actor gave for it, `detail` which members changed. Call it only where
+    something really changed."""
     AuditEvent.objects.create(
         workspace=actor.workspace,
         actor_kind=actor.kind or "platform",
@@ -15,5 +16,6 @@ def record(actor: Actor, action: str, object_id: str, *, name: str = "", reason:
         action=action,
         object_id=object_id,
         object_name=name,
+        detail=detail,
         reason=reason,
     )

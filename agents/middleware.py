@@ -50,7 +50,8 @@ def find_member(request: HttpRequest) -> Member | None:
     """The signed-in person as a member of the workspace they chose, else of the first they joined."""
     if not request.user.is_authenticated:
         return None
-    members = Member.objects.filter(user=request.user).select_related("workspace", "user").order_by("created_at", "pk")
+    members = Member.objects.present().filter(user=request.user)
+    members = members.select_related("workspace", "user").order_by("created_at", "pk")
     chosen = request.session.get(WORKSPACE_KEY)
     return (members.filter(workspace=chosen).first() if chosen else None) or members.first()
 

@@ -10,7 +10,7 @@ from agents.models.base import PublicIdField, WorkspaceOwned
 
 class AuditEvent(WorkspaceOwned):
     """Append-only. `action` is the wire's word for what happened, such as `agent.updated`; `actor_name` is kept as it
-    was, because members leave and keys are revoked."""
+    was, because members leave and keys are revoked. `detail` names what changed, never a secret or what somebody said."""
 
     id = PublicIdField("audit_event", primary_key=True)
     actor_kind = models.CharField(max_length=16)
@@ -19,12 +19,14 @@ class AuditEvent(WorkspaceOwned):
     action = models.CharField(max_length=64)
     object_id = models.CharField(max_length=MAX_ID_LENGTH)
     object_name = models.TextField(blank=True)
+    detail = models.TextField(blank=True)
     reason = models.TextField(blank=True)
 
     class Meta:
         indexes = [
             models.Index(fields=["workspace", "-created_at", "-id"], name="audit_newest"),
             models.Index(fields=["workspace", "object_id", "-created_at"], name="audit_of_object"),
+            models.Index(fields=["workspace", "actor_id", "-created_at"], name="audit_of_actor"),
         ]
 
     def __str__(self) -> str:

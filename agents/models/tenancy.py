@@ -1,9 +1,11 @@
 """Who is who: workspaces, the people in them with their roles, and the API keys of programs."""
 
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 
-from agents.models.base import PublicIdField, WorkspaceOwned
+from agents.models.base import PublicIdField, WorkspaceOwned, WorkspaceQuerySet
 
 
 class Role(models.TextChoices):
@@ -44,10 +46,22 @@ class Workspace(models.Model):
         return bool(self.settings.get("allow_unreviewed_stores", False))
 
 
+class MemberQuerySet(WorkspaceQuerySet):
+    def present(self) -> Self:
+        """Without those who were removed."""
+        return self.filter(removed_at=None)
+
+
 class Member(WorkspaceOwned):
+    """Who was removed stays as a row, so that what they decided keeps its author."""
+
     id = PublicIdField("member", primary_key=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="members")
     role = models.CharField(max_length=16, choices=Role)
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = MemberQuerySet.as_manager()
 
     class Meta:
         constraints = [
