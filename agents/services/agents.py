@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from agents import definitions
+from agents import audit, definitions
 from agents.actors import Actor
 from agents.exceptions import Conflict, InvalidRequest
 from agents.models import Agent, AgentVersion
@@ -29,6 +29,7 @@ def create_agent(body: dict[str, Any], *, actor: Actor, is_internal: bool = Fals
     AgentVersion.objects.create(agent=agent, number=1, definition=definition, created_at=now)
     if not is_internal:
         emit(actor.workspace, "agent.created", agent.pk)
+        audit.record(actor, "agent.created", agent.pk, name=agent.name)
     return agent
 
 
@@ -53,6 +54,9 @@ def update_agent(agent: Agent, body: dict[str, Any], *, actor: Actor) -> Agent:
     )
     AgentVersion.objects.create(agent=agent, number=agent.version + 1, definition=definition, created_at=now)
     emit(agent.workspace_id, "agent.updated", agent.pk)
+    changed = [member for member, value in definition.items() if value != before.get(member)]
+    detail = f"version {agent.version + 1}: {', '.join(changed)}"
+    audit.record(actor, "agent.updated", agent.pk, name=definition["name"], detail=detail)
     agent.refresh_from_db()
     return agent
 
@@ -65,6 +69,7 @@ def archive_agent(agent: Agent, *, actor: Actor) -> Agent:
         now = timezone.now()
         Agent.objects.filter(pk=agent.pk).update(archived_at=now, updated_at=now)
         emit(agent.workspace_id, "agent.archived", agent.pk)
+        audit.record(actor, "agent.archived", agent.pk, name=agent.name)
         agent.refresh_from_db()
     return agent
 

@@ -6,6 +6,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from agents import audit
 from agents.actors import Actor
 from agents.environment_config import merge_config, resolve_config
 from agents.exceptions import Conflict, InvalidRequest, NotFound
@@ -36,6 +37,7 @@ def create_environment(body: dict[str, Any], *, actor: Actor, is_internal: bool 
             )
             if not is_internal:
                 emit(actor.workspace, "environment.created", environment.pk)
+                audit.record(actor, "environment.created", environment.pk, name=environment.name)
     except IntegrityError as error:
         raise _taken(body["name"]) from error
     return environment
@@ -53,6 +55,8 @@ def update_environment(environment: Environment, body: dict[str, Any], *, actor:
                 Environment.objects.filter(pk=environment.pk).update(updated_at=timezone.now(), **changes)
                 emit(environment.workspace_id, "environment.updated", environment.pk)
                 environment.refresh_from_db()
+                detail = ", ".join(changes)
+                audit.record(actor, "environment.updated", environment.pk, name=environment.name, detail=detail)
     except IntegrityError as error:
         raise _taken(body["name"]) from error
     return environment
@@ -66,6 +70,7 @@ def archive_environment(environment: Environment, *, actor: Actor) -> Environmen
         now = timezone.now()
         Environment.objects.filter(pk=environment.pk).update(archived_at=now, updated_at=now)
         emit(environment.workspace_id, "environment.archived", environment.pk)
+        audit.record(actor, "environment.archived", environment.pk, name=environment.name)
         environment.refresh_from_db()
     return environment
 
@@ -79,6 +84,7 @@ def delete_environment(environment: Environment, *, actor: Actor) -> None:
         raise Conflict(f"The environment {environment.pk} has sessions that are not over; archive them first.")
     Environment.objects.filter(pk=environment.pk).update(deleted_at=timezone.now())
     emit(environment.workspace_id, "environment.deleted", environment.pk)
+    audit.record(actor, "environment.deleted", environment.pk, name=environment.name)
 
 
 def _lock(environment: Environment) -> Environment:

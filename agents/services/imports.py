@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from agents import trust
+from agents import audit, trust
 from agents.actors import Actor
 from agents.definitions import BUILT_IN_TOOLS, TOOLSET
 from agents.eventlog.append import NewEvent, append
@@ -58,6 +58,8 @@ def import_transcripts(lines: Iterable[Any], agent_name: str, *, actor: Actor) -
             report.imported.append(session.pk)
         else:
             report.existing += 1
+    if report.imported:
+        audit.record(actor, "session.imported", agent.pk, name=agent.name, detail=f"{len(report.imported)} sessions")
     return report
 
 

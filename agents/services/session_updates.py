@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from agents import queue
+from agents import audit, queue
 from agents.actors import Actor
 from agents.eventlog.append import NewEvent, append
 from agents.eventlog.channel import publish
@@ -47,6 +47,8 @@ def update_session(session: Session, body: dict[str, Any], *, actor: Actor) -> S
     append(session.pk, thread, [NewEvent(type="session.updated", payload=_shown(changes))])
     emit(session.workspace_id, "session.updated", session.pk)
     session.refresh_from_db()
+    detail = ", ".join(name.removesuffix("_snapshot") for name in changes)
+    audit.record(actor, "session.updated", session.pk, name=session.title or "", detail=detail)
     return session
 
 
@@ -58,6 +60,7 @@ def delete_session(session: Session, *, actor: Actor) -> None:
     thread = session.threads.primary().get()
     gone = deleted_event(new_id("event"), timezone.now())
     emit(session.workspace_id, "session.deleted", session.pk)
+    audit.record(actor, "session.deleted", session.pk, name=session.title or "")
     queue.enqueue(DESTROY_SANDBOX, session.pk)
     transaction.on_commit(partial(publish, session.pk, [(thread.pk, None, gone)]))
     session.delete()
@@ -69,6 +72,7 @@ def escalate_session(session: Session, *, actor: Actor) -> Session:
     now = timezone.now()
     if Session.objects.filter(pk=session.pk, escalated_at=None).update(escalated_at=now, updated_at=now):
         emit(session.workspace_id, "session.escalated", session.pk)
+        audit.record(actor, "session.escalated", session.pk, name=session.title or "")
     session.refresh_from_db(fields=["escalated_at", "updated_at"])
     return session
 
@@ -130,6 +134,9 @@ def _shown(changes: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
+@transaction.atomic
 def detach_resource(resource: SessionResource, *, actor: Actor) -> None:
     """Take something away from a session; its sandbox no longer gets it at the next turn."""
+    session, detail = resource.session, f"{resource.kind} {resource.target_id}"
     resource.delete()
+    audit.record(actor, "session.resource_removed", session.pk, name=session.title or "", detail=detail)

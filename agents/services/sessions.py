@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from agents import limits, queue
+from agents import audit, limits, queue
 from agents.access import access_agent_version, access_environment
 from agents.actors import Actor
 from agents.client_events import ON_RECEIPT
@@ -37,6 +37,8 @@ from agents.plugs import model_client, resource_kinds
 
 RUN_THREAD = "agents.jobs.run_thread"
 INTERRUPT = "user.interrupt"
+# What a client decides about a running session; what it says stays in the session's own log.
+DECISIONS = {INTERRUPT: "session.interrupted", "user.tool_confirmation": "session.tool_confirmed"}
 
 
 def create_session(body: dict[str, Any], *, actor: Actor) -> Session:
@@ -102,6 +104,7 @@ def open_session(
     Thread.objects.create(session=session, agent_snapshot=snapshot, created_at=now, updated_at=now)
     if kind == SessionKind.AGENT:
         emit(actor.workspace, "session.created", session.pk)
+        audit.record(actor, "session.created", session.pk, name=session.title or "")
     return session
 
 
@@ -130,6 +133,9 @@ def send_events(session: Session, events: Sequence[dict[str, Any]], *, actor: Ac
         for index, event in enumerate(events)
     ]
     wake_thread(thread, at_once=any(event["type"] == INTERRUPT for event in events))
+    for event in events:
+        if action := DECISIONS.get(event["type"]):
+            audit.record(actor, action, session.pk, name=session.title or "", detail=event.get("result") or "")
     return shown
 
 
@@ -210,6 +216,7 @@ def archive_session(session: Session, *, actor: Actor) -> Session:
         )
     Session.objects.filter(pk=session.pk).update(archived_at=timezone.now())
     emit(session.workspace_id, "session.archived", session.pk)
+    audit.record(actor, "session.archived", session.pk, name=session.title or "")
     queue.enqueue("agents.jobs.destroy_sandbox", session.pk)
     session.refresh_from_db()
     return session
@@ -238,6 +245,8 @@ def record_verdict(session: Session, result: str, *, source: str, actor: Actor, 
     )
     Session.objects.filter(pk=session.pk).update(verdict=result, updated_at=timezone.now())
     session.verdict = result
+    if source != Verdict.Source.IMPORT:
+        audit.record(actor, "session.judged", session.pk, name=session.title or "", detail=result)
     return verdict
 
 

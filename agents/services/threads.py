@@ -3,6 +3,7 @@
 from django.db import transaction
 from django.utils import timezone
 
+from agents import audit
 from agents.actors import Actor
 from agents.eventlog.append import NewEvent, append, lock_session
 from agents.exceptions import InvalidRequest
@@ -27,6 +28,7 @@ def archive_thread(thread: Thread, *, actor: Actor) -> Thread:
     now = timezone.now()
     Thread.objects.filter(pk=thread.pk).update(archived_at=now, updated_at=now)
     thread.refresh_from_db()
+    audit.record(actor, "session.thread_archived", session.pk, name=session.title or "", detail=thread.pk)
     return thread
 
 
