@@ -54,5 +54,9 @@ class Unavailable(DomainError):
     status = 503
 
 
+class SecretUnreadable(Unavailable):
+    """A stored secret does not open: its key is not among this installation's, or the text was tampered with."""
+
+
 class Fenced(Exception):
     """The lease was lost to another worker: whatever this one still wanted to write must not be written."""

@@ -14,6 +14,7 @@ from django.core.management.utils import get_random_secret_key
 BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 # A unix socket's address holds 108 bytes on Linux and 104 on macOS, the closing zero included.
 SOCKET_PATH_MAX_BYTES = 100
+KEY_MIN_LENGTH = 32
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA mmap_size=134217728;"
     "PRAGMA journal_size_limit=27103364;PRAGMA cache_size=2000;"
@@ -74,6 +75,17 @@ def env_secret(name: str, kept_in: Path) -> str:
     if not kept_in.exists():
         _keep_secret(kept_in)
     return _read_secret(name, kept_in)
+
+
+def env_keys(name: str, kept_in: Path) -> list[str]:
+    """Keys parted by commas or lines, read like `env_secret`; an error tells a key's place, never the key."""
+    keys = [key.strip() for key in env_secret(name, kept_in).replace("\n", ",").split(",") if key.strip()]
+    short = next((place for place, key in enumerate(keys, start=1) if len(key) < KEY_MIN_LENGTH), None)
+    if short or not keys:
+        raise ImproperlyConfigured(
+            f"{name}: key {short or 1} is too short: use keys of at least {KEY_MIN_LENGTH} characters, parted by commas"
+        )
+    return keys
 
 
 def _read_secret(name: str, path: Path) -> str:

@@ -9,6 +9,7 @@ from config.env import (
     database,
     env_bool,
     env_int,
+    env_keys,
     env_list,
     env_secret,
     env_str,
@@ -21,12 +22,14 @@ from config.env import (
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = data_folder("LUCID_DATA_DIR", BASE_DIR / "var")
 MEDIA_ROOT = DATA_DIR / "files"
+FILE_UPLOAD_TEMP_DIR = data_folder("LUCID_UPLOAD_DIR", DATA_DIR / "uploads")  # a body on its way in; never in memory
 SANDBOX_ROOT = DATA_DIR / "sandboxes"
 LUCID_SANDBOX_SOCKET = env_str("LUCID_SANDBOX_SOCKET", str(socket_path(DATA_DIR, "sandbox.sock")))
 
 # Security
 DEBUG = env_bool("DEBUG", False)
 SECRET_KEY = env_secret("SECRET_KEY", kept_in=DATA_DIR / "secret-key")
+LUCID_SEALING_KEYS = env_keys("LUCID_SEALING_KEYS", kept_in=DATA_DIR / "sealing-keys")  # newest first
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", "")
 SECURE_CSP = {
@@ -157,6 +160,8 @@ LOCAL_URL = "http://127.0.0.1:8000"
 
 # What operators may change
 REQUIRE_BETA_HEADERS = env_bool("REQUIRE_BETA_HEADERS", True)
+# of one workspace, archived ones aside
+LUCID_MEMORY_STORES_MAX = env_int("LUCID_MEMORY_STORES_MAX", 10_000, minimum=1, maximum=10_000_000)
 LUCID_ALLOW_PRIVATE_WEBHOOKS = env_bool("LUCID_ALLOW_PRIVATE_WEBHOOKS", False)
 
 # Plug points: dotted paths, resolved once by agents/plugs.py

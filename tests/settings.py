@@ -13,6 +13,7 @@ TEST_DIR = Path(os.environ["LUCID_TEST_DIR"])
 
 os.environ["LUCID_DATA_DIR"] = str(TEST_DIR)
 os.environ["SECRET_KEY"] = "only-for-tests-0123456789-0123456789-0123456789"
+os.environ["LUCID_SEALING_KEYS"] = "only-for-tests-sealing-0123456789-0123456789"
 os.environ.pop("REDIS_URL", None)
 os.environ.pop("ANTHROPIC_BASE_URL", None)
 os.environ.pop("ANTHROPIC_API_KEY", None)

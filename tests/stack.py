@@ -52,7 +52,8 @@ def database_url() -> str:
 def clean_environment(data_dir: Path, **more: str) -> dict[str, str]:
     """What a child process may know of this one; nothing that would make it talk to a real model."""
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
-    return {**kept, "LUCID_DATA_DIR": str(data_dir), "SECRET_KEY": settings.SECRET_KEY, **more}
+    ours = {"SECRET_KEY": settings.SECRET_KEY, "LUCID_SEALING_KEYS": ",".join(settings.LUCID_SEALING_KEYS)}
+    return {**kept, **ours, "LUCID_DATA_DIR": str(data_dir), **more}
 
 
 @contextmanager

@@ -24,7 +24,7 @@ BACKOFF_MAX_SECONDS = 30.0
 STEADY_SECONDS = 60.0  # a child that lived this long starts again at once
 STOP_POLL_SECONDS = 0.02
 # What other programs have no business with: the sandbox host above all.
-SECRETS = ("SECRET_KEY", "ANTHROPIC_API_KEY", "DATABASE_URL", "REDIS_URL")
+SECRETS = ("SECRET_KEY", "LUCID_SEALING_KEYS", "ANTHROPIC_API_KEY", "DATABASE_URL", "REDIS_URL")
 
 
 def run_forked(body: Callable[[], None], title: str) -> int:

@@ -25,6 +25,7 @@ from tests.stack import ROOT, clean_environment
         ("ANTHROPIC_BASE_URL", "api.example.com", "http:// or https://"),
         ("LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING, ERROR"),
         ("SECRET_KEY_FILE", "/nowhere/secret", "cannot be read"),
+        ("LUCID_SEALING_KEYS", "k" * 40 + ",tooshort", "key 2 is too short: use keys of at least 32 characters"),
     ],
 )
 def test_a_bad_value_stops_the_start_with_its_name_and_what_is_allowed(tmp_path, name, value, told):
@@ -37,6 +38,7 @@ def test_a_bad_value_stops_the_start_with_its_name_and_what_is_allowed(tmp_path,
     assert name in ended.stderr
     assert told in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+    assert "tooshort" not in ended.stderr  # a key, even a bad one, is told to nobody
 
 
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path, monkeypatch):
