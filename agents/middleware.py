@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from http import HTTPStatus
 
+from django.conf import settings
+from django.contrib.auth import get_user
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
 from agents.actors import Actor
+from agents.browser_sessions import SessionStore
 from agents.envelope import error_body
 from agents.exceptions import DomainError
 from agents.ids import new_id
@@ -54,6 +57,13 @@ def find_member(request: HttpRequest) -> Member | None:
     members = members.select_related("workspace", "user").order_by("created_at", "pk")
     chosen = request.session.get(WORKSPACE_KEY)
     return (members.filter(workspace=chosen).first() if chosen else None) or members.first()
+
+
+def member_behind(request: HttpRequest) -> Member | None:
+    """The same for a request that passed no middleware: who its cookie belongs to."""
+    request.session = SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
+    request.user = get_user(request)
+    return find_member(request)
 
 
 def _is_json(response: HttpResponseBase) -> bool:

@@ -23,10 +23,13 @@ django = get_wsgi_application()
 import config.urls  # noqa: E402, F401  # the routes and the SDK's types, before the first request needs them
 from agents.api.stream import api_stream, match_api_stream  # noqa: E402
 from agents.views.stream import match_page_stream, page_stream  # noqa: E402
+from config.uploads import UPLOADS, admits  # noqa: E402
 
 pages = with_whole_body(
     WSGIMiddleware(with_static_files(django), workers=WEB_THREADS),
     limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+    uploads=UPLOADS,
+    admits=admits,
 )
 
 

@@ -5,16 +5,13 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from django.conf import settings
-from django.contrib.auth import get_user
 from django.core.handlers.asgi import ASGIRequest
 
 from agents.access import access_session
 from agents.actors import Actor
-from agents.browser_sessions import SessionStore
 from agents.eventlog.follow import Item, following, in_database
 from agents.exceptions import DomainError, NotAuthenticated
-from agents.middleware import find_member
+from agents.middleware import member_behind
 from agents.models import Session
 from agents.sse import PING, Receive, Scope, Send, frame, new_request_id, request_of, send_error, send_stream
 from agents.views.trace import Lanes, lanes_of, render_event
@@ -49,9 +46,7 @@ async def page_stream(found: re.Match[str], scope: Scope, receive: Receive, send
 
 
 def _access(request: ASGIRequest, session_id: str) -> Wanted:
-    request.session = SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
-    request.user = get_user(request)
-    member = find_member(request)
+    member = member_behind(request)
     if member is None:
         raise NotAuthenticated("Sign in first.")
     session = access_session(Actor(workspace=member.workspace, member=member), session_id)
