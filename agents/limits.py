@@ -6,6 +6,14 @@ AGENT_SYSTEM_MAX = 100_000  # wire contract, characters
 AGENT_TOOLS_MAX = 256  # wire contract, across toolsets
 AGENT_SKILLS_MAX = 20  # wire contract
 AGENT_MCP_SERVERS_MAX = 20  # wire contract
+AGENT_ROSTER_MAX = 20  # wire contract, of each list
+MCP_SERVER_NAME_MAX = 255  # wire contract
+MCP_TOOL_NAME_MAX = 128  # wire contract
+URL_MAX = 2_048  # wire contract
+HOST_NAME_MAX = 253  # DNS
+WEB_DOMAINS_MAX = 64  # wire contract
+URL_SOURCE_TOOLS_MAX = 128  # wire contract
+INFERENCE_GEO_MAX = 64  # a region's name; the wire states no bound
 CUSTOM_TOOL_NAME_MAX = 128  # wire contract
 
 METADATA_PAIRS_MAX = 16  # wire contract
@@ -58,6 +66,7 @@ MODEL_REPLY_MAX_BYTES = 16 * 1024 * 1024  # it is kept in the log and sent again
 MODEL_REQUESTS_PER_TURN_MAX = 200  # a loop that never ends is stopped: tool_use_limit_reached_error
 
 API_KEY_TOUCH_SECONDS = 60  # last_used_at is written at most this often
+MEMBER_TOUCH_SECONDS = 300  # the same for when a person was last seen
 
 SIGN_IN_FAILURES_MAX = 10  # wrong passwords for one name from one address before a pause; a person needs fewer
 SIGN_IN_PAUSE_SECONDS = 300  # counted from the first of them
