@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from agents import audit
 from agents.actors import Actor
 from agents.exceptions import DomainError
 from agents.outbox import emit
@@ -37,6 +38,18 @@ from memory.models import Memory, MemoryStore
 from memory.provenance import Provenance
 
 WRITE_ATTEMPTS = 6
+# What the audit log calls each step of a decision.
+PAST = {
+    Decision.Verb.APPROVE: "approved",
+    Decision.Verb.EDIT: "edited_and_approved",
+    Decision.Verb.REJECT: "rejected",
+    Decision.Verb.UNDO: "undone",
+    Decision.Verb.APPLY: "applied",
+    Decision.Verb.APPLY_FAILED: "apply_failed",
+    Decision.Verb.MARK_STALE: "found_stale",
+    Decision.Verb.RELEASE: "released",
+    Decision.Verb.AUTO: "applied_automatically",
+}
 ONE_LINE_KINDS = (ProposalKind.MERGE, ProposalKind.SUPERSEDE, ProposalKind.NARROW)
 
 type Files = dict[str, str]
@@ -319,7 +332,10 @@ def decider(actor: Actor) -> dict[str, Any]:
 def record(
     proposal: Proposal, verb: str, from_status: str, to_status: str, *, actor: Actor, **columns: Any
 ) -> Decision:
-    """One row of the audit trail, in the caller's transaction."""
+    """One row of the proposal's own history and one of the audit log, in the caller's transaction."""
+    said = columns.get("reason") or columns.get("reason_code") or ""
+    about = f"{proposal.kind} in {proposal.path}"
+    audit.record(actor, f"proposal.{PAST[verb]}", proposal.pk, name=about, reason=said)
     return Decision.objects.create(
         workspace_id=proposal.workspace_id,
         proposal=proposal,
