@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from agents.api import queries
 from agents.api.auth import ApiRequest
 from agents.api.bodies import Body
-from agents.api.openapi import takes
+from agents.api.openapi import asks, takes
 from agents.api.pagination import page_of
 from agents.exceptions import InvalidRequest
 from dreams import reviewing, services
@@ -73,7 +73,9 @@ def _inputs(entries: list[dict[str, Any]]) -> tuple[str, list[str]]:
     return stores[0], list(sessions[0])
 
 
-@dreams_router.get("")
+@dreams_router.get(
+    "", openapi_extra=asks("limit", "page", "include_archived", "statuses[]", "created_at[gt]", "created_at[lt]")
+)
 def list_dreams(request: ApiRequest) -> dict[str, Any]:
     rows = Dream.objects.in_workspace(request.auth.workspace)
     if not queries.flag(request, "include_archived"):
@@ -99,7 +101,7 @@ def archive_dream(request: ApiRequest, dream_id: str) -> dict[str, Any]:
     return dream_shape(services.archive_dream(access_dream(request.auth, dream_id), actor=request.auth))
 
 
-@reviews_router.get("")
+@reviews_router.get("", openapi_extra=asks("limit", "page"))
 def list_reviews(request: ApiRequest) -> dict[str, Any]:
     rows = Review.objects.in_workspace(request.auth.workspace)
     page = page_of(request, rows, lambda review: review, listing="reviews")
@@ -117,7 +119,9 @@ def _with_counts(reviews: list[Review]) -> list[dict[str, Any]]:
     return [review_shape(review, dict(sorted(counts[review.pk].items()))) for review in reviews]
 
 
-@proposals_router.get("")
+@proposals_router.get(
+    "", openapi_extra=asks("limit", "page", "statuses[]", "lanes[]", "review_id", "memory_store_id", "dream_id")
+)
 def list_proposals(request: ApiRequest) -> dict[str, Any]:
     rows = Proposal.objects.in_workspace(request.auth.workspace)
     if statuses := queries.many(request, "statuses", ProposalStatus.values):

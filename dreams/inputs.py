@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Min
+from django.db.models import Min, Sum
 from django.utils import timezone
 
 from agents import trust
@@ -16,7 +16,7 @@ from dreams import claims, operations
 from dreams.digest import MESSAGES, TOOL_RESULTS, TOOL_USES, Digest, SourceEvent, digest_session
 from dreams.entries import Entry, all_entries
 from dreams.exceptions import DreamFailure
-from dreams.limits import EVENTS_PER_DIGEST_MAX, PRINCIPAL_AGE_DAYS
+from dreams.limits import EVENTS_PER_DIGEST_MAX, PRINCIPAL_AGE_DAYS, STORE_MAX_BYTES
 from dreams.models import Dream
 from dreams.services import redaction_key
 from memory.models import Memory, MemoryStore, MemoryVersion, Tier
@@ -42,6 +42,10 @@ def check_inputs(dream: Dream) -> MemoryStore:
 def pin(store: MemoryStore) -> dict[str, Any]:
     """What the dream holds on to: the version of every file, and hashes of what shapes its requests."""
     memories = Memory.objects.filter(store=store).order_by("path")
+    size = memories.aggregate(size=Sum("content_size_bytes"))["size"] or 0
+    if size > STORE_MAX_BYTES:
+        most = f"{size:,} bytes; a dream reads stores of at most {STORE_MAX_BYTES:,}"
+        raise DreamFailure("input_memory_store_too_large", f"The memory store {store.pk} holds {most}.")
     prompts = json.dumps([claims.SYSTEM, claims.TOOL_DEFINITION, operations.SYSTEM, operations.TOOL_DEFINITION])
     return {
         "memories": [
@@ -120,6 +124,11 @@ def young_principals(dream: Dream, principals: Sequence[str]) -> frozenset[str]:
         .annotate(first=Min("created_at"))
     )
     return frozenset(row["principal"] for row in first if row["first"] > limit)
+
+
+def open_kinds(dream: Dream) -> frozenset[tuple[str, str]]:
+    """Pairs (operation, topic) that this workspace has earned to have applied without a person; none at first."""
+    return frozenset((str(op), str(topic)) for op, topic in dream.workspace.settings.get("open_kinds", []))
 
 
 def unattributed_sessions(dream: Dream) -> frozenset[str]:

@@ -3,6 +3,7 @@
 SESSIONS_MAX = 100  # wire contract
 INSTRUCTIONS_MAX_CHARS = 4_096  # wire contract
 MODEL_ID_MAX_CHARS = 256  # wire contract
+STORE_MAX_BYTES = 16_000_000  # a dream holds the whole store: 2,000 files of 8,000 bytes
 
 EVENT_TEXT_MAX_CHARS = 700  # what one digest event shows to a model
 ERROR_TEXT_MAX_CHARS = 400
@@ -53,3 +54,4 @@ MODEL_BACKOFF_SECONDS = (0.5, 2.0, 8.0)
 MODEL_TIMEOUT_SECONDS = 120.0
 MODEL_ANSWER_MAX_TOKENS = 4_096
 DREAM_TIMEOUT_SECONDS = 4 * 3600
+CANCEL_GRACE_SECONDS = 10.0  # how long a canceled dream waits for answers that are under way, to count what they cost

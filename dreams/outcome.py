@@ -182,8 +182,8 @@ def fill_candidate(
     return len(written)
 
 
-def apply_auto(dream: Dream, review: Review, actor: Actor) -> int:
-    """Approve and apply what the open gate lets through; each leaves its two records."""
+def apply_auto(review: Review, actor: Actor) -> int:
+    """Approve and apply what the open gate lets through, in the caller's transaction; each leaves its two records."""
     applied = 0
     for proposal in review.proposals.filter(lane=AUTO, status=ProposalStatus.PENDING).select_related("store", "review"):
         moved = Proposal.objects.filter(pk=proposal.pk, status=ProposalStatus.PENDING).update(

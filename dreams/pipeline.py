@@ -40,7 +40,7 @@ from dreams.outcome import Judged, apply_auto, count_lanes, fill_candidate, with
 from dreams.questions import Interview, Question
 from dreams.services import redaction_key
 from memory import services as memory_services
-from memory.exceptions import PathConflict, PreconditionFailed
+from memory.exceptions import PathConflict, PreconditionFailed, StoreLimitReached
 from memory.models import MemoryStore
 from memory.tiers import dreams_may_write
 
@@ -67,6 +67,8 @@ def run_dream(dream_id: str) -> None:
             run.fail(failure)
         except (PreconditionFailed, PathConflict):
             run.fail(DreamFailure("internal_error", "Somebody wrote into the dream's output store while it ran."))
+        except StoreLimitReached as error:
+            run.fail(DreamFailure("memory_store_org_limit_exceeded", error.message))
         except DomainError as error:
             run.fail(DreamFailure("internal_error", error.message))
         except ConservationBroken as broken:
@@ -134,7 +136,7 @@ class Run:
         self.dream.refresh_from_db()
 
     def _output_store(self, store: MemoryStore, review_id: str) -> MemoryStore:
-        if self.dream.output_behavior == OutputBehavior.UPDATE_EXISTING:
+        if self._updates_its_store:
             return store
         candidate = memory_services.create_store(
             self.dream.workspace,
@@ -253,9 +255,10 @@ class Run:
 
     def _compile(self, planned: Sequence[Operation], files: dict[str, str]) -> Compiled:
         """P8: operations become changes; the conservation laws hold or the dream fails."""
-        compiled = compile_changes(
-            planned, files, authoritative=inputs.authoritative_entries(self.dream), quote_errors=True
-        )
+        # What may be written without a person carries no text that an error brought along.
+        quotes = not (self._updates_its_store and inputs.open_kinds(self.dream))
+        authoritative = inputs.authoritative_entries(self.dream)
+        compiled = compile_changes(planned, files, authoritative=authoritative, quote_errors=quotes)
         self.dropped += compiled.dropped
         self._record("compile", changes=len(compiled.changes), dropped=len(compiled.dropped))
         return compiled
@@ -267,23 +270,29 @@ class Run:
         inputs.check_inputs(self.dream)
         with transaction.atomic():
             self.lease.check()
+            if self._updates_its_store:
+                # Before the older proposals, as every approval does it: two orders of locks would wait for each other.
+                MemoryStore.objects.filter(pk=self.dream.input_store_id).update(tier=F("tier"))
             review = write_review(self.dream, self.dream.manifest["review_id"], judged, self.actor)
-            self._fill_output(files, judged)
+            if self._updates_its_store:
+                apply_auto(review, self.actor)
+            else:
+                self._fill_candidate(files, judged)
             lanes = count_lanes(judged)
             self._record("gate", **lanes, rejected_before=rejected_before)
             trace.end_trace(self.session, _closing_words(lanes))
             self._end(DreamStatus.COMPLETED)
-        if self.dream.output_behavior == OutputBehavior.UPDATE_EXISTING:
-            apply_auto(self.dream, review, self.actor)
 
     def _judge(self, compiled: Compiled, digests: Sequence[Digest]) -> list[Judged]:
         store = MemoryStore.objects.get(pk=self.dream.input_store_id)
         untrusted = {digest.session_id: _untrusted_texts(digest) for digest in digests}
         young = inputs.young_principals(self.dream, [digest.principal for digest in digests])
+        open_kinds = inputs.open_kinds(self.dream)
         unattributed = inputs.unattributed_sessions(self.dream)
         rules = [
             Rules(
                 is_read_only=not dreams_may_write(store.tier),
+                open_kinds=open_kinds,
                 young_principals=young,
                 untrusted_texts=tuple(text for session in change.sessions for text in untrusted.get(session, ())),
                 is_shrinking=compiled.is_shrinking,
@@ -294,9 +303,11 @@ class Run:
         rulings = judge_all(compiled.changes, rules)
         return [Judged(change=c, ruling=r) for c, r in zip(compiled.changes, rulings, strict=True)]
 
-    def _fill_output(self, files: dict[str, str], judged: Sequence[Judged]) -> None:
-        if self.dream.output_behavior == OutputBehavior.UPDATE_EXISTING:
-            return
+    @property
+    def _updates_its_store(self) -> bool:
+        return self.dream.output_behavior == OutputBehavior.UPDATE_EXISTING
+
+    def _fill_candidate(self, files: dict[str, str], judged: Sequence[Judged]) -> None:
         candidate = MemoryStore.objects.filter(pk=self.dream.output_store_id, archived_at=None).first()
         if candidate is not None:  # whoever deleted or archived the copy does not want it
             fill_candidate(self.dream, candidate, files, judged, self.actor)

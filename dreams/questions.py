@@ -3,6 +3,7 @@ kept as it comes, so that a worker that takes over asks only for what is missing
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,8 @@ from agents.models import Event, Session, Thread
 from dreams import trace
 from dreams.asking import Answer, ask
 from dreams.claims import Dropped
-from dreams.exceptions import DreamFailure
-from dreams.limits import MODEL_REQUESTS_AT_ONCE
+from dreams.exceptions import DreamCanceled, DreamFailure
+from dreams.limits import CANCEL_GRACE_SECONDS, MODEL_REQUESTS_AT_ONCE
 from dreams.models import Dream, DreamRequest
 from dreams.services import NO_USAGE
 
@@ -69,7 +70,11 @@ class Interview:
         waiting = list(questions)
         flying: dict[Future[Answer], tuple[Question, Thread, str]] = {}
         while waiting or flying:
-            self.check_goes_on()
+            try:
+                self.check_goes_on()
+            except DreamCanceled:
+                self._count_what_flies(flying)
+                raise
             batch = waiting[: MODEL_REQUESTS_AT_ONCE - len(flying)]
             del waiting[: len(batch)]
             for question, (thread, span_id) in zip(batch, self._open(batch, rows), strict=True):
@@ -77,6 +82,14 @@ class Interview:
             rest_connection()
             done, _ = wait(flying, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
             if done:
+                self._settle([(flying.pop(future), future.result()) for future in done])
+
+    def _count_what_flies(self, flying: dict[Future[Answer], tuple[Question, Thread, str]]) -> None:
+        """What was asked is paid for: a canceled dream still takes in the answers that come soon."""
+        rest_connection()
+        done, _ = wait(flying, timeout=CANCEL_GRACE_SECONDS)
+        if done:
+            with suppress(DreamFailure):
                 self._settle([(flying.pop(future), future.result()) for future in done])
 
     def _open(self, batch: Sequence[Question], rows: dict[str, DreamRequest]) -> list[tuple[Thread, str]]:

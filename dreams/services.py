@@ -7,10 +7,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
-from agents import queue
+from agents import audit, queue
 from agents.actors import Actor
 from agents.exceptions import Conflict, InvalidRequest, NotFound, PermissionDenied
 from agents.models import Session, SessionKind, Workspace
@@ -70,6 +70,7 @@ def create_dream(
             enqueued_at=timezone.now(),
         )
         emit(actor.workspace, "dream.created", dream.pk)
+        audit.record(actor, "dream.created", dream.pk, name=f"dream into {store.name}")
         queue.enqueue(RUN_DREAM, dream.pk, queue=QUEUE)
     return dream
 
@@ -116,13 +117,12 @@ def _check_output(behavior: str, output_store_id: str | None, store: MemoryStore
 
 
 def _check_is_only_one(store: MemoryStore) -> None:
-    unfinished = Dream.objects.filter(
-        input_store_id=store.pk,
-        output_behavior=OutputBehavior.UPDATE_EXISTING,
-        status__in=[DreamStatus.PENDING, DreamStatus.RUNNING],
-    ).first()
+    going_on = Q(status__in=[DreamStatus.PENDING, DreamStatus.RUNNING])
+    stopping = Q(status=DreamStatus.CANCELED, session__isnull=False, session__archived_at=None)
+    updating = Dream.objects.filter(input_store_id=store.pk, output_behavior=OutputBehavior.UPDATE_EXISTING)
+    unfinished = updating.filter(going_on | stopping).first()
     if unfinished:
-        raise Conflict(f"The dream {unfinished.pk} already updates this memory store and has not ended.")
+        raise Conflict(f"The dream {unfinished.pk} already updates this memory store and has not stopped.")
 
 
 @transaction.atomic
@@ -132,6 +132,7 @@ def cancel_dream(dream: Dream, *, actor: Actor) -> Dream:
     unfinished = Dream.objects.filter(pk=dream.pk, status__in=[DreamStatus.PENDING, DreamStatus.RUNNING])
     if unfinished.update(status=DreamStatus.CANCELED, ended_at=now, wake=F("wake") + 1):
         emit(dream.workspace_id, "dream.canceled", dream.pk)
+        audit.record(actor, "dream.canceled", dream.pk)
         queue.enqueue(RUN_DREAM, dream.pk, queue=QUEUE)  # to close its session
     dream.refresh_from_db()
     if dream.status != DreamStatus.CANCELED:
@@ -146,6 +147,7 @@ def archive_dream(dream: Dream, *, actor: Actor) -> Dream:
         raise InvalidRequest(f"The dream {dream.pk} is {dream.status}: cancel it first.")
     if Dream.objects.filter(pk=dream.pk, archived_at=None).update(archived_at=timezone.now()):
         emit(dream.workspace_id, "dream.archived", dream.pk)
+        audit.record(actor, "dream.archived", dream.pk)
     dream.refresh_from_db()
     return dream
 

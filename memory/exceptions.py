@@ -1,6 +1,6 @@
-"""Refusals that only memory knows; both are conflicts with their own wire type."""
+"""Refusals that only memory knows."""
 
-from agents.exceptions import Conflict
+from agents.exceptions import Conflict, InvalidRequest
 
 
 class PathConflict(Conflict):
@@ -13,3 +13,7 @@ class PreconditionFailed(Conflict):
     """The stored content is not what the caller last saw."""
 
     type = "memory_precondition_failed_error"
+
+
+class StoreLimitReached(InvalidRequest):
+    """The workspace holds as many stores as the operator allows."""

@@ -9,6 +9,7 @@ import hashlib
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Left
@@ -19,7 +20,7 @@ from agents.exceptions import InvalidRequest, NotFound, PermissionDenied
 from agents.metadata import check_metadata, merge_metadata
 from agents.models import Workspace
 from agents.outbox import emit
-from memory.exceptions import PathConflict, PreconditionFailed
+from memory.exceptions import PathConflict, PreconditionFailed, StoreLimitReached
 from memory.limits import MEMORIES_PER_STORE_MAX, STORE_DESCRIPTION_MAX, STORE_NAME_MAX
 from memory.models import Memory, MemoryStore, MemoryVersion, Operation, Tier
 from memory.paths import check_content, check_path, check_store_name, folders_of
@@ -38,6 +39,7 @@ def create_store(
     unreviewed_review_id: str | None = None,
 ) -> MemoryStore:
     """A new, empty store."""
+    _check_is_room(workspace)
     store = MemoryStore.objects.create(
         workspace=workspace,
         name=check_store_name(name, STORE_NAME_MAX),
@@ -205,6 +207,13 @@ def copy_memories(source: MemoryStore, target: MemoryStore, *, actor: Actor) -> 
 
 def sha256_of(content: str | bytes) -> str:
     return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
+
+
+def _check_is_room(workspace: Workspace) -> None:
+    """Two at once may pass the last free place together: the bound protects the disk, it grants nothing."""
+    most = settings.LUCID_MEMORY_STORES_MAX
+    if MemoryStore.objects.in_workspace(workspace).live().count() >= most:
+        raise StoreLimitReached(f"The workspace holds {most:,} memory stores, the most it may; archive some first.")
 
 
 def _lock(store: MemoryStore) -> MemoryStore:

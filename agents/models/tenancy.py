@@ -26,8 +26,9 @@ class Scope(models.TextChoices):
 
 
 class Workspace(models.Model):
-    """The tenant. `settings` holds `principal_key` (session metadata key that names the principal, default `principal`)
-    and `allow_unreviewed_stores`."""
+    """The tenant. `settings` holds `principal_key` (session metadata key that names the principal, default
+    `principal`), `allow_unreviewed_stores`, and `open_kinds`: pairs such as `["add", "workaround"]`, the changes that
+    dreams may apply themselves."""
 
     id = PublicIdField("workspace", primary_key=True)
     name = models.CharField(max_length=255, unique=True)
