@@ -9,16 +9,20 @@ from django.utils import timezone
 from agents import audit, definitions
 from agents.actors import Actor
 from agents.exceptions import Conflict, InvalidRequest
+from agents.ids import new_id
 from agents.models import Agent, AgentVersion
 from agents.outbox import emit
+from agents.services.rosters import owner_of
 
 
 @transaction.atomic
 def create_agent(body: dict[str, Any], *, actor: Actor, is_internal: bool = False) -> Agent:
     """`body` has the wire's create members; the agent starts at version 1."""
-    definition = definitions.resolve(body)
+    agent_id = new_id("agent")
+    definition = definitions.resolve(body, owner=owner_of(agent_id, 1, actor.workspace))
     now = timezone.now()
     agent = Agent.objects.create(
+        id=agent_id,
         workspace=actor.workspace,
         name=definition["name"],
         metadata=definition["metadata"],
@@ -45,7 +49,8 @@ def update_agent(agent: Agent, body: dict[str, Any], *, actor: Actor) -> Agent:
         raise InvalidRequest(f"The agent {agent.pk} is archived.")
     before = agent.versions.get(number=agent.version).definition
     changes = {name: value for name, value in body.items() if name != "version"}
-    definition = definitions.resolve(changes, previous=before)
+    owner = owner_of(agent.pk, agent.version, actor.workspace)
+    definition = definitions.resolve(changes, previous=before, owner=owner)
     if definition == before:
         return agent
     now = timezone.now()

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from agents import audit, queue
 from agents.actors import Actor
+from agents.definitions.multiagent import with_own_copies
 from agents.eventlog.append import NewEvent, append
 from agents.eventlog.channel import publish
 from agents.eventlog.wire import agent_snapshot, deleted_event
@@ -121,7 +122,7 @@ def _changed_agent(session: Session, changes: dict[str, Any]) -> dict[str, Any]:
         raise InvalidRequest(f"agent: the session {session.pk} is a record, no turn will ever use other tools.")
     check_rests(session, busy=(SessionStatus.RUNNING, SessionStatus.RESCHEDULING))
     before = session.agent_snapshot
-    return {**before, **resolved_at("agent", changes, before)}
+    return with_own_copies({**before, **resolved_at("agent", changes, before)})
 
 
 def _shown(changes: dict[str, Any]) -> dict[str, Any]:

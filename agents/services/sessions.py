@@ -34,6 +34,7 @@ from agents.models import (
 from agents.outbox import emit
 from agents.overrides import overridden
 from agents.plugs import model_client, resource_kinds
+from agents.services.rosters import snapshot_of
 
 RUN_THREAD = "agents.jobs.run_thread"
 INTERRUPT = "user.interrupt"
@@ -82,7 +83,7 @@ def open_session(
 ) -> Session:
     """The rows every session begins with, inside the caller's transaction: itself and its primary thread."""
     now = timezone.now()
-    snapshot = {"id": agent.pk, "type": "agent", "version": version.number, **version.definition}
+    snapshot = snapshot_of(agent, version)
     metadata = metadata or {}
     session = Session.objects.create(
         **{

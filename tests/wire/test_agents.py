@@ -173,7 +173,7 @@ def test_a_bad_update_makes_no_version(wire, agent, change, message):
         ({"name": "a", "model": "m", "tools": [schema_of(anyOf=[])]}, "tools.0.input_schema: "),
         ({"name": "a", "model": "m", "tools": [schema_of(properties={"a b": {}})]}, "tools.0.input_schema.properties"),
         ({"name": "a", "model": "m", "tools": [schema_of(properties={"a": {"$ref": "#"}})]}, "tools.0.input_schema: "),
-        ({"name": "a", "model": "m", "multiagent": {"type": "coordinator", "agents": ["x"]}}, "multiagent: "),
+        ({"name": "a", "model": "m", "multiagent": {"type": "coordinator", "agents": ["x"]}}, "multiagent.agents.0: "),
         (
             {"name": "a", "model": "m", "execution_identity": {"type": "aws_role", "role_arn": "x"}},
             "execution_identity",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from agents.definitions.multiagent import shown
 from agents.eventlog.wire import SNAPSHOT_MEMBERS, timestamp
 from agents.models import Agent, AgentVersion
 
@@ -16,6 +17,7 @@ def agent_shape(agent: Agent, version: AgentVersion) -> dict[str, Any]:
         "type": "agent",
         "version": version.number,
         **{name: version.definition[name] for name in DEFINITION},
+        "multiagent": shown(version.definition["multiagent"], agent.pk, version.number),
         "created_at": timestamp(agent.created_at),
         "updated_at": timestamp(agent.updated_at if is_latest else version.created_at),
         "archived_at": timestamp(agent.archived_at),
