@@ -21,8 +21,8 @@ from agents.outbox import emit
 from agents.storable import storable
 
 TICK = timedelta(microseconds=1)
-SESSION_COLUMNS = ("status", "stop_reason", "usage", "active_seconds", "running_since", "ended_at")
-THREAD_COLUMNS = ("status", "usage", "active_seconds", "running_since")
+SESSION_COLUMNS = ("status", "stop_reason", "usage", "spent", "active_seconds", "running_since", "ended_at")
+THREAD_COLUMNS = ("status", "usage", "spent", "active_seconds", "running_since")
 
 # Log events that are webhook events too (contract H.2), by their webhook name.
 WEBHOOK_OF = {
@@ -77,13 +77,16 @@ def append(
     session = locked or lock_session(session_id)
     numbered = _Numbering(session, thread)
     rows = [numbered.row(event) for event in events]
-    state = _fold(_state_of(session, SESSION_COLUMNS), rows, "session.")
+    threads = _threads_of(rows, thread)
+    models = {target.pk: model_of(target) for target in threads}
+    state = _fold(_state_of(session, SESSION_COLUMNS), rows, "session.", models)
     if closing:
         late = [numbered.row(event) for event in closing(state, timezone.now())]
-        rows, state = rows + late, _fold(state, late, "session.")
+        rows, state = rows + late, _fold(state, late, "session.", models)
+        threads = _threads_of(rows, *threads)
     Event.objects.bulk_create(rows)
     _write_session(session, state, rows)
-    _write_threads(session, thread, rows, lease, thread_changes)
+    _write_threads(session, threads, rows, lease, thread_changes)
     for row in rows:
         if row.type in WEBHOOK_OF:
             emit(session.workspace_id, WEBHOOK_OF[row.type], session.pk)
@@ -115,9 +118,22 @@ class _Numbering:
         )
 
 
-def _fold(state: Projection, rows: list[Event], prefix: str) -> Projection:
+def model_of(thread: Thread) -> str:
+    """The id of the model that a thread runs on, as usage is counted under it."""
+    model = thread.agent_snapshot.get("model")
+    return str(model.get("id", "")) if isinstance(model, dict) else str(model or "")
+
+
+def _threads_of(rows: list[Event], *known: Thread) -> list[Thread]:
+    """The known threads, and whichever others the events are on."""
+    others = {row.thread_id for row in rows} - {thread.pk for thread in known}
+    return [*known, *Thread.objects.filter(pk__in=others)] if others else list(known)
+
+
+def _fold(state: Projection, rows: list[Event], prefix: str, models: dict[str, str]) -> Projection:
     for row in rows:
-        state = step(state, row.type, row.payload, row.processed_at, prefix=prefix)
+        model = models.get(row.thread_id, "")
+        state = step(state, row.type, row.payload, row.processed_at, prefix=prefix, model=model)
     return state
 
 
@@ -131,11 +147,10 @@ def _write_session(session: Session, state: Projection, rows: list[Event]) -> No
 
 
 def _write_threads(
-    session: Session, thread: Thread, rows: list[Event], lease: Lease | None, thread_changes: dict[str, Any]
+    session: Session, threads: list[Thread], rows: list[Event], lease: Lease | None, thread_changes: dict[str, Any]
 ) -> None:
-    others = {row.thread_id for row in rows} - {thread.pk}
-    targets = [thread, *Thread.objects.filter(pk__in=others)] if others else [thread]
-    for target in targets:
+    """`threads`: the one appended to comes first."""
+    for target in threads:
         # A status event names its thread: a child's, cross-posted on the primary thread, counts for the child.
         own = [
             row
@@ -143,8 +158,8 @@ def _write_threads(
             if row.thread_id == target.pk and row.payload.get("session_thread_id", target.pk) == target.pk
         ]
         before = _state_of(target, THREAD_COLUMNS)
-        changes = _changes(before, _fold(before, own, "session.thread_"), THREAD_COLUMNS)
-        if target is thread:
+        changes = _changes(before, _fold(before, own, "session.thread_", {target.pk: model_of(target)}), THREAD_COLUMNS)
+        if target is threads[0]:
             _write_thread(target, lease, {**changes, **thread_changes}, session.updated_at)
         elif changes:
             _write_thread(target, None, changes, session.updated_at)

@@ -38,7 +38,8 @@ class VerdictResult(models.TextChoices):
 class Session(Archivable, WorkspaceOwned):
     """`agent_snapshot` is the wire's agent object at creation; `principal` is on whose behalf the session runs.
 
-    `usage` and `stats` hold the wire members that the log folds to; `verdict` repeats the latest `Verdict` row.
+    `usage` holds the wire members that the log folds to, `spent` the same by day and model, which is what a cost is made
+    of; `verdict` repeats the latest `Verdict` row.
     """
 
     id = PublicIdField("session", primary_key=True)
@@ -64,6 +65,7 @@ class Session(Archivable, WorkspaceOwned):
     next_position = models.PositiveBigIntegerField(default=1)  # arrival order of the inbox
     last_processed_at = models.DateTimeField(null=True, blank=True)  # keeps processed_at monotonic in a session
     usage = models.JSONField(default=dict, blank=True)
+    spent = models.JSONField(default=dict, blank=True)
     active_seconds = models.FloatField(default=0.0)
     running_since = models.DateTimeField(null=True, blank=True)
     repeated_requests = models.PositiveIntegerField(
@@ -135,6 +137,7 @@ class Thread(Archivable):
     agent_snapshot = models.JSONField()
     status = models.CharField(max_length=16, choices=SessionStatus, default=SessionStatus.IDLE)
     usage = models.JSONField(null=True, blank=True)
+    spent = models.JSONField(default=dict, blank=True)
     active_seconds = models.FloatField(default=0.0)
     running_since = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
