@@ -34,7 +34,12 @@ DEPLOYMENT_NAME_MAX = 256  # like an agent's; the wire states no bound
 DEPLOYMENT_VAULTS_MAX = 50  # wire contract
 FILE_MAX_BYTES = 500 * 1024 * 1024  # wire contract
 VAULT_CREDENTIALS_MAX = 20  # wire contract
+CREDENTIAL_HOSTS_MAX = 16  # wire contract
+SECRET_NAME_MAX = 255  # the name of an environment variable; the wire states no bound
+SECRET_MAX = 65_536  # characters of a credential's secret; the wire states no bound
 WEBHOOK_ENDPOINTS_MAX = 32  # wire contract
+WEBHOOK_NAME_MAX = 255  # shown in lists; the wire states no bound
+WEBHOOK_DESCRIPTION_MAX = 2_048  # the wire states no bound
 SCHEDULED_DEPLOYMENTS_MAX = 1_000  # wire contract
 
 ENVIRONMENT_NAME_MAX = 255  # shown in lists; the wire states no bound

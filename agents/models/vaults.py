@@ -37,6 +37,7 @@ class Credential(Archivable):
     auth = models.JSONField()
     slot = models.CharField(max_length=2_200)
     sealed = models.TextField(blank=True)
+    secret_changed_at = models.DateTimeField()
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 

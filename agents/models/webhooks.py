@@ -19,6 +19,7 @@ class WebhookEndpoint(WorkspaceOwned):
     state = models.CharField(max_length=16, choices=EndpointState, default=EndpointState.ENABLED)
     disabled_reason = models.TextField(blank=True)
     sealed_secret = models.TextField()
+    secret_changed_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
     class Meta:
