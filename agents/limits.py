@@ -42,6 +42,10 @@ WEBHOOK_NAME_MAX = 255  # shown in lists; the wire states no bound
 WEBHOOK_DESCRIPTION_MAX = 2_048  # the wire states no bound
 SCHEDULED_DEPLOYMENTS_MAX = 1_000  # wire contract
 
+ENVIRONMENT_HOSTS_MAX = 256  # the wire states no bound; every request through the proxy looks at them
+ENVIRONMENT_PACKAGES_MAX = 256  # of one manager; the wire states no bound
+PACKAGE_NAME_MAX = 512  # an address of a Go module with its version; the wire states no bound
+ENVIRONMENT_DESCRIPTION_MAX = 2_048  # like an agent's; the wire states no bound
 ENVIRONMENT_NAME_MAX = 255  # shown in lists; the wire states no bound
 SESSION_TITLE_MAX = 512  # shown in lists; the wire states no bound
 SESSION_INITIAL_EVENTS_MAX = 50  # wire contract
