@@ -1,6 +1,6 @@
 """What workers run: load by id, call one function, nothing else."""
 
-from agents import leases
+from agents import blobs, leases
 from agents.models import Thread
 from agents.plugs import sandbox
 from agents.runtime import loop
@@ -17,3 +17,8 @@ def destroy_sandbox(session_id: str) -> None:
 def sweep_threads() -> int:
     """Every second: wake a worker for each thread that waits and that nobody drives."""
     return leases.sweep(Thread, "agents.jobs.run_thread")
+
+
+def sweep_blobs() -> int:
+    """Delete stored bytes that no row names."""
+    return blobs.sweep()

@@ -4,6 +4,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -19,6 +20,9 @@ SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA mmap_size=134217728;"
     "PRAGMA journal_size_limit=27103364;PRAGMA cache_size=2000;"
 )
+S3_OPTIONS = {"endpoint": "endpoint_url", "region": "region_name"}  # keys come from where every S3 client looks
+# Nothing public, nothing overwritten; a file that is read lies on disk beyond the first megabyte.
+S3_FIXED = {"default_acl": None, "file_overwrite": False, "querystring_auth": True, "max_memory_size": 1024 * 1024}
 POSTGRES_SCHEMES = ("postgres", "postgresql")
 
 
@@ -142,6 +146,28 @@ def database(name: str, sqlite_file: Path) -> dict[str, Any]:
         return _postgres(name, url)
     # sqlite:////absolute/path and sqlite:///relative/path, as other tools write it
     return _sqlite(unquote(parts.path[1:]) or str(sqlite_file))
+
+
+def blob_storage(name: str, folder: Path) -> dict[str, Any]:
+    """Django's STORAGES entry for the URL in the variable: an S3-compatible bucket, or the folder without one."""
+    url = env_url(name, "", schemes=("s3",))
+    if not url:
+        options: dict[str, Any] = {
+            "location": folder,
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        }
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": options}
+    if find_spec("storages") is None or find_spec("boto3") is None:
+        raise ImproperlyConfigured(f"{name}={url!r} needs the extra s3: install lucid[s3], or `uv sync --extra s3`")
+    parts, query = urlsplit(url), dict(parse_qsl(urlsplit(url).query))
+    if not parts.hostname or not set(query) <= set(S3_OPTIONS):
+        raise ImproperlyConfigured(
+            f"{name}={url!r} is not allowed: use s3://BUCKET/FOLDER with the options {', '.join(S3_OPTIONS)}"
+        )
+    named = {S3_OPTIONS[key]: value for key, value in query.items()}
+    options = {"bucket_name": parts.hostname, "location": parts.path.strip("/"), **named, **S3_FIXED}
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
 
 
 def _sqlite(path: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from django.utils.csp import CSP
 
 from config.env import (
+    blob_storage,
     data_folder,
     database,
     env_bool,
@@ -130,6 +131,14 @@ USE_I18N = False
 # Static files
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+
+# Stored bytes: uploads, what sessions write, skills; never served from here
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "blobs": blob_storage("LUCID_FILES_STORAGE", MEDIA_ROOT),
+}
+LUCID_FILES_QUOTA_GIB = env_int("LUCID_FILES_QUOTA_GIB", 1024, minimum=1, maximum=1_000_000)  # of one workspace
 
 # Logging
 LOG_LEVEL = env_str("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))

@@ -5,7 +5,7 @@ from agents.models.audit import AuditEvent
 from agents.models.deployments import Deployment, DeploymentRun, DeploymentStatus, RunTrigger
 from agents.models.environments import Environment
 from agents.models.events import Event, InboxEvent
-from agents.models.files import File
+from agents.models.files import File, UnusedBlob
 from agents.models.outbox import OutboxEvent
 from agents.models.prices import ModelPrice
 from agents.models.schedules import Scheduled
@@ -52,6 +52,7 @@ __all__ = [
     "Skill",
     "SkillVersion",
     "Thread",
+    "UnusedBlob",
     "Vault",
     "Verdict",
     "VerdictResult",

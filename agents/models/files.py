@@ -37,3 +37,14 @@ class File(WorkspaceOwned):
 
     def __str__(self) -> str:
         return self.filename
+
+
+class UnusedBlob(models.Model):
+    """Stored bytes that no row may name: written down before they are stored, and again when the last row that named
+    them goes, so that a crash in between leaves nothing for ever."""
+
+    storage_key = models.CharField(max_length=255)
+    due_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.storage_key
