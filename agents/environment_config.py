@@ -1,20 +1,28 @@
 """PURE: an environment's `config` as a request states it -> the resolved one that is stored and shown."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from agents.exceptions import InvalidRequest
+from agents.limits import ENVIRONMENT_HOSTS_MAX, ENVIRONMENT_PACKAGES_MAX, HOST_NAME_MAX, PACKAGE_NAME_MAX
 
+SELF_HOSTED = "self_hosted"
 MANAGERS = ("apt", "cargo", "gem", "go", "npm", "pip")
+
+# A host as people write it in such lists: a name, all names below one, or with https:// in front.
+_HOST = re.compile(r"(?:https://)?((?:\*\.)?(?:(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\.)*(?!-)[A-Za-z0-9_-]{1,63}(?<!-))")
 
 
 def resolve_config(config: Mapping[str, Any] | None) -> dict[str, Any]:
     config = config or {"type": "cloud"}
-    if config["type"] == "self_hosted":
-        raise InvalidRequest("config.type: self_hosted is not supported by this version of Lucid yet.")
+    if config["type"] == SELF_HOSTED:
+        return {"type": SELF_HOSTED}
     networking = _networking(config.get("networking") or {"type": "unrestricted"})
     given = config.get("packages") or {}
-    packages = {manager: list(given.get(manager) or []) for manager in MANAGERS}
+    packages = {manager: _packages(given.get(manager) or [], manager) for manager in MANAGERS}
     if any(packages.values()) and networking["type"] == "limited" and not networking["allow_package_managers"]:
         raise InvalidRequest("config.packages: limited networking needs allow_package_managers: true for packages.")
     return {"type": "cloud", "networking": networking, "packages": {"type": "packages", **packages}}
@@ -26,6 +34,8 @@ def merge_config(stored: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
         raise InvalidRequest(
             f"config.type: an environment of the type {stored['type']} stays one.", code="invalid_config_type_change"
         )
+    if stored["type"] == SELF_HOSTED:
+        return dict(stored)
     before, networking = stored["networking"], changes.get("networking")
     if networking and networking["type"] == before["type"]:
         networking = {**before, **_given(networking)}
@@ -42,7 +52,54 @@ def _networking(networking: Mapping[str, Any]) -> dict[str, Any]:
         return {"type": "unrestricted"}
     return {
         "type": "limited",
-        "allowed_hosts": list(networking.get("allowed_hosts") or []),
+        "allowed_hosts": _hosts(networking.get("allowed_hosts") or []),
         "allow_mcp_servers": bool(networking.get("allow_mcp_servers")),
         "allow_package_managers": bool(networking.get("allow_package_managers")),
     }
+
+
+def unreachable_host(config: Mapping[str, Any], urls: Iterable[str]) -> str | None:
+    """The first host of these MCP servers that the environment's network keeps out of reach."""
+    networking = config.get("networking") or {}
+    if networking.get("type") != "limited" or networking["allow_mcp_servers"]:
+        return None
+    hosts = (urlsplit(url).hostname or "" for url in urls)
+    return next((host for host in hosts if not is_allowed(host, networking["allowed_hosts"])), None)
+
+
+def is_allowed(host: str, allowed_hosts: Iterable[str]) -> bool:
+    """Whether the list names the host itself, or by `*.` what it lies below."""
+    for entry in allowed_hosts:
+        name = entry.lower().removeprefix("https://")
+        if host == name or (name.startswith("*.") and host.endswith(name[1:])):
+            return True
+    return False
+
+
+def _hosts(hosts: Sequence[str]) -> list[str]:
+    field = "config.networking.allowed_hosts"
+    if len(hosts) > ENVIRONMENT_HOSTS_MAX:
+        raise InvalidRequest(f"{field}: at most {ENVIRONMENT_HOSTS_MAX} hosts are allowed.")
+    for index, host in enumerate(hosts):
+        if len(host) > HOST_NAME_MAX or not (_HOST.fullmatch(host) or _is_address(host)):
+            raise InvalidRequest(f"{field}.{index}: {host!r} is no host such as api.example.com or *.example.com.")
+    return list(hosts)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _packages(packages: Sequence[str], manager: str) -> list[str]:
+    field = f"config.packages.{manager}"
+    if len(packages) > ENVIRONMENT_PACKAGES_MAX:
+        raise InvalidRequest(f"{field}: at most {ENVIRONMENT_PACKAGES_MAX} packages are allowed.")
+    for index, package in enumerate(packages):
+        # What begins with a dash, a package manager would read as an option.
+        if not 1 <= len(package) <= PACKAGE_NAME_MAX or package.startswith("-") or not package.isprintable():
+            raise InvalidRequest(f"{field}.{index}: {package!r} is no package, with or without its version.")
+    return list(packages)

@@ -99,6 +99,12 @@ def pins(roster: Roster | None) -> list[tuple[str, int]]:
     return [(entry["id"], entry["version"]) for entry in _entries(roster) if entry["type"] == "agent"]
 
 
+def mcp_urls(snapshot: Mapping[str, Any]) -> list[str]:
+    """Where the MCP servers of a session's agent and of its roster are."""
+    company = [snapshot, *(entry for entry in _entries(snapshot.get("multiagent")) if entry["type"] == "agent")]
+    return [server["url"] for member in company for server in member.get("mcp_servers") or []]
+
+
 def check_geo(definition: Definition, members: Sequence[Definition]) -> None:
     """Nothing may leave the region that one of them is bound to."""
     own = definition["model"]["inference_geo"]

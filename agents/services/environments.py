@@ -1,5 +1,6 @@
 """Environments: create, update, archive, delete."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -8,9 +9,10 @@ from django.utils import timezone
 
 from agents import audit
 from agents.actors import Actor
-from agents.environment_config import merge_config, resolve_config
+from agents.definitions.multiagent import mcp_urls
+from agents.environment_config import SELF_HOSTED, merge_config, resolve_config, unreachable_host
 from agents.exceptions import Conflict, InvalidRequest, NotFound
-from agents.limits import ENVIRONMENT_NAME_MAX
+from agents.limits import ENVIRONMENT_DESCRIPTION_MAX, ENVIRONMENT_NAME_MAX
 from agents.metadata import check_metadata, merge_metadata
 from agents.models import Environment, Session, SessionKind, SessionStatus
 from agents.outbox import emit
@@ -27,7 +29,7 @@ def create_environment(body: dict[str, Any], *, actor: Actor, is_internal: bool 
             environment = Environment.objects.create(
                 workspace=actor.workspace,
                 name=_checked_name(body["name"]),
-                description=body.get("description"),
+                description=_checked_description(body.get("description")),
                 config=resolve_config(body.get("config")),
                 metadata=check_metadata(body.get("metadata")),
                 scope=body.get("scope") or "organization",
@@ -87,6 +89,30 @@ def delete_environment(environment: Environment, *, actor: Actor) -> None:
     audit.record(actor, "environment.deleted", environment.pk, name=environment.name)
 
 
+def check_mounts(environment: Environment, kinds: Collection[str]) -> None:
+    """Whether a session with resources of those kinds can start here."""
+    if environment.config["type"] == SELF_HOSTED:
+        if other := next((kind for kind in kinds if kind != "memory_store"), None):
+            raise InvalidRequest(
+                f"resources: the environment {environment.pk} is self-hosted and cannot mount a {other}.",
+                code="self_hosted_resources_unsupported",
+            )
+        raise InvalidRequest(
+            f"environment_id: {environment.pk} is self-hosted, and this installation has no work queue yet for its"
+            " workers to take sessions from; use a cloud environment."
+        )
+
+
+def check_reach(environment: Environment, snapshot: dict[str, Any]) -> None:
+    """Whether the network here lets that frozen agent reach its MCP servers."""
+    if host := unreachable_host(environment.config, mcp_urls(snapshot)):
+        raise InvalidRequest(
+            f"agent: the network of the environment {environment.pk} is limited and does not allow the MCP server host"
+            f" {host}; add it to allowed_hosts, or set allow_mcp_servers.",
+            code="mcp_egress_blocked",
+        )
+
+
 def _lock(environment: Environment) -> Environment:
     """The row lock, held until the commit; the platform's own environments are nobody's to change."""
     Environment.objects.filter(pk=environment.pk).update(name=F("name"))
@@ -103,7 +129,7 @@ def _changed_columns(environment: Environment, body: dict[str, Any]) -> dict[str
     if body.get("name") is not None:
         wanted["name"] = _checked_name(body["name"])
     if "description" in body:
-        wanted["description"] = body["description"]
+        wanted["description"] = _checked_description(body["description"])
     if body.get("config"):
         wanted["config"] = merge_config(environment.config, body["config"])
     if body.get("metadata"):
@@ -114,9 +140,15 @@ def _changed_columns(environment: Environment, body: dict[str, Any]) -> dict[str
 
 
 def _checked_name(name: str) -> str:
-    if not 1 <= len(name) <= ENVIRONMENT_NAME_MAX:
+    if not name.strip() or len(name) > ENVIRONMENT_NAME_MAX:
         raise InvalidRequest(f"name: it must have 1 to {ENVIRONMENT_NAME_MAX} characters.")
     return name
+
+
+def _checked_description(description: str | None) -> str | None:
+    if len(description or "") > ENVIRONMENT_DESCRIPTION_MAX:
+        raise InvalidRequest(f"description: it may have at most {ENVIRONMENT_DESCRIPTION_MAX:,} characters.")
+    return description
 
 
 def _taken(name: str) -> Conflict:

@@ -21,6 +21,7 @@ from agents.metadata import merge_metadata
 from agents.models import Session, SessionKind, SessionResource, SessionStatus, Thread
 from agents.outbox import emit
 from agents.overrides import resolved_at
+from agents.services.environments import check_reach
 from agents.services.sessions import check_rests, principal_of
 
 DESTROY_SANDBOX = "agents.jobs.destroy_sandbox"
@@ -122,7 +123,9 @@ def _changed_agent(session: Session, changes: dict[str, Any]) -> dict[str, Any]:
         raise InvalidRequest(f"agent: the session {session.pk} is a record, no turn will ever use other tools.")
     check_rests(session, busy=(SessionStatus.RUNNING, SessionStatus.RESCHEDULING))
     before = session.agent_snapshot
-    return with_own_copies({**before, **resolved_at("agent", changes, before)})
+    after = with_own_copies({**before, **resolved_at("agent", changes, before)})
+    check_reach(session.environment, after)
+    return after
 
 
 def _shown(changes: dict[str, Any]) -> dict[str, Any]:

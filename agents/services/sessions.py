@@ -34,6 +34,7 @@ from agents.models import (
 from agents.outbox import emit
 from agents.overrides import overridden
 from agents.plugs import model_client, resource_kinds
+from agents.services.environments import check_mounts, check_reach
 from agents.services.rosters import snapshot_of
 
 RUN_THREAD = "agents.jobs.run_thread"
@@ -60,6 +61,8 @@ def create_session(body: dict[str, Any], *, actor: Actor) -> Session:
             metadata=body.get("metadata") or {},
             actor=actor,
         )
+        check_mounts(environment, {kind for kind, _, _ in resources})
+        check_reach(environment, session.agent_snapshot)
         _attach(session, resources)
         if initial := body.get("initial_events"):
             thread = session.threads.get()

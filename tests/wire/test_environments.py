@@ -32,8 +32,18 @@ def test_a_name_is_taken_once(wire, environment):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"type": "self_hosted"}, "config.type"),
         ({"type": "moon"}, "config"),
+        ({"type": "self_hosted", "networking": {"type": "unrestricted"}}, "config.networking"),
+        (
+            {"type": "cloud", "networking": {"type": "limited", "allowed_hosts": ["a b"]}},
+            "config.networking.allowed_ho",
+        ),
+        ({"type": "cloud", "networking": {"type": "limited", "allowed_hosts": ["a.io/x"]}}, "config.networking.allow"),
+        ({"type": "cloud", "networking": {"type": "limited", "allowed_hosts": [""]}}, "config.networking.allowed_ho"),
+        ({"type": "cloud", "networking": {"type": "unrestricted", "allowed_hosts": ["a.io"]}}, "config.networking"),
+        ({"type": "cloud", "packages": {"pip": ["--index-url=x"]}}, "config.packages.pip.0"),
+        ({"type": "cloud", "packages": {"pip": [""]}}, "config.packages.pip.0"),
+        ({"type": "cloud", "packages": {"conda": ["x"]}}, "config.packages.conda"),
         ({"type": "cloud", "networking": {"type": "limited"}, "packages": {"pip": ["x"]}}, "config.packages"),
     ],
 )
@@ -41,6 +51,88 @@ def test_a_bad_config_is_refused_by_its_member(wire, config, message):
     with pytest.raises(anthropic.BadRequestError) as refusal:
         wire.beta.environments.create(name="box", config=config)
     assert refusal.value.body["error"]["message"].startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"name": " "}, "name: "),
+        ({"name": "x" * 256}, "name: "),
+        ({"name": "x", "description": "x" * 2_049}, "description: "),
+        ({"name": "x", "scope": "account"}, "scope: "),
+        ({"name": "x", "metadata": {"k": 1}}, "metadata.k: "),
+        ({"name": "x", "more": 1}, "more: "),
+        ({}, "name: "),
+    ],
+)
+def test_a_bad_environment_is_not_made(wire, call, body, message):
+    response = call("POST", "environments", json.dumps(body))
+    assert (response.status_code, response.json()["error"]["message"][: len(message)]) == (400, message)
+    assert list(wire.beta.environments.list()) == []
+
+
+def test_hosts_are_names_wildcards_and_addresses(wire):
+    hosts = ["api.example.com", "*.example.org", "https://mcp.example.net", "localhost", "10.0.0.7", "::1"]
+    networking = {"type": "limited", "allowed_hosts": hosts, "allow_package_managers": None}
+    made = wire.beta.environments.create(name="box", config={"type": "cloud", "networking": networking})
+    assert made.config.networking.allowed_hosts == hosts
+    assert made.config.networking.allow_package_managers is False
+
+
+def test_a_self_hosted_environment_is_kept_and_starts_no_session_without_a_work_queue(wire, call, agent, store):
+    made = wire.beta.environments.create(name="ours", config={"type": "self_hosted"})
+    assert made.config.to_dict() == {"type": "self_hosted"}
+    assert wire.beta.environments.update(made.id, config={"type": "self_hosted"}) == made
+    refused = update(call, made, config={"type": "cloud"}).json()["error"]
+    assert refused["details"]["error_code"] == "invalid_config_type_change"
+    resources = [{"type": "memory_store", "memory_store_id": store.id}]
+    with pytest.raises(anthropic.BadRequestError, match="no work queue yet"):
+        wire.beta.sessions.create(agent=agent.id, environment_id=made.id, resources=resources)
+    assert not Session.objects.exists()
+
+
+SERVER = {"type": "url", "name": "tickets", "url": "https://mcp.example.com/mcp"}
+WITH_SERVER = {"mcp_servers": [SERVER], "tools": [{"type": "mcp_toolset", "mcp_server_name": "tickets"}]}
+
+
+@pytest.mark.parametrize(
+    ("networking", "is_open"),
+    [
+        ({"type": "unrestricted"}, True),
+        ({"type": "limited"}, False),
+        ({"type": "limited", "allow_mcp_servers": True}, True),
+        ({"type": "limited", "allowed_hosts": ["example.com"]}, False),
+        ({"type": "limited", "allowed_hosts": ["MCP.example.com"]}, True),
+        ({"type": "limited", "allowed_hosts": ["*.example.com"]}, True),
+        ({"type": "limited", "allowed_hosts": ["https://mcp.example.com"]}, True),
+        ({"type": "limited", "allowed_hosts": ["*.evilexample.com"]}, False),
+    ],
+)
+@pytest.mark.parametrize("is_in_roster", [False, True])
+def test_a_session_starts_only_where_its_servers_can_be_reached(wire, networking, is_open, is_in_roster):
+    environment = wire.beta.environments.create(name="box", config={"type": "cloud", "networking": networking})
+    agent = wire.beta.agents.create(name="Ann", model="m", **WITH_SERVER)
+    if is_in_roster:
+        roster = {"type": "coordinator", "agents": [agent.id]}
+        agent = wire.beta.agents.create(name="Lead", model="m", multiagent=roster)
+    if is_open:
+        assert wire.beta.sessions.create(agent=agent.id, environment_id=environment.id).status == "idle"
+        return
+    with pytest.raises(anthropic.BadRequestError, match=r"mcp\.example\.com") as refusal:
+        wire.beta.sessions.create(agent=agent.id, environment_id=environment.id)
+    assert refusal.value.body["error"]["details"]["error_code"] == "mcp_egress_blocked"
+    assert not Session.objects.exists()
+
+
+def test_a_session_takes_no_server_that_its_network_keeps_out(wire, agent):
+    networking = {"type": "limited", "allowed_hosts": ["other.example.com"]}
+    environment = wire.beta.environments.create(name="box", config={"type": "cloud", "networking": networking})
+    session = wire.beta.sessions.create(agent=agent.id, environment_id=environment.id)
+    with pytest.raises(anthropic.BadRequestError, match="allowed_hosts"):
+        wire.beta.sessions.update(session.id, agent=WITH_SERVER)
+    elsewhere = {**SERVER, "url": "https://other.example.com/mcp"}
+    updated = wire.beta.sessions.update(session.id, agent={**WITH_SERVER, "mcp_servers": [elsewhere]})
+    assert updated.agent.mcp_servers[0].name == "tickets"
 
 
 def update(call, environment, **body):
