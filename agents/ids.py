@@ -14,6 +14,7 @@ PREFIXES = {
     "deployment_run": "drun_",
     "dream": "drm_",
     "dream_policy": "dpol_",
+    "dream_policy_run": "dprun_",
     "environment": "env_",
     "event": "sevt_",
     "evidence": "evd_",

@@ -5,6 +5,13 @@ INSTRUCTIONS_MAX_CHARS = 4_096  # wire contract
 MODEL_ID_MAX_CHARS = 256  # wire contract
 STORE_MAX_BYTES = 16_000_000  # a dream holds the whole store: 2,000 files of 8,000 bytes
 
+POLICY_NAME_MAX_CHARS = 256  # like an agent's
+WINDOW_DAYS = 30  # how far back a policy looks for sessions, unless it says otherwise
+WINDOW_DAYS_MAX = 365
+CANDIDATES_MAX = 1_000  # sessions that a policy chooses from; the rest comes the next time
+PRINCIPAL_SHARE_MAX = 0.2  # of a dream's sessions, so that one loud principal does not fill it
+SETTLED_MINUTES = 10  # a session that rests this long is over, unless a verdict says so before
+
 EVENT_TEXT_MAX_CHARS = 700  # what one digest event shows to a model
 ERROR_TEXT_MAX_CHARS = 400
 DIGEST_MAX_CHARS = 24_000  # about 6,000 tokens a session

@@ -1,6 +1,7 @@
 """The tables of dreams and of their review."""
 
 from dreams.models.dream import Dream, DreamPhase, DreamRequest, DreamStatus, PhaseStatus
+from dreams.models.policy import DreamPolicy, DreamPolicyRun, PolicyMode, PolicyRunResult, PolicyTrigger
 from dreams.models.review import (
     Decision,
     Evidence,
@@ -15,11 +16,16 @@ __all__ = [
     "Decision",
     "Dream",
     "DreamPhase",
+    "DreamPolicy",
+    "DreamPolicyRun",
     "DreamRequest",
     "DreamStatus",
     "Evidence",
     "Lane",
     "PhaseStatus",
+    "PolicyMode",
+    "PolicyRunResult",
+    "PolicyTrigger",
     "Proposal",
     "ProposalKind",
     "ProposalStatus",

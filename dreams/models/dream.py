@@ -37,10 +37,11 @@ class OutputBehavior(models.TextChoices):
 
 class Dream(Archivable, WorkspaceOwned):
     """`input_session_ids` is sorted. `wake`, `seen`, `fence` and the lease are a thread's (see `agents.models.Thread`):
-    exactly one worker drives a dream. `manifest` is what P0 pinned: store version ids, config and prompt hashes."""
+    exactly one worker drives a dream. `manifest` says what was chosen, read and written: see `dreams.inputs`."""
 
     id = PublicIdField("dream", primary_key=True)
     status = models.CharField(max_length=16, choices=DreamStatus, default=DreamStatus.PENDING)
+    policy = models.ForeignKey("dreams.DreamPolicy", null=True, on_delete=models.SET_NULL, related_name="dreams")
     input_store_id = models.CharField(max_length=MAX_ID_LENGTH)
     input_session_ids = models.JSONField()
     output_store = models.ForeignKey(MemoryStore, null=True, on_delete=models.SET_NULL, related_name="+")
