@@ -32,6 +32,7 @@ SKILL_RATIO_MAX = 200  # unpacked to packed size of one member; text and source 
 SKILLS_PAGE_MAX = 1_000  # wire contract
 DEPLOYMENT_NAME_MAX = 256  # like an agent's; the wire states no bound
 DEPLOYMENT_VAULTS_MAX = 50  # wire contract
+SESSION_VAULTS_MAX = 50  # like a deployment's; the wire states no bound
 FILE_MAX_BYTES = 500 * 1024 * 1024  # wire contract
 VAULT_CREDENTIALS_MAX = 20  # wire contract
 CREDENTIAL_HOSTS_MAX = 16  # wire contract
