@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.exceptions import InvalidRequest
-from agents.limits import EVENTS_PER_REQUEST_MAX, SESSION_INITIAL_EVENTS_MAX
+from agents.limits import EVENTS_PER_REQUEST_MAX, SESSION_INITIAL_EVENTS_MAX, SYSTEM_BLOCKS_MAX
 
-SUPPORTED = ("user.message", "user.interrupt", "user.tool_confirmation", "user.custom_tool_result")
+SYSTEM = "system.message"
+SUPPORTED = ("user.message", "user.interrupt", "user.tool_confirmation", "user.custom_tool_result", SYSTEM)
 INITIAL = ("user.message",)
 # These answer a call that waits: they enter the log when they arrive, not when a worker has time.
 ON_RECEIPT = ("user.tool_confirmation", "user.custom_tool_result")
@@ -17,12 +18,34 @@ def check_events(events: Sequence[Mapping[str, Any]]) -> None:
     if not 1 <= len(events) <= EVENTS_PER_REQUEST_MAX:
         raise InvalidRequest(f"events: send 1 to {EVENTS_PER_REQUEST_MAX:,} events.")
     _check_each(events, "events", SUPPORTED)
+    _check_system(events, "events")
 
 
 def check_initial_events(events: Sequence[Mapping[str, Any]]) -> None:
     if len(events) > SESSION_INITIAL_EVENTS_MAX:
         raise InvalidRequest(f"initial_events: at most {SESSION_INITIAL_EVENTS_MAX} events are allowed.")
     _check_each(events, "initial_events", INITIAL)
+
+
+def check_deployment_events(events: Sequence[Mapping[str, Any]]) -> None:
+    """What each session of a deployment begins with: what any may begin with, and a system message at the end."""
+    if not 1 <= len(events) <= SESSION_INITIAL_EVENTS_MAX:
+        raise InvalidRequest(f"initial_events: 1 to {SESSION_INITIAL_EVENTS_MAX} events are needed.")
+    _check_each(events, "initial_events", (*INITIAL, SYSTEM))
+    _check_system(events, "initial_events")
+
+
+def _check_system(events: Sequence[Mapping[str, Any]], field: str) -> None:
+    """It accompanies the message before it: both are taken in together, so neither ever waits alone."""
+    for index, event in enumerate(events):
+        if event["type"] != SYSTEM:
+            continue
+        if index == 0 or index != len(events) - 1 or events[index - 1]["type"] != "user.message":
+            raise InvalidRequest(
+                f"{field}.{index}: a system.message must come last and directly follow a user.message."
+            )
+        if not 1 <= len(event["content"]) <= SYSTEM_BLOCKS_MAX:
+            raise InvalidRequest(f"{field}.{index}.content: it must have 1 to {SYSTEM_BLOCKS_MAX:,} blocks.")
 
 
 def _check_each(events: Sequence[Mapping[str, Any]], field: str, supported: Sequence[str]) -> None:

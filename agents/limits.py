@@ -56,6 +56,7 @@ SESSION_RESOURCES_PAGE_MAX = 1_000  # wire contract; also the default, which is 
 THREADS_PAGE_MAX = 1_000  # wire contract, also the default
 RESOURCE_INSTRUCTIONS_MAX = 4_096  # wire contract
 EVENTS_PER_REQUEST_MAX = 1_000  # the wire states none; one page of the list
+SYSTEM_BLOCKS_MAX = 1_000  # wire contract, of one system.message
 QUEUED_EVENTS_MAX = 1_000  # a client that never stops sending must not fill the disk
 
 BODY_MAX_BYTES = 32 * 1024 * 1024  # wire contract

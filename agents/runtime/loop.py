@@ -268,8 +268,25 @@ class Turn:
                 return
             reason = {"stop_reason": {"type": "requires_action", "event_ids": blocked}, "stop_details": None}
             self.is_done = True
-            closing = partial(self._idle, reason)
-            self._append([], locked=session, closing=closing, **RELEASED, seen=F("wake"))
+            self._come_to_rest(session, reason)
+
+    def _pause(self) -> None:
+        """Rest before the next model request until the budget is raised or removed; it may have been just now."""
+        with transaction.atomic():
+            session = lock_session(self.session_id)
+            if self._is_interrupted():
+                self._interrupt()
+                return
+            if not is_reached(session, self.prices):
+                return
+            announce(session)
+            self.is_done = True
+            self._come_to_rest(session, {"stop_reason": {"type": REACHED}, "stop_details": None})
+
+    def _come_to_rest(self, session: Session, reason: dict[str, Any]) -> None:
+        """In the middle of a turn, with everything taken in that there is."""
+        closing = partial(self._idle, session, reason)
+        self._append([], locked=session, closing=closing, **RELEASED, seen=F("wake"))
 
     def _interrupt(self, results: Sequence[NewEvent] = ()) -> None:
         """End the turn as a client asked: open calls are told, the open request is closed, its answer is dropped."""

@@ -52,6 +52,8 @@ def _blocks_of(event: Logged) -> tuple[str, list[Block]]:
     match event.type:
         case "user.message" | "agent.thread_message_received":
             return "user", payload["content"]
+        case "system.message":
+            return "system", payload["content"]
         case "agent.message":
             return "assistant", payload["content"]
         case "agent.tool_use" | "agent.custom_tool_use":
