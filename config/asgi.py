@@ -8,12 +8,12 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-from a2wsgi import WSGIMiddleware
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from agents.sse import Receive, Scope, Send
 from config.bodies import with_whole_body
+from config.bridge import SyncPool
 from config.static import with_static_files
 
 WEB_THREADS = 12  # more threads only fight for the interpreter; a slow client holds none of them
@@ -26,7 +26,7 @@ from agents.views.stream import match_page_stream, page_stream  # noqa: E402
 from config.uploads import UPLOADS, admits  # noqa: E402
 
 pages = with_whole_body(
-    WSGIMiddleware(with_static_files(django), workers=WEB_THREADS),
+    SyncPool(with_static_files(django), workers=WEB_THREADS),
     limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
     uploads=UPLOADS,
     admits=admits,

@@ -11,7 +11,7 @@ from agents.api.auth import ApiRequest
 from agents.api.bodies import Body
 from agents.api.openapi import asks, takes
 from agents.api.pagination import NEWEST_FIRST, Cursor, cursor_of, limit_of, page_of
-from agents.api.shapes.agents import agent_shape
+from agents.api.shapes.agents import agent_shape, definition_shape
 from agents.models import Agent, AgentVersion
 from agents.services import agents as services
 
@@ -32,6 +32,7 @@ def list_agents(request: ApiRequest) -> dict[str, Any]:
     if not queries.flag(request, "include_archived"):
         rows = rows.live()
     created_at = queries.bounds(request, "created_at", ("gte", "lte"))
+    rows = rows.only("version", "created_at", "updated_at", "archived_at")
     page = page_of(request, rows, lambda agent: agent, listing="agents", created_at=created_at)
     return {**page, "data": _with_latest_versions(page["data"])}
 
@@ -73,6 +74,12 @@ def _latest(agent: Agent) -> dict[str, Any]:
 
 
 def _with_latest_versions(agents: list[Agent]) -> list[dict[str, Any]]:
-    versions = AgentVersion.objects.filter(agent__in=agents, number__in={agent.version for agent in agents})
-    found = {(version.agent_id, version.number): version for version in versions}
-    return [agent_shape(agent, found[agent.pk, agent.version]) for agent in agents]
+    """Definitions only, without rows for them: the list is asked for more than anything else of an agent's."""
+    latest = AgentVersion.objects.filter(
+        agent_id__in=[agent.pk for agent in agents], number__in={agent.version for agent in agents}
+    )
+    found = {(pk, number): text for pk, number, text in latest.values_list("agent_id", "number", "definition")}
+    return [
+        definition_shape(agent, agent.version, found[agent.pk, agent.version], updated_at=agent.updated_at)
+        for agent in agents
+    ]

@@ -10,6 +10,7 @@ from agents.actors import Actor
 from agents.crypto import is_well_formed, key_digest
 from agents.exceptions import InvalidRequest, NotAuthenticated, NotFound, PermissionDenied
 from agents.models import ApiKey, Scope
+from agents.prepared import PreparedQuery
 from agents.services.tenancy import note_use
 
 VERSIONS = ("2026-10-21", "2023-06-01")
@@ -28,6 +29,11 @@ GROUPS = {
 BEYOND_THE_WIRE = ("import", "verdict", "verdicts", "escalate")
 DECIDING = ("proposals",)
 READING = ("GET", "HEAD", "OPTIONS")
+
+
+find_live_key = PreparedQuery[ApiKey](
+    lambda digest: ApiKey.objects.filter(digest=digest, revoked_at=None).select_related("workspace")
+)
 
 
 class ApiRequest(HttpRequest):
@@ -65,8 +71,7 @@ def _credential(request: HttpRequest) -> str:
 def _find_key(text: str) -> ApiKey:
     key: ApiKey | None = None
     if is_well_formed(text):
-        live = ApiKey.objects.filter(digest=key_digest(text), revoked_at=None)
-        key = live.select_related("workspace").first()
+        key = find_live_key.first(key_digest(text))
     if key is None:
         raise NotAuthenticated("The API key is unknown or was revoked.")
     return key

@@ -1,5 +1,6 @@
 """Agents and their versions."""
 
+from datetime import datetime
 from typing import Any
 
 from agents.definitions.multiagent import shown
@@ -12,13 +13,19 @@ DEFINITION = (*SNAPSHOT_MEMBERS, "metadata")
 def agent_shape(agent: Agent, version: AgentVersion) -> dict[str, Any]:
     """The agent as it was at that version; `updated_at` is then the version's own time."""
     is_latest = version.number == agent.version
+    return definition_shape(
+        agent, version.number, version.definition, updated_at=agent.updated_at if is_latest else version.created_at
+    )
+
+
+def definition_shape(agent: Agent, number: int, definition: dict[str, Any], *, updated_at: datetime) -> dict[str, Any]:
     return {
         "id": agent.pk,
         "type": "agent",
-        "version": version.number,
-        **{name: version.definition[name] for name in DEFINITION},
-        "multiagent": shown(version.definition["multiagent"], agent.pk, version.number),
+        "version": number,
+        **{name: definition[name] for name in DEFINITION},
+        "multiagent": shown(definition["multiagent"], agent.pk, number),
         "created_at": timestamp(agent.created_at),
-        "updated_at": timestamp(agent.updated_at if is_latest else version.created_at),
+        "updated_at": timestamp(updated_at),
         "archived_at": timestamp(agent.archived_at),
     }

@@ -1,0 +1,76 @@
+"""Sync Django behind the asynchronous server: one hop to a thread and one back for an ordinary answer.
+
+Why not a2wsgi's own responder: it waits for the event loop at every piece of an answer, three times for the smallest
+one, which took 1.7 ms of a list's 4.8 ms; what it knows of WSGI's environment is used here.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from a2wsgi.wsgi import Body, build_environ
+
+from agents.sse import Receive, Scope, Send
+
+HELD_BYTES = 256 * 1024  # an answer below this is sent in one piece; a download goes on piece by piece
+
+
+class SyncPool:
+    """An ASGI application that runs a WSGI one in a bounded pool of threads."""
+
+    def __init__(self, application: Any, workers: int) -> None:
+        self.application = application
+        self.threads = ThreadPoolExecutor(thread_name_prefix="web", max_workers=workers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+        environ = build_environ(scope, Body(loop, receive))  # type: ignore[arg-type]
+
+        async def pass_on(piece: dict[str, Any]) -> None:
+            await send(piece)
+
+        answer = _Answer(lambda piece: asyncio.run_coroutine_threadsafe(pass_on(piece), loop).result())
+        for piece in await loop.run_in_executor(self.threads, answer.make, self.application, environ):
+            await send(piece)
+
+
+class _Answer:
+    """Collects what the application answers, in the thread that runs it."""
+
+    def __init__(self, send_now: Callable[[Any], None]) -> None:
+        self.send_now = send_now
+        self.start: dict[str, Any] | None = None
+        self.is_under_way = False
+        self.held: list[bytes] = []
+        self.size = 0
+
+    def make(self, application: Any, environ: Any) -> list[dict[str, Any]]:
+        """Run the application; what is left to send when it is done."""
+        chunks: Iterable[bytes] = application(environ, self.begin)
+        try:
+            for chunk in chunks:
+                self.hold(chunk)
+        finally:
+            getattr(chunks, "close", lambda: None)()
+        return self.pieces(is_last=True)
+
+    def begin(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:
+        if exc_info and self.is_under_way:
+            raise exc_info[1].with_traceback(exc_info[2])
+        encoded = [(name.strip().lower().encode("latin1"), value.strip().encode("latin1")) for name, value in headers]
+        self.start = {"type": "http.response.start", "status": int(status.split(" ", 1)[0]), "headers": encoded}
+        return self.hold
+
+    def hold(self, chunk: bytes) -> None:
+        self.held.append(chunk)
+        self.size += len(chunk)
+        if self.size >= HELD_BYTES:
+            for piece in self.pieces():
+                self.send_now(piece)
+
+    def pieces(self, *, is_last: bool = False) -> list[dict[str, Any]]:
+        body = {"type": "http.response.body", "body": b"".join(self.held), "more_body": not is_last}
+        start, self.start = self.start, None
+        self.held, self.size, self.is_under_way = [], 0, True
+        return [start, body] if start else [body]
