@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 stopping = threading.Event()
 
 INTERRUPT = "user.interrupt"
+SYSTEM = "system.message"
 MAIL_MAX = 100  # of the inbox at a time; an interrupt behind more than this is seen a few turns later
 
 
@@ -161,11 +162,14 @@ class Turn:
         """Move the oldest message from the inbox into the log and open the model request it leads to."""
         # Only the holder of the lease takes mail, so what is the oldest now is still there in the transaction.
         mail = next(mail for mail in self.mail if mail.type == "user.message")
-        message = NewEvent(type=mail.type, payload=mail.payload, event_id=mail.pk, trust=mail.trust)
+        # A system message belongs to the turn of the message that it was sent with.
+        companion = InboxEvent.objects.filter(thread=self.thread, type=SYSTEM, position=mail.position + 1)
+        taken = [mail, *companion]
+        messages = [NewEvent(type=row.type, payload=row.payload, event_id=row.pk, trust=row.trust) for row in taken]
         with transaction.atomic():
             opening = self._running() if opens_turn else []
-            self._append([*opening, message, NewEvent(type="span.model_request_start")])
-            mail.delete()
+            self._append([*opening, *messages, NewEvent(type="span.model_request_start")])
+            InboxEvent.objects.filter(pk__in=[row.pk for row in taken]).delete()
 
     # The model
 
@@ -268,25 +272,8 @@ class Turn:
                 return
             reason = {"stop_reason": {"type": "requires_action", "event_ids": blocked}, "stop_details": None}
             self.is_done = True
-            self._come_to_rest(session, reason)
-
-    def _pause(self) -> None:
-        """Rest before the next model request until the budget is raised or removed; it may have been just now."""
-        with transaction.atomic():
-            session = lock_session(self.session_id)
-            if self._is_interrupted():
-                self._interrupt()
-                return
-            if not is_reached(session, self.prices):
-                return
-            announce(session)
-            self.is_done = True
-            self._come_to_rest(session, {"stop_reason": {"type": REACHED}, "stop_details": None})
-
-    def _come_to_rest(self, session: Session, reason: dict[str, Any]) -> None:
-        """In the middle of a turn, with everything taken in that there is."""
-        closing = partial(self._idle, session, reason)
-        self._append([], locked=session, closing=closing, **RELEASED, seen=F("wake"))
+            closing = partial(self._idle, reason)
+            self._append([], locked=session, closing=closing, **RELEASED, seen=F("wake"))
 
     def _interrupt(self, results: Sequence[NewEvent] = ()) -> None:
         """End the turn as a client asked: open calls are told, the open request is closed, its answer is dropped."""
