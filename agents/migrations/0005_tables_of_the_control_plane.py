@@ -202,7 +202,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='deployment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('paused_reason__isnull', False), ('status', 'paused')), models.Q(('paused_reason', None), ('status', 'active')), _connector='OR'), name='deployment_paused_with_reason'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('paused_reason__isnull', False), ('status', 'paused')), models.Q(('paused_reason__isnull', True), ('status', 'active')), _connector='OR'), name='deployment_paused_with_reason'),
         ),
         migrations.AddIndex(
             model_name='deploymentrun',
@@ -222,7 +222,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='deploymentrun',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('error__isnull', False), ('session_id', None)), models.Q(('error', None), ('session_id__isnull', False)), _connector='OR'), name='deployment_run_session_or_error'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('error__isnull', False), ('session_id', None)), models.Q(('error__isnull', True), ('session_id__isnull', False)), _connector='OR'), name='deployment_run_session_or_error'),
         ),
         migrations.AddIndex(
             model_name='file',

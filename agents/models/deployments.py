@@ -45,7 +45,7 @@ class Deployment(Scheduled, Archivable, WorkspaceOwned):
             ),
             models.CheckConstraint(
                 condition=models.Q(status="paused", paused_reason__isnull=False)
-                | models.Q(status="active", paused_reason=None),
+                | models.Q(status="active", paused_reason__isnull=True),
                 name="deployment_paused_with_reason",
             ),
         ]
@@ -65,6 +65,7 @@ class DeploymentRun(WorkspaceOwned):
 
     id = PublicIdField("deployment_run", primary_key=True)
     deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="runs")
+    agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, related_name="+")  # as the deployment had it
     agent_version = models.PositiveIntegerField()
     trigger = models.CharField(max_length=16, choices=RunTrigger)
     scheduled_at = models.DateTimeField(null=True, blank=True)
@@ -81,7 +82,7 @@ class DeploymentRun(WorkspaceOwned):
             models.CheckConstraint(condition=models.Q(trigger__in=RunTrigger.values), name="deployment_run_trigger"),
             models.CheckConstraint(
                 condition=models.Q(session_id=None, error__isnull=False)
-                | models.Q(session_id__isnull=False, error=None),
+                | models.Q(session_id__isnull=False, error__isnull=True),
                 name="deployment_run_session_or_error",
             ),
         ]
