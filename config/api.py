@@ -11,6 +11,7 @@ from agents.api.document_page import serve_page
 from agents.api.errors import register_handlers
 from agents.api.openapi import serve_document
 from dreams import api as dreams
+from dreams import policy_api as dream_policies
 from memory import api as memory
 
 api = NinjaAPI(title="Lucid", version="v1", auth=authenticate, docs_url=None, openapi_url=None, urls_namespace="api")
@@ -20,6 +21,7 @@ api.add_router("/environments", environments.router)
 api.add_router("/sessions", sessions.router)
 api.add_router("/memory_stores", memory.router)
 api.add_router("/dreams", dreams.dreams_router)
+api.add_router("/dream_policies", dream_policies.router)
 api.add_router("/reviews", dreams.reviews_router)
 api.add_router("/proposals", dreams.proposals_router)
 

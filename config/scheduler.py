@@ -32,6 +32,7 @@ def periodic_tasks() -> list[Task]:
         Task("agents.jobs.sweep_threads", SWEEP_SECONDS),
         Task("agents.jobs.sweep_blobs", BLOB_SECONDS),
         Task("dreams.jobs.sweep_dreams", SWEEP_SECONDS),
+        Task("dreams.jobs.start_policies", SWEEP_SECONDS),
         Task("dreams.jobs.finish_approved", APPROVED_SECONDS),
         Task("dreams.demo.jobs.tick", DEMO_SECONDS),
     ]

@@ -1,7 +1,7 @@
 """What workers run: load by id, call one function, nothing else."""
 
 from agents import leases
-from dreams import pipeline, reviewing
+from dreams import pipeline, policies, reviewing
 from dreams.models import Dream
 from dreams.services import QUEUE, RUN_DREAM
 
@@ -18,3 +18,8 @@ def sweep_dreams() -> int:
 def finish_approved() -> int:
     """Every half minute: write what was approved when its process died before the store was written."""
     return reviewing.finish_approved()
+
+
+def start_policies() -> int:
+    """Every second: dream where a policy's time has come."""
+    return policies.start_due_policies()

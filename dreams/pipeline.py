@@ -124,7 +124,8 @@ class Run:
             self.lease.check()
             # Under the store's row lock: the candidate copy must hold the very versions that are pinned.
             MemoryStore.objects.filter(pk=store.pk).update(tier=F("tier"))
-            manifest = {**inputs.pin(store), "review_id": review_id, "started_at": timezone.now().isoformat()}
+            now = timezone.now().isoformat()
+            manifest = {**self.dream.manifest, **inputs.pin(store), "review_id": review_id, "started_at": now}
             output = self._output_store(store, review_id)
             session = trace.open_trace(self.dream, self.actor)
             moved = Dream.objects.filter(pk=self.dream.pk, status=DreamStatus.PENDING).update(

@@ -17,7 +17,7 @@ from agents.models import Session, SessionKind, Workspace
 from agents.outbox import emit
 from agents.plugs import model_client
 from dreams.limits import INSTRUCTIONS_MAX_CHARS, MODEL_ID_MAX_CHARS, SESSIONS_MAX
-from dreams.models import Dream, DreamStatus
+from dreams.models import Dream, DreamPolicy, DreamStatus
 from dreams.models.dream import OutputBehavior
 from memory.access import access_store
 from memory.models import MemoryStore
@@ -42,8 +42,11 @@ def create_dream(
     instructions: str | None = None,
     output_behavior: str = OutputBehavior.CREATE_NEW,
     output_store_id: str | None = None,
+    policy: DreamPolicy | None = None,
+    selection: dict[str, Any] | None = None,
 ) -> Dream:
-    """A pending dream; a worker picks it up once this transaction is committed."""
+    """A pending dream; a worker picks it up once this transaction is committed. `selection` says how a policy chose the
+    sessions, for the manifest."""
     chosen = check_model(model)
     store = access_store(actor, store_id)
     if store.is_archived:
@@ -58,6 +61,8 @@ def create_dream(
             _check_is_only_one(store)
         dream = Dream.objects.create(
             workspace=actor.workspace,
+            policy=policy,
+            manifest={"selection": selection} if selection else {},
             input_store_id=store.pk,
             input_session_ids=sessions,
             model=chosen,

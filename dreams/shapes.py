@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from django.utils import timezone
+
+from agents import cron
 from agents.eventlog.wire import timestamp
-from dreams.models import Dream, Evidence, Proposal, Review
+from dreams.models import Dream, DreamPolicy, DreamPolicyRun, Evidence, Proposal, Review
 from dreams.models.dream import OutputBehavior
 from dreams.services import NO_USAGE
 
@@ -35,6 +38,56 @@ def _output_behavior(dream: Dream) -> dict[str, str]:
     if dream.output_behavior == OutputBehavior.UPDATE_EXISTING:
         return {"type": "update_existing", "memory_store_id": dream.input_store_id}
     return {"type": "create_new"}
+
+
+def policy_shape(policy: DreamPolicy) -> dict[str, Any]:
+    return {
+        "id": policy.pk,
+        "type": "dream_policy",
+        "name": policy.name,
+        "agent_id": policy.agent_id,
+        "memory_store_id": policy.store_id,
+        "objective": policy.objective,
+        "mode": policy.mode,
+        "model": policy.model,
+        "schedule": schedule_shape(policy),
+        "sessions": {"limit": policy.session_limit, "window_days": policy.window_days},
+        "enabled": policy.is_enabled,
+        "created_at": timestamp(policy.created_at),
+        "updated_at": timestamp(policy.updated_at),
+        "archived_at": timestamp(policy.archived_at),
+    }
+
+
+def schedule_shape(policy: DreamPolicy) -> dict[str, Any] | None:
+    """Like a deployment's: what the clock would do, also while the policy is disabled; nothing once it is archived."""
+    if not policy.cron:
+        return None
+    ahead = [] if policy.is_archived else cron.upcoming(policy.cron, policy.timezone, timezone.now())
+    return {
+        "type": "cron",
+        "expression": policy.cron,
+        "timezone": policy.timezone,
+        "upcoming_runs_at": [timestamp(moment) for moment in ahead],
+        "last_run_at": timestamp(policy.last_run_at),
+    }
+
+
+def policy_run_shape(run: DreamPolicyRun) -> dict[str, Any]:
+    trigger = {"type": run.trigger}
+    if run.scheduled_at:
+        trigger["scheduled_at"] = str(timestamp(run.scheduled_at))
+    return {
+        "id": run.pk,
+        "type": "dream_policy_run",
+        "dream_policy_id": run.policy_id,
+        "trigger_context": trigger,
+        "result": run.result,
+        "dream_id": run.dream_id,
+        "session_count": run.session_count,
+        "reason": run.reason or None,
+        "created_at": timestamp(run.created_at),
+    }
 
 
 def review_shape(review: Review, counts: dict[str, int]) -> dict[str, Any]:

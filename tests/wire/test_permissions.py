@@ -9,6 +9,7 @@ import pytest
 
 from agents.models import OutboxEvent, Scope
 from agents.services.tenancy import issue_api_key
+from dreams.policies import create_policy
 from tests.pages.reviews import make_proposal, make_store
 from tests.wire.conftest import Caller
 
@@ -84,6 +85,13 @@ ROUTES = [
     Route("GET", "dreams/{dream}", Scope.READ),
     Route("POST", "dreams/{dream}/cancel", Scope.WRITE),
     Route("POST", "dreams/{dream}/archive", Scope.WRITE),
+    Route("GET", "dream_policies", Scope.READ),
+    Route("POST", "dream_policies", Scope.WRITE, {"memory_store_id": "{store}"}),
+    Route("GET", "dream_policies/{policy}", Scope.READ),
+    Route("POST", "dream_policies/{policy}", Scope.WRITE, {"enabled": False}),
+    Route("POST", "dream_policies/{policy}/archive", Scope.WRITE),
+    Route("POST", "dream_policies/{policy}/run", Scope.WRITE),
+    Route("GET", "dream_policies/{policy}/runs", Scope.READ),
     Route("GET", "reviews", Scope.READ),
     Route("GET", "reviews/{review}", Scope.READ),
     Route("GET", "proposals", Scope.READ),
@@ -112,6 +120,7 @@ def ids(wire, agent, environment, session, store, actor):
         "memory": memory.id,
         "version": memory.memory_version_id,
         "dream": proposal.review.dream_id,
+        "policy": create_policy({"memory_store_id": store.id}, actor=actor).pk,
         "review": proposal.review_id,
         "proposal": proposal.pk,
     }

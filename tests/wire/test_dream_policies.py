@@ -1,0 +1,122 @@
+"""Dream policies: ours, in the style of the wire."""
+
+from typing import Any
+
+import anthropic
+import pytest
+
+from agents.actors import Actor
+from dreams.models import Dream
+from memory.models import MemoryStore, Tier
+from tests.dreams import events
+from tests.dreams.dreaming import session_of, store_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PATH = "/v1/dream_policies"
+
+
+@pytest.fixture
+def store(actor: Actor) -> MemoryStore:
+    return store_of(actor)
+
+
+def post(wire: anthropic.Anthropic, path: str = "", **body: Any) -> Any:
+    return wire.post(f"{PATH}{path}", body=body, cast_to=object)
+
+
+def get(wire: anthropic.Anthropic, path: str = "") -> Any:
+    return wire.get(f"{PATH}{path}", cast_to=object)
+
+
+def test_a_policy_is_nightly_unless_it_says_otherwise(wire: anthropic.Anthropic, store: MemoryStore) -> None:
+    policy = post(wire, memory_store_id=store.pk)
+    assert policy["id"].startswith("dpol_")
+    assert (policy["type"], policy["mode"], policy["enabled"], policy["agent_id"]) == (
+        "dream_policy",
+        "review",
+        True,
+        None,
+    )
+    assert policy["sessions"] == {"limit": 100, "window_days": 30}
+    schedule = policy["schedule"]
+    assert (schedule["expression"], schedule["timezone"], schedule["last_run_at"]) == ("0 3 * * *", "UTC", None)
+    assert [moment[10:] for moment in schedule["upcoming_runs_at"]] == ["T03:00:00Z"] * 5
+    assert get(wire, f"/{policy['id']}") == policy
+    assert get(wire)["data"] == [policy]
+
+
+def test_an_update_keeps_what_it_leaves_out(wire: anthropic.Anthropic, store: MemoryStore) -> None:
+    policy = post(wire, memory_store_id=store.pk, objective="Look hard.", sessions={"limit": 7})
+    schedule = {"type": "cron", "expression": "*/5 * * * 1-5", "timezone": "Europe/Berlin"}
+    changed = post(wire, f"/{policy['id']}", schedule=schedule, sessions={"window_days": 3}, model="claude-x")
+    assert (changed["objective"], changed["sessions"]) == ("Look hard.", {"limit": 7, "window_days": 3})
+    assert changed["schedule"]["timezone"] == "Europe/Berlin"
+    assert changed["model"] == {"id": "claude-x", "speed": "standard"}
+    cleared = post(wire, f"/{policy['id']}", schedule=None, objective=None, model=None)
+    assert (cleared["schedule"], cleared["objective"], cleared["model"]) == (None, None, None)
+    assert post(wire, f"/{policy['id']}", schedule=None) == cleared
+
+
+def test_bad_policies_name_what_is_wrong(wire: anthropic.Anthropic, actor: Actor, store: MemoryStore) -> None:
+    daily = {"type": "cron", "expression": "0 3 * * *"}
+    cases: list[tuple[dict[str, Any], type[anthropic.APIStatusError], str]] = [
+        ({"memory_store_id": "memstore_x"}, anthropic.NotFoundError, "memstore_x"),
+        ({"agent_id": "agent_x"}, anthropic.NotFoundError, "agent_x"),
+        ({"mode": "wild"}, anthropic.BadRequestError, "mode"),
+        ({"objective": "x" * 4_097}, anthropic.BadRequestError, "objective"),
+        ({"name": ""}, anthropic.BadRequestError, "name"),
+        ({"sessions": {"limit": 101}}, anthropic.BadRequestError, "sessions.limit"),
+        ({"sessions": {"window_days": 0}}, anthropic.BadRequestError, "window_days"),
+        ({"schedule": {"type": "cron", "expression": "@daily"}}, anthropic.BadRequestError, "shortcuts"),
+        ({"schedule": {"type": "cron", "expression": ""}}, anthropic.BadRequestError, "5 fields"),
+        ({"schedule": {**daily, "timezone": "Mars/Base"}}, anthropic.BadRequestError, "timezone"),
+        ({"model": {"id": "m", "speed": "fast"}}, anthropic.BadRequestError, "speed"),
+        ({"colour": "red"}, anthropic.BadRequestError, "colour"),
+        (
+            {"mode": "auto", "memory_store_id": store_of(actor, tier=Tier.VERIFIED).pk},
+            anthropic.PermissionDeniedError,
+            "verified",
+        ),
+    ]
+    for changes, error, words in cases:
+        with pytest.raises(error, match=words):
+            post(wire, **{"memory_store_id": store.pk, **changes})
+    with pytest.raises(anthropic.BadRequestError, match="memory_store_id"):
+        post(wire)
+    assert get(wire)["data"] == []
+
+
+def test_a_run_by_hand_names_its_dream_or_says_why_there_is_none(
+    wire: anthropic.Anthropic, actor: Actor, store: MemoryStore
+) -> None:
+    policy = post(wire, memory_store_id=store.pk)
+    empty = post(wire, f"/{policy['id']}/run")
+    assert (empty["result"], empty["dream_id"], empty["trigger_context"]) == ("nothing_new", None, {"type": "manual"})
+    session_of(actor, events.mended())
+    run = post(wire, f"/{policy['id']}/run")
+    assert (run["result"], run["reason"], run["session_count"]) == ("started", None, 1)
+    assert wire.beta.dreams.retrieve(run["dream_id"]).status == "pending"
+    assert get(wire, f"/{policy['id']}/runs")["data"] == [run, empty]
+    assert get(wire, f"/{policy['id']}")["schedule"]["last_run_at"] is None
+    assert Dream.objects.count() == 1
+
+
+def test_an_archived_policy_does_nothing_more(wire: anthropic.Anthropic, store: MemoryStore) -> None:
+    policy = post(wire, memory_store_id=store.pk)
+    archived = post(wire, f"/{policy['id']}/archive")
+    assert archived["archived_at"] is not None
+    assert archived["schedule"]["upcoming_runs_at"] == []
+    assert post(wire, f"/{policy['id']}/archive") == archived
+    for path, body in ((f"/{policy['id']}", {"enabled": True}), (f"/{policy['id']}/run", {})):
+        with pytest.raises(anthropic.BadRequestError, match="archived"):
+            post(wire, path, **body)
+    assert get(wire)["data"] == []
+    assert [found["id"] for found in get(wire, "?include_archived=true")["data"]] == [policy["id"]]
+
+
+def test_policies_are_found_by_agent_and_store(wire: anthropic.Anthropic, agent: Any, store: MemoryStore) -> None:
+    of_agent = post(wire, memory_store_id=store.pk, agent_id=agent.id)
+    post(wire, memory_store_id=store.pk)
+    assert of_agent["name"] == "Dreams of Ann"
+    assert [found["id"] for found in get(wire, f"?agent_id={agent.id}")["data"]] == [of_agent["id"]]
+    assert len(get(wire, f"?memory_store_id={store.pk}")["data"]) == 2
