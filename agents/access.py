@@ -10,7 +10,18 @@ from django.http import HttpRequest, HttpResponseBase
 
 from agents.actors import Actor
 from agents.exceptions import NotFound
-from agents.models import Agent, AgentVersion, Environment, Event, Role, Session, Thread, Workspace
+from agents.models import (
+    Agent,
+    AgentVersion,
+    ApiKey,
+    Environment,
+    Event,
+    Member,
+    Role,
+    Session,
+    Thread,
+    Workspace,
+)
 from agents.models.base import WorkspaceOwned
 
 Scoped = Actor | Workspace
@@ -69,6 +80,14 @@ def access_event(session: Session, event_id: str) -> Event:
     if event is None:
         raise NotFound(f"Event {event_id!r} was not found.")
     return event
+
+
+def access_member(scoped: Scoped, member_id: str) -> Member:
+    return access_row(Member, scoped, member_id, "Member", removed_at=None)
+
+
+def access_api_key(scoped: Scoped, key_id: str) -> ApiKey:
+    return access_row(ApiKey, scoped, key_id, "API key")
 
 
 def has_role(member: Any, role: str) -> bool:

@@ -1,17 +1,25 @@
 """Forms of the kernel's pages; numbers come from limits.py, choices from the models."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime, time
 from hashlib import sha256
 from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.cache import cache
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from agents.ids import MAX_ID_LENGTH
-from agents.limits import SIGN_IN_FAILURES_MAX, SIGN_IN_PAUSE_SECONDS
-from agents.models import Agent, Session, SessionStatus, VerdictResult
+from agents.limits import METADATA_KEY_MAX, SIGN_IN_FAILURES_MAX, SIGN_IN_PAUSE_SECONDS
+from agents.models import Agent, AuditEvent, Role, Scope, Session, SessionStatus, VerdictResult
+from agents.services.tenancy import (
+    DEFAULT_SCOPES,
+    KEY_NAME_MAX,
+    WORKSPACE_NAME_MAX,
+    note_failed_sign_in,
+    note_sign_in,
+)
 
 MESSAGE_MAX_CHARS = 100_000  # a person types or pastes it; the wire allows more in more blocks
 NO_VERDICT = "none"
@@ -27,11 +35,14 @@ class SignInForm(AuthenticationForm):
         if cache.get(key, 0) >= SIGN_IN_FAILURES_MAX:
             raise forms.ValidationError("Too many wrong passwords. Wait a few minutes, then try again.", code="paused")
         try:
-            return super().clean()
+            cleaned = super().clean()
         except forms.ValidationError:
             cache.add(key, 0, SIGN_IN_PAUSE_SECONDS)
             cache.incr(key)
+            note_failed_sign_in(name)
             raise
+        note_sign_in(self.get_user())
+        return cleaned
 
 
 class SessionFilter(forms.Form):
@@ -122,3 +133,143 @@ class VerdictForm(forms.Form):
     """Did the session do its job?"""
 
     result = forms.ChoiceField(choices=VerdictResult.choices)
+
+
+ROLE_WORDS = {
+    Role.VIEWER: "Viewer: reads everything in this workspace",
+    Role.REVIEWER: "Reviewer: also decides on proposals, starts dreams and judges sessions",
+    Role.ADMIN: "Admin: also talks to agents, and sets up everything here",
+}
+SCOPE_WORDS = {
+    Scope.READ: "Read: list and get everything in this workspace, the audit log included",
+    Scope.WRITE: "Write: create and change agents, sessions, memory and all else that the API has",
+    Scope.REVIEW: "Review: approve, reject and undo proposals, as a reviewer does",
+    Scope.OPERATOR: "Operator: what it says to agents counts as a person's word when dreams weigh the evidence",
+}
+NAME_OF_PERSON_MAX = 150  # of Django's user names
+
+
+class PersonForm(forms.Form):
+    """Who joins the workspace, and as what."""
+
+    username = forms.CharField(
+        label="User name",
+        max_length=NAME_OF_PERSON_MAX,
+        help_text="What the person types to sign in: letters, digits and @ . + - _",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+    role = forms.ChoiceField(label="Role", choices=list(ROLE_WORDS.items()), initial=Role.VIEWER)
+
+
+class RoleForm(forms.Form):
+    """What a member may do."""
+
+    role = forms.ChoiceField(label="Role", choices=list(ROLE_WORDS.items()))
+
+
+class ApiKeyForm(forms.Form):
+    """What a program's key is for, and what it opens."""
+
+    name = forms.CharField(
+        label="What it is for", max_length=KEY_NAME_MAX, widget=forms.TextInput(attrs={"placeholder": "nightly import"})
+    )
+    scopes = forms.MultipleChoiceField(
+        label="What it may do",
+        choices=list(SCOPE_WORDS.items()),
+        initial=list(DEFAULT_SCOPES),
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Tick at least one; a key that may do nothing is no use."},
+    )
+
+
+class WorkspaceForm(forms.Form):
+    """What an admin can set about the workspace."""
+
+    name = forms.CharField(label="Name", max_length=WORKSPACE_NAME_MAX)
+    principal_key = forms.CharField(
+        label="Metadata key that names the principal",
+        max_length=METADATA_KEY_MAX,
+        help_text="On whose behalf a session ran: programs say so in the session's metadata under this key. "
+        "Dreams count how many different people a lesson comes from, so a wrong key makes everybody look like one.",
+    )
+    allow_unreviewed_stores = forms.BooleanField(
+        label="Let sessions mount memory that nobody has reviewed",
+        required=False,
+        help_text="A dream can leave a candidate copy of a store. Off, which is safer: no session may use it "
+        "until every change in it was approved.",
+    )
+
+
+class NewWorkspaceForm(forms.Form):
+    """A tenant of its own."""
+
+    name = forms.CharField(label="Name", max_length=WORKSPACE_NAME_MAX)
+
+
+KINDS_OF_ACTION = {
+    "agent": "Agents",
+    "environment": "Environments",
+    "session": "Sessions",
+    "memory_store": "Memory stores",
+    "memory": "Memories",
+    "memory_version": "Memory versions",
+    "dream": "Dreams",
+    "proposal": "Proposals",
+    "file": "Files",
+    "skill": "Skills",
+    "skill_version": "Skill versions",
+    "vault": "Vaults",
+    "credential": "Credentials",
+    "deployment": "Deployments",
+    "webhook_endpoint": "Webhooks",
+    "price": "Prices",
+    "member": "Members",
+    "api_key": "API keys",
+    "workspace": "Workspace",
+}
+
+
+class AuditFilter(forms.Form):
+    """The filters of the audit log; an unknown value counts as not chosen."""
+
+    actor = forms.ChoiceField(required=False, label="Who")
+    action = forms.ChoiceField(required=False, label="What")
+    since = forms.DateField(required=False, label="From", widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(required=False, label="To", widget=forms.DateInput(attrs={"type": "date"}))
+    q = forms.CharField(required=False, label="Object", max_length=200)
+
+    def offer(self, actors: Iterable[tuple[str, str]]) -> None:
+        """The choices: who there is, and the kind of action, or the one action that the address names."""
+        self._choose("actor", [("", "Anybody"), *actors])
+        exact = str(self.data.get("action", ""))
+        named = [(exact, exact.replace("_", " ").replace(".", " "))] if "." in exact else []
+        self._choose("action", [("", "Anything"), *named, *KINDS_OF_ACTION.items()])
+
+    @property
+    def is_narrowing(self) -> bool:
+        """Whether any filter is set."""
+        return bool(self._chosen())
+
+    def narrow(self, events: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
+        """The events that fit; days are whole days in UTC."""
+        chosen = self._chosen()
+        if "actor" in chosen:
+            events = events.filter(actor_id=chosen["actor"])
+        if action := chosen.get("action"):
+            events = events.filter(action=action) if "." in action else events.filter(action__startswith=f"{action}.")
+        if "since" in chosen:
+            events = events.filter(created_at__gte=datetime.combine(chosen["since"], time(), UTC))
+        if "until" in chosen:
+            events = events.filter(created_at__lte=datetime.combine(chosen["until"], time.max, UTC))
+        if words := chosen.get("q"):
+            events = events.filter(Q(object_id=words) | Q(object_name__icontains=words))
+        return events
+
+    def _choose(self, name: str, choices: list[tuple[str, str]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices
+
+    def _chosen(self) -> dict[str, Any]:
+        self.is_valid()
+        return {name: value for name, value in self.cleaned_data.items() if value}

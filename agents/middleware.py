@@ -13,6 +13,7 @@ from agents.envelope import error_body
 from agents.exceptions import DomainError
 from agents.ids import new_id
 from agents.models import Member
+from agents.services.tenancy import note_seen
 
 API_PREFIX = "/v1/"
 WORKSPACE_KEY = "workspace_id"  # session key of the workspace that a member of several has chosen
@@ -46,6 +47,8 @@ class MemberMiddleware:
         request.member = member  # type: ignore[attr-defined]
         request.workspace = member.workspace if member else None  # type: ignore[attr-defined]
         request.actor = Actor.of_member(member) if member else None  # type: ignore[attr-defined]
+        if member:
+            note_seen(member)
         return self.get_response(request)
 
 

@@ -4,16 +4,37 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
 from agents.forms import SignInForm
+from agents.views.account import ChangePassword, Welcome, workspace_choose, workspace_list
 from agents.views.agents import agent_list
 from agents.views.answers import session_answer, session_confirm, session_interrupt
+from agents.views.api_keys import api_key_detail, api_key_list, api_key_revoke, api_key_rotate
+from agents.views.audit import audit_export, audit_list
+from agents.views.members import member_detail, member_link, member_list, member_remove, member_role
 from agents.views.preferences import preferences
 from agents.views.sessions import session_detail, session_list, session_send, session_verdict
 from agents.views.setup import setup
+from agents.views.workspace import workspace_settings
 
 urlpatterns = [
     path("login/", LoginView.as_view(form_class=SignInForm), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("preferences/", preferences, name="preferences"),
+    path("welcome/<uidb64>/<token>/", Welcome.as_view(), name="welcome"),
+    path("password/", ChangePassword.as_view(), name="password"),
+    path("workspaces/", workspace_list, name="workspaces"),
+    path("workspaces/choose/", workspace_choose, name="workspace-choose"),
+    path("workspace/", workspace_settings, name="workspace"),
+    path("members/", member_list, name="members"),
+    path("members/<str:member_id>/", member_detail, name="member"),
+    path("members/<str:member_id>/role/", member_role, name="member-role"),
+    path("members/<str:member_id>/link/", member_link, name="member-link"),
+    path("members/<str:member_id>/remove/", member_remove, name="member-remove"),
+    path("api-keys/", api_key_list, name="api-keys"),
+    path("api-keys/<str:key_id>/", api_key_detail, name="api-key"),
+    path("api-keys/<str:key_id>/rotate/", api_key_rotate, name="api-key-rotate"),
+    path("api-keys/<str:key_id>/revoke/", api_key_revoke, name="api-key-revoke"),
+    path("audit/", audit_list, name="audit"),
+    path("audit/export/", audit_export, name="audit-export"),
     path("setup/", setup, name="setup"),
     path("agents/", agent_list, name="agents"),
     path("sessions/", session_list, name="sessions"),

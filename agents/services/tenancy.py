@@ -164,6 +164,15 @@ def remove_member(member: Member, *, actor: Actor, with_keys: bool = False) -> N
             revoke_api_key(key, actor=actor)
 
 
+def why_kept(member: Member) -> str:
+    """Why this member cannot be removed; empty when they can."""
+    try:
+        _check_not_last_admin(member)
+    except Conflict as error:
+        return error.message
+    return ""
+
+
 def live_keys_of(member: Member) -> list[ApiKey]:
     return list(ApiKey.objects.filter(created_by=member, revoked_at=None).order_by("name", "pk"))
 

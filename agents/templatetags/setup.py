@@ -6,23 +6,61 @@ from typing import Any
 
 from django import template
 
+from agents.access import has_role
+from agents.models import Role
+
 register = template.Library()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """`name` is the page's URL name, `text` what a newcomer reads about it on the hub."""
+    """`name` is the page's URL name, `text` what the hub says about it, `role` the least that opens it."""
 
     name: str
     word: str
     icon: str
     text: str
+    role: str = Role.VIEWER
 
 
-SECTIONS: list[Section] = []
+SECTIONS: list[Section] = [
+    Section(name="members", word="Members", icon="person", text="Who is in this workspace, and as what."),
+    Section(
+        name="api-keys",
+        word="API keys",
+        icon="shield",
+        text="What programs sign in with: make, replace and revoke.",
+        role=Role.ADMIN,
+    ),
+    Section(
+        name="audit",
+        word="Audit log",
+        icon="clock",
+        text="Who did what, and when, with the reason they gave.",
+        role=Role.REVIEWER,
+    ),
+    Section(
+        name="workspace",
+        word="Workspace",
+        icon="gear",
+        text="Its name, and what holds for everything in it.",
+        role=Role.ADMIN,
+    ),
+]
 
 
 @register.inclusion_tag("components/setup_tabs.html", takes_context=True)
 def setup_tabs(context: Mapping[str, Any], here: str = "") -> dict[str, Any]:
     """The tabs of the setup pages, with the present one marked."""
-    return {"sections": SECTIONS, "here": here}
+    return {"sections": sections_for(context.get("member")), "here": here}
+
+
+def sections_for(member: Any) -> list[Section]:
+    """The pages that this member can open."""
+    return [section for section in SECTIONS if has_role(member, section.role)]
+
+
+@register.filter
+def action(event: Any) -> str:
+    """What an audit event says was done: `api_key.revoked` as "API key revoked"."""
+    return str(event.action).replace("_", " ").replace(".", " ").replace("api key", "API key")

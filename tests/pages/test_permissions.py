@@ -4,9 +4,12 @@ import re
 from typing import NamedTuple
 
 import pytest
+from django.contrib.auth.models import User
 from django.urls import URLResolver, get_resolver, reverse
 
+from agents.actors import Actor
 from agents.models import Role
+from agents.services.tenancy import add_member, issue_api_key, remove_member
 from memory.models import Memory
 from tests.pages.reviews import make_proposal, make_session, make_store
 
@@ -23,6 +26,28 @@ class Page(NamedTuple):
 PAGES = [
     Page("GET", "home", Role.VIEWER),
     Page("GET", "setup", Role.VIEWER),
+    Page("GET", "password", Role.VIEWER),
+    Page("POST", "password", Role.VIEWER),
+    Page("GET", "workspaces", Role.VIEWER),
+    Page("POST", "workspaces", Role.ADMIN),
+    Page("POST", "workspace-choose", Role.VIEWER),
+    Page("GET", "workspace", Role.ADMIN),
+    Page("POST", "workspace", Role.ADMIN),
+    Page("GET", "members", Role.VIEWER),
+    Page("POST", "members", Role.ADMIN),
+    Page("GET", "member", Role.VIEWER, ("member",)),
+    Page("POST", "member-role", Role.ADMIN, ("member",)),
+    Page("POST", "member-link", Role.ADMIN, ("member",)),
+    Page("GET", "member-remove", Role.ADMIN, ("member",)),
+    Page("POST", "member-remove", Role.ADMIN, ("member",)),
+    Page("GET", "api-keys", Role.ADMIN),
+    Page("POST", "api-keys", Role.ADMIN),
+    Page("GET", "api-key", Role.ADMIN, ("key",)),
+    Page("POST", "api-key-rotate", Role.ADMIN, ("key",)),
+    Page("GET", "api-key-revoke", Role.ADMIN, ("key",)),
+    Page("POST", "api-key-revoke", Role.ADMIN, ("key",)),
+    Page("GET", "audit", Role.REVIEWER),
+    Page("GET", "audit-export", Role.REVIEWER),
     Page("GET", "agents", Role.VIEWER),
     Page("GET", "agent", Role.VIEWER, ("agent",)),
     Page("GET", "sessions", Role.VIEWER),
@@ -52,7 +77,7 @@ PAGES = [
     Page("POST", "dream-cancel", Role.REVIEWER, ("dream",)),
     Page("POST", "demo-run", Role.REVIEWER),
 ]
-FOR_EVERYBODY = {"login", "logout", "preferences", "openapi", "api-page"}
+FOR_EVERYBODY = {"login", "logout", "preferences", "openapi", "api-page", "welcome"}
 WHO = {"as_bob": Role.VIEWER, "as_rita": Role.REVIEWER, "as_alice": Role.ADMIN}
 RANKS = [Role.VIEWER, Role.REVIEWER, Role.ADMIN]
 by_name = pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.method} {page.name}")
@@ -60,10 +85,18 @@ by_name = pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.method
 
 @pytest.fixture
 def ids(actor):
+    return one_of_each(actor)
+
+
+def one_of_each(actor):
+    """The id of one object of every kind in the actor's workspace, by the names that the pages use."""
     store, session = make_store(actor), make_session(actor)
     proposal = make_proposal(actor, store)
     memory = Memory.objects.get(store=store)
+    person = add_member(actor.workspace, User.objects.create_user(f"mona of {actor.workspace}"), Role.VIEWER)
     return {
+        "member": person.pk,
+        "key": issue_api_key(actor.workspace, "a program")[0].pk,
         "agent": session.agent_id,
         "session": session.pk,
         "store": store.pk,
@@ -79,7 +112,7 @@ def visit(client, page: Page, ids: dict[str, str]):
 
 
 def test_the_matrix_has_every_page():
-    found = {pattern.name for pattern in patterns(get_resolver()) if pattern.name}
+    found = {pattern.name for pattern in patterns(get_resolver())}
     assert found - FOR_EVERYBODY == {page.name for page in PAGES}
 
 
@@ -110,3 +143,32 @@ def test_who_is_not_signed_in_is_asked_to(ids, client, page):
 @pytest.mark.parametrize("page", [page for page in PAGES if page.holds], ids=lambda page: f"{page.method} {page.name}")
 def test_an_admin_of_another_workspace_finds_nothing(ids, as_charlie, page):
     assert visit(as_charlie, page, ids).status_code == 404
+
+
+NESTED = [page for page in PAGES if len(page.holds) > 1]
+
+
+@pytest.mark.parametrize("page", NESTED, ids=lambda page: f"{page.method} {page.name}")
+def test_a_strangers_own_object_leads_to_nothing_of_ours(ids, charlie, as_charlie, page):
+    theirs = one_of_each(Actor.of_member(charlie))
+    for name in page.holds:
+        assert visit(as_charlie, page, {**theirs, name: ids[name]}).status_code == 404, name
+
+
+def test_a_page_takes_no_method_that_the_matrix_leaves_out(ids, as_alice):
+    listed = {(page.method, page.name) for page in PAGES}
+    for page in {page.name: page for page in PAGES}.values():
+        for method in {"GET", "POST"} - {method for method, name in listed if name == page.name}:
+            response = visit(as_alice, page._replace(method=method), ids)
+            is_page_above = response.status_code == 302 and response.url == above(page, ids)
+            assert response.status_code == 405 or is_page_above, (method, page.name)
+
+
+def above(page: Page, ids: dict[str, str]) -> str:
+    """Where an action's address leads that somebody opened as a page: to the thing that it acts on."""
+    return reverse(page.name, args=[ids[name] for name in page.holds]).rstrip("/").rpartition("/")[0] + "/"
+
+
+def test_who_was_removed_is_refused_everywhere(ids, bob, as_bob, actor):
+    remove_member(bob, actor=actor)
+    assert {visit(as_bob, page, ids).status_code for page in PAGES if page.name != "password"} == {403}

@@ -1,0 +1,129 @@
+"""Who is in the workspace and as what: inviting people, changing their role, letting them in again, removing them."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from agents.access import access_member, require_role
+from agents.exceptions import Conflict, DomainError, PermissionDenied
+from agents.forms import PersonForm, RoleForm
+from agents.http import HtmxHttpRequest, go, page
+from agents.models import Member, Role
+from agents.services import tenancy
+
+LIST, DETAIL = "agents/member_list.html", "agents/member_detail.html"
+
+
+@require_http_methods(["GET", "POST"])
+@require_role(Role.VIEWER)
+def member_list(request: HtmxHttpRequest) -> HttpResponseBase:
+    """The people of the workspace; an admin adds one here."""
+    if request.method == "POST":
+        return _add(request)
+    return _list(request, PersonForm())
+
+
+@require_GET
+@require_role(Role.VIEWER)
+def member_detail(request: HtmxHttpRequest, member_id: str) -> HttpResponse:
+    member = access_member(request.actor, member_id)
+    return page(request, DETAIL, _detail(request, member, RoleForm(initial={"role": member.role})))
+
+
+@require_POST
+@require_role(Role.ADMIN)
+def member_role(request: HtmxHttpRequest, member_id: str) -> HttpResponseBase:
+    member = access_member(request.actor, member_id)
+    form = RoleForm(request.POST)
+    if form.is_valid():
+        try:
+            member = tenancy.change_role(member, form.cleaned_data["role"], actor=request.actor)
+        except Conflict as error:
+            form.add_error("role", error.message)
+    if not form.is_valid():
+        return page(request, DETAIL, _detail(request, member, form), status=422)
+    messages.success(request, f"{member} is {Role(member.role).label.lower()} now.")
+    return go(request, "member", member.pk)
+
+
+@never_cache
+@require_POST
+@require_role(Role.ADMIN)
+def member_link(request: HtmxHttpRequest, member_id: str) -> HttpResponse:
+    """A fresh one-time link, for somebody who lost theirs or forgot the password."""
+    return _link_page(request, access_member(request.actor, member_id))
+
+
+@require_http_methods(["GET", "POST"])
+@require_role(Role.ADMIN)
+def member_remove(request: HtmxHttpRequest, member_id: str) -> HttpResponseBase:
+    """Asks first; the last admin stays, and the page says why."""
+    member = access_member(request.actor, member_id)
+    problem = ""
+    if request.method == "POST":
+        try:
+            tenancy.remove_member(member, actor=request.actor, with_keys=bool(request.POST.get("with_keys")))
+        except Conflict as error:
+            problem = error.message
+        else:
+            messages.success(request, f"{member} is out of this workspace.")
+            return go(request, "home" if member.pk == request.member.pk else "members")
+    context = {
+        "section": "setup",
+        "person": member,
+        "keys": tenancy.live_keys_of(member),
+        "problem": problem or tenancy.why_kept(member),
+        "is_self": member.pk == request.member.pk,
+    }
+    return page(request, "agents/member_confirm.html", context, status=409 if problem else 200)
+
+
+@never_cache
+def _add(request: HtmxHttpRequest) -> HttpResponseBase:
+    if not request.member.is_admin:
+        raise PermissionDenied("Only an admin lets people into a workspace.")
+    form = PersonForm(request.POST)
+    if form.is_valid():
+        try:
+            member = tenancy.invite_person(**form.cleaned_data, actor=request.actor)
+        except DomainError as error:
+            form.add_error("username", error.message.removeprefix("username: "))
+    if not form.is_valid():
+        return _list(request, form, status=422)
+    if not member.user.has_usable_password() and tenancy.may_renew_sign_in(member, request.actor):
+        return _link_page(request, member)
+    messages.success(request, f"{member} has an account here already and signs in as before.")
+    return go(request, "members")
+
+
+def _list(request: HtmxHttpRequest, form: PersonForm, status: int = 200) -> HttpResponse:
+    members = Member.objects.present().in_workspace(request.workspace).select_related("user")
+    context = {
+        "section": "setup",
+        "members": list(members.order_by("user__username")),
+        "form": form if request.member.is_admin else None,
+    }
+    return page(request, LIST, context, status=status)
+
+
+def _detail(request: HtmxHttpRequest, member: Member, form: RoleForm) -> dict[str, Any]:
+    is_admin = request.member.is_admin
+    return {
+        "section": "setup",
+        "person": member,
+        "form": form if is_admin else None,
+        "is_self": member.pk == request.member.pk,
+        "may_renew": is_admin and tenancy.may_renew_sign_in(member, request.actor),
+        "is_waiting": not member.user.has_usable_password(),
+    }
+
+
+def _link_page(request: HtmxHttpRequest, member: Member) -> HttpResponse:
+    """Answers the form itself, without a redirect: the link is kept nowhere, so no later request could show it."""
+    link = reverse("welcome", args=tenancy.sign_in_token(member, actor=request.actor))
+    context = {"section": "setup", "person": member, "link": request.build_absolute_uri(link)}
+    return page(request, "agents/member_link.html", context)

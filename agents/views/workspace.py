@@ -1,0 +1,34 @@
+"""What an admin can set about the workspace."""
+
+from django.contrib import messages
+from django.http import HttpResponseBase
+from django.views.decorators.http import require_http_methods
+
+from agents.access import require_role
+from agents.exceptions import DomainError
+from agents.forms import WorkspaceForm
+from agents.http import HtmxHttpRequest, go, page
+from agents.models import Role
+from agents.services.tenancy import update_workspace
+
+
+@require_http_methods(["GET", "POST"])
+@require_role(Role.ADMIN)
+def workspace_settings(request: HtmxHttpRequest) -> HttpResponseBase:
+    workspace = request.workspace
+    now = {
+        "name": workspace.name,
+        "principal_key": workspace.principal_key,
+        "allow_unreviewed_stores": workspace.allows_unreviewed_stores,
+    }
+    form = WorkspaceForm(request.POST if request.method == "POST" else None, initial=now)
+    if form.is_valid():
+        try:
+            update_workspace(workspace, **form.cleaned_data, actor=request.actor)
+        except DomainError as error:
+            form.add_error("name", error.message.removeprefix("name: "))
+        else:
+            messages.success(request, "Saved.")
+            return go(request, "workspace")
+    context = {"section": "setup", "form": form}
+    return page(request, "agents/workspace_form.html", context, status=422 if form.is_bound else 200)
