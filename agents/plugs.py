@@ -35,6 +35,33 @@ class ResourceKind(Protocol):
         """Keep what tools wrote; return a sentence for everything that could not be kept."""
 
 
+class AgentExtension(Protocol):
+    """A field of agents beyond the wire; a module with these. What `apply` returns is kept beside the agent, outside
+    its versions."""
+
+    PARAMS: Any  # a TypedDict: the member as a request may state it
+
+    def apply(
+        self, agent: Any, wanted: dict[str, Any] | None, kept: dict[str, Any] | None, *, actor: Actor
+    ) -> dict[str, Any] | None:
+        """Check what a create or an update sent, null included, and do what it asks for, inside their transaction and
+        under the agent's row lock; return what to keep, None for nothing. `kept` is what an earlier call returned."""
+
+    def shape(self, agent: Any, kept: dict[str, Any]) -> dict[str, Any]:
+        """The field as the wire shows it."""
+
+    def resources(self, agent: Any, kept: dict[str, Any], named: Any) -> list[dict[str, Any]]:
+        """What a new session gets besides the resources that its caller named: entries like the caller's own."""
+
+
+@cache
+def agent_extensions() -> dict[str, Any]:
+    """The `AgentExtension` modules by the name of their field."""
+    from importlib import import_module
+
+    return {name: import_module(path) for name, path in settings.AGENT_EXTENSIONS.items()}
+
+
 @cache
 def resource_kinds() -> dict[str, Any]:
     from importlib import import_module

@@ -2,23 +2,32 @@
 
 from typing import Any
 
-from anthropic.types.beta import AgentCreateParams, AgentUpdateParams
+from anthropic.types.beta import (
+    AgentCreateParams,
+    AgentUpdateParams,
+    BetaManagedAgentsWebFetchToolConfigParams,
+    BetaManagedAgentsWebSearchToolConfigParams,
+)
 from ninja import Router
 
 from agents.access import access_agent, access_agent_version
 from agents.api import queries
 from agents.api.auth import ApiRequest
-from agents.api.bodies import Body
+from agents.api.bodies import Body, extended
 from agents.api.openapi import asks, takes
 from agents.api.pagination import NEWEST_FIRST, Cursor, cursor_of, limit_of, page_of
 from agents.api.shapes.agents import agent_shape, definition_shape
 from agents.models import Agent, AgentVersion
+from agents.plugs import agent_extensions
 from agents.services import agents as services
 
 VERSION_MAX = 2_147_483_647  # what the column holds
 router = Router(tags=["agents"])
-create_body = Body(AgentCreateParams)
-update_body = Body(AgentUpdateParams)
+# What an agent was shown as may be sent back: an unset setting of a web tool is shown as null.
+CLEARABLE = (BetaManagedAgentsWebFetchToolConfigParams, BetaManagedAgentsWebSearchToolConfigParams)
+extensions = {name: module.PARAMS for name, module in agent_extensions().items()}
+create_body = Body(extended(AgentCreateParams, extensions), clearable=CLEARABLE)
+update_body = Body(extended(AgentUpdateParams, extensions), clearable=CLEARABLE)
 
 
 @router.post("", openapi_extra=takes(create_body))
@@ -32,7 +41,7 @@ def list_agents(request: ApiRequest) -> dict[str, Any]:
     if not queries.flag(request, "include_archived"):
         rows = rows.live()
     created_at = queries.bounds(request, "created_at", ("gte", "lte"))
-    rows = rows.only("version", "created_at", "updated_at", "archived_at")
+    rows = rows.only("version", "extensions", "created_at", "updated_at", "archived_at")
     page = page_of(request, rows, lambda agent: agent, listing="agents", created_at=created_at)
     return {**page, "data": _with_latest_versions(page["data"])}
 

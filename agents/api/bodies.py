@@ -8,8 +8,8 @@ of objects are told apart by their `type` or `name`. What the SDK sends as a hea
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypedDict, get_type_hints
 
 from django.http import HttpRequest
 from pydantic import TypeAdapter
@@ -22,6 +22,7 @@ type Schema = dict[str, Any]
 
 HEADERS = frozenset({"betas", "workspace_id"})
 DISCRIMINATORS = ("type", "name")
+UNKNOWN_MEMBER = "extra_forbidden"
 WRAPPERS = frozenset({"nullable", "default", "function-after", "function-before", "function-wrap"})
 # Errors that every other branch of a union reports too; the deepest of the remaining ones is what the caller meant.
 BARE_MISMATCHES = frozenset({"string_type", "dict_type", "int_type", "list_type", "none_required", "literal_error"})
@@ -31,12 +32,21 @@ UNSTORABLE = re.compile(rb"\\u0000|NaN|Infinity|\d[eE]\+?\d{3}|\d{300}")
 
 class Body:
     """The body that one operation takes: `body(request)` is the checked dict. `elsewhere` names members of the SDK's
-    type that travel in the path or in the query; in the types of `clearable` every optional member may also be null."""
+    type that travel in the path or in the query; in the types of `clearable` every optional member may also be null.
+    `codes` gives a machine code to the refusal of an unknown member below that one."""
 
-    def __init__(self, typed_dict: Any, *, elsewhere: Sequence[str] = (), clearable: Sequence[type] = ()) -> None:
+    def __init__(
+        self,
+        typed_dict: Any,
+        *,
+        elsewhere: Sequence[str] = (),
+        clearable: Sequence[type] = (),
+        codes: Mapping[str, str] | None = None,
+    ) -> None:
         self.type = typed_dict
         self.left_out = HEADERS | set(elsewhere)
         self.clearable = tuple(clearable)
+        self.codes = dict(codes or {})
         self._validator = SchemaValidator(self._strict(TypeAdapter(typed_dict).core_schema))
 
     def __call__(self, request: HttpRequest) -> dict[str, Any]:
@@ -49,10 +59,15 @@ class Body:
         try:
             body: dict[str, Any] = self._validator.validate_json(raw)
         except ValidationError as error:
-            raise InvalidRequest(_message_of(error, raw))
+            raise InvalidRequest(_message_of(error, raw), code=self._code_of(error))
         if UNSTORABLE.search(raw):
             _check_storable(body, "")
         return body
+
+    def _code_of(self, error: ValidationError) -> str | None:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        above = {str(one["loc"][-2]) for one in found if one["type"] == UNKNOWN_MEMBER and len(one["loc"]) > 1}
+        return next((code for name, code in self.codes.items() if name in above), None)
 
     def json_schema(self) -> Schema:
         schema = TypeAdapter(self.type).json_schema(ref_template="#/components/schemas/{model}")
@@ -65,6 +80,15 @@ class Body:
     def _strict(self, schema: Any) -> Any:
         definitions = {entry["ref"]: entry for entry in schema.get("definitions", [])}
         return _Rewriter(definitions, self.left_out, self.clearable).rewrite(schema, is_top=True)
+
+
+def extended(typed_dict: Any, members: Mapping[str, Any]) -> Any:
+    """The SDK's type with optional members of our own, each of which may be null."""
+    fields = {
+        **get_type_hints(typed_dict, include_extras=True),
+        **{name: kind | None for name, kind in members.items()},
+    }
+    return TypedDict(typed_dict.__name__, fields, total=False)  # type: ignore[operator]
 
 
 class _Rewriter:

@@ -2,7 +2,13 @@
 
 from typing import Any, Literal, Required, TypedDict
 
-from anthropic.types.beta import BetaManagedAgentsAgentWithOverridesParams, SessionCreateParams, SessionUpdateParams
+from anthropic.types.beta import (
+    BetaManagedAgentsAgentWithOverridesParams,
+    BetaManagedAgentsWebFetchToolConfigParams,
+    BetaManagedAgentsWebSearchToolConfigParams,
+    SessionCreateParams,
+    SessionUpdateParams,
+)
 from anthropic.types.beta.sessions import EventSendParams
 from django.utils import timezone
 from ninja import Router
@@ -35,6 +41,8 @@ FILTERS = (
     *CREATED_AT,
 )
 NOT_YET = ("vault_ids", "budget")
+# What an agent was shown as may be sent back: an unset setting of a web tool is shown as null.
+WEB_TOOLS = (BetaManagedAgentsWebFetchToolConfigParams, BetaManagedAgentsWebSearchToolConfigParams)
 JSON_LINES = ("application/jsonl", "application/x-ndjson", "application/x-jsonlines")
 
 
@@ -59,8 +67,8 @@ class ImportParams(TypedDict, total=False):
 router = Router(tags=["sessions"])
 router.add_router("", session_resources.router)
 router.add_router("", threads.router)
-create_body = Body(SessionCreateParams, clearable=[BetaManagedAgentsAgentWithOverridesParams])
-update_body = Body(SessionUpdateParams)
+create_body = Body(SessionCreateParams, clearable=[BetaManagedAgentsAgentWithOverridesParams, *WEB_TOOLS])
+update_body = Body(SessionUpdateParams, clearable=WEB_TOOLS, codes={"agent": "agent_field_not_updatable"})
 send_body = Body(EventSendParams)
 escalate_body = Body(EscalateParams)
 verdict_body = Body(VerdictParams)

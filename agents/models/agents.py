@@ -13,6 +13,8 @@ class Agent(Archivable, WorkspaceOwned):
     metadata = models.JSONField(default=dict, blank=True)
     # Dreams run as sessions of an agent that is the platform's own; lists leave it out.
     is_internal = models.BooleanField(default=False)
+    # What each `agents.plugs.AgentExtension` keeps, by its name.
+    extensions = models.JSONField(default=dict, blank=True)
     updated_at = models.DateTimeField()
 
     class Meta:

@@ -1,5 +1,6 @@
 """Agents: create, update (a new version when the definition really changes), archive."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -12,6 +13,7 @@ from agents.exceptions import Conflict, InvalidRequest
 from agents.ids import new_id
 from agents.models import Agent, AgentVersion
 from agents.outbox import emit
+from agents.services.agent_extensions import apply_extensions, parted
 from agents.services.rosters import owner_of
 
 
@@ -19,6 +21,7 @@ from agents.services.rosters import owner_of
 def create_agent(body: dict[str, Any], *, actor: Actor, is_internal: bool = False) -> Agent:
     """`body` has the wire's create members; the agent starts at version 1."""
     agent_id = new_id("agent")
+    body, extensions = parted(body)
     definition = definitions.resolve(body, owner=owner_of(agent_id, 1, actor.workspace))
     now = timezone.now()
     agent = Agent.objects.create(
@@ -31,6 +34,9 @@ def create_agent(body: dict[str, Any], *, actor: Actor, is_internal: bool = Fals
         updated_at=now,
     )
     AgentVersion.objects.create(agent=agent, number=1, definition=definition, created_at=now)
+    agent.extensions = apply_extensions(agent, extensions, actor=actor)
+    if agent.extensions:
+        Agent.objects.filter(pk=agent.pk).update(extensions=agent.extensions)
     if not is_internal:
         emit(actor.workspace, "agent.created", agent.pk)
         audit.record(actor, "agent.created", agent.pk, name=agent.name)
@@ -42,28 +48,41 @@ def update_agent(agent: Agent, body: dict[str, Any], *, actor: Actor) -> Agent:
     """Omitted members stay; `version` guards against somebody else's update, also when nothing would change. Without it
     the update lies over whatever is there."""
     agent = _lock(agent)
-    expected = body.get("version", agent.version)
-    if expected != agent.version:
-        raise Conflict(f"The agent is at version {agent.version}, not {expected}.")
+    _check_version(agent, body.get("version", agent.version))
     if agent.is_archived:
         raise InvalidRequest(f"The agent {agent.pk} is archived.")
+    changes, extensions = parted({name: value for name, value in body.items() if name != "version"})
     before = agent.versions.get(number=agent.version).definition
-    changes = {name: value for name, value in body.items() if name != "version"}
     owner = owner_of(agent.pk, agent.version, actor.workspace)
     definition = definitions.resolve(changes, previous=before, owner=owner)
-    if definition == before:
-        return agent
-    now = timezone.now()
-    Agent.objects.filter(pk=agent.pk).update(
-        version=agent.version + 1, name=definition["name"], metadata=definition["metadata"], updated_at=now
-    )
-    AgentVersion.objects.create(agent=agent, number=agent.version + 1, definition=definition, created_at=now)
-    emit(agent.workspace_id, "agent.updated", agent.pk)
+    kept = apply_extensions(agent, extensions, actor=actor)
     changed = [member for member, value in definition.items() if value != before.get(member)]
-    detail = f"version {agent.version + 1}: {', '.join(changed)}"
+    beside = [name for name in extensions if kept.get(name) != agent.extensions.get(name)]
+    if not changed and not beside:
+        return agent
+    columns: dict[str, Any] = {"extensions": kept, "updated_at": timezone.now()}
+    if changed:
+        columns |= _add_version(agent, definition, columns["updated_at"])
+    Agent.objects.filter(pk=agent.pk).update(**columns)
+    emit(agent.workspace_id, "agent.updated", agent.pk)
+    detail = f"version {columns['version']}: {', '.join(changed + beside)}" if changed else ", ".join(beside)
     audit.record(actor, "agent.updated", agent.pk, name=definition["name"], detail=detail)
     agent.refresh_from_db()
     return agent
+
+
+def _check_version(agent: Agent, expected: int) -> None:
+    if expected < 1:
+        raise InvalidRequest("version: it must be at least 1.")
+    if expected != agent.version:
+        raise Conflict(f"The agent is at version {agent.version}, not {expected}.")
+
+
+def _add_version(agent: Agent, definition: definitions.Definition, now: datetime) -> dict[str, Any]:
+    """The next version's row; returns what the agent's own row takes over from it."""
+    number = agent.version + 1
+    AgentVersion.objects.create(agent=agent, number=number, definition=definition, created_at=now)
+    return {"version": number, "name": definition["name"], "metadata": definition["metadata"]}
 
 
 @transaction.atomic

@@ -34,6 +34,7 @@ from agents.models import (
 from agents.outbox import emit
 from agents.overrides import overridden
 from agents.plugs import model_client, resource_kinds
+from agents.services.agent_extensions import default_resources
 from agents.services.environments import check_mounts, check_reach
 from agents.services.rosters import snapshot_of
 
@@ -51,7 +52,8 @@ def create_session(body: dict[str, Any], *, actor: Actor) -> Session:
     for noun, row in (("agent", agent), ("environment", environment)):
         if row.is_archived:
             raise InvalidRequest(f"The {noun} {row.pk} is archived.")
-    resources = _checked_resources(body.get("resources") or [], actor)
+    named = body.get("resources") or []
+    resources = _checked_resources([*named, *default_resources(agent, named)], actor)
     with transaction.atomic():
         session = open_session(
             agent,

@@ -97,7 +97,7 @@ def test_a_session_that_waits_to_try_again_keeps_its_tools(wire, session):
         ({"title": "x" * 513}, "title:", None),
         ({"metadata": {"k": "v" * 513}}, "metadata.k:", None),
         ({"metadata": {f"k{number}": "" for number in range(17)}}, "metadata:", None),
-        ({"agent": {"model": "m"}}, "agent.model:", None),
+        ({"agent": {"model": "m"}}, "agent.model:", "agent_field_not_updatable"),
         ({"agent": {"tools": [{**TOOL, "name": "bash"}]}}, "agent.tools.0.name:", None),
         ({"agent": {"mcp_servers": [{"type": "url", "name": "x", "url": "https://x.io"}]}}, "agent.mcp_servers.0:", None),
         ({"more": 1}, "more:", None),

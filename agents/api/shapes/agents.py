@@ -6,6 +6,7 @@ from typing import Any
 from agents.definitions.multiagent import shown
 from agents.eventlog.wire import SNAPSHOT_MEMBERS, timestamp
 from agents.models import Agent, AgentVersion
+from agents.services.agent_extensions import shown_extensions
 
 DEFINITION = (*SNAPSHOT_MEMBERS, "metadata")
 
@@ -28,4 +29,5 @@ def definition_shape(agent: Agent, number: int, definition: dict[str, Any], *, u
         "created_at": timestamp(agent.created_at),
         "updated_at": timestamp(updated_at),
         "archived_at": timestamp(agent.archived_at),
+        **shown_extensions(agent),
     }

@@ -1,0 +1,47 @@
+"""Extension fields of agents: what the apps to the left keep beside a definition, under the agent's lock.
+
+Beside and not inside, because they say how the platform treats the agent whatever version a session runs: a session
+pinned to an old version mounts what the agent mounts today, and switching dreaming on makes no new prompt.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agents.actors import Actor
+from agents.models import Agent
+from agents.plugs import agent_extensions
+
+
+def parted(body: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The members of the definition, and those of extensions."""
+    known = agent_extensions()
+    definition = {name: value for name, value in body.items() if name not in known}
+    return definition, {name: value for name, value in body.items() if name in known}
+
+
+def apply_extensions(agent: Agent, sent: Mapping[str, Any], *, actor: Actor) -> dict[str, Any]:
+    """What the agent keeps after this request, inside the caller's transaction; what is not sent stays."""
+    kept = dict(agent.extensions)
+    for name, value in sent.items():
+        result = agent_extensions()[name].apply(agent, value, kept.get(name), actor=actor)
+        kept[name] = result
+        if result is None:
+            del kept[name]
+    return kept
+
+
+def shown_extensions(agent: Agent) -> dict[str, Any]:
+    """The members that the wire shows: only those that were set, by parts that are still installed."""
+    known = agent_extensions()
+    return {name: known[name].shape(agent, kept) for name, kept in agent.extensions.items() if name in known}
+
+
+def default_resources(agent: Agent, named: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What a session of the agent gets besides the resources that its caller named."""
+    known = agent_extensions()
+    return [
+        entry
+        for name, kept in agent.extensions.items()
+        if name in known
+        for entry in known[name].resources(agent, kept, named)
+    ]
