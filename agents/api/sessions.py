@@ -28,6 +28,7 @@ from agents.metadata import check_metadata
 from agents.models import Session, SessionKind, SessionStatus, Verdict
 from agents.services import imports, session_updates
 from agents.services import sessions as services
+from agents.services.prices import book_of
 
 AGENT_VERSION_MAX = 2_147_483_647  # what the column holds
 CREATED_AT = tuple(f"created_at[{operator}]" for operator in ("gt", "gte", "lt", "lte"))
@@ -40,7 +41,7 @@ FILTERS = (
     "include_archived",
     *CREATED_AT,
 )
-NOT_YET = ("vault_ids", "budget")
+NOT_YET = ("vault_ids",)
 # What an agent was shown as may be sent back: an unset setting of a web tool is shown as null.
 WEB_TOOLS = (BetaManagedAgentsWebFetchToolConfigParams, BetaManagedAgentsWebSearchToolConfigParams)
 JSON_LINES = ("application/jsonl", "application/x-ndjson", "application/x-jsonlines")
@@ -87,11 +88,11 @@ def list_sessions(request: ApiRequest) -> dict[str, Any]:
     rows = Session.objects.in_workspace(request.auth.workspace).exclude(kind=SessionKind.DREAM)
     if not queries.flag(request, "include_archived"):
         rows = rows.live()
-    now = timezone.now()
+    now, prices = timezone.now(), book_of(request.auth.workspace)
     return page_of(
         request,
         rows.filter(**_filters(request)).prefetch_related("resources"),
-        lambda session: session_shape(session, now),
+        lambda session: session_shape(session, now, prices),
         listing="sessions",
         order=queries.choice(request, "order", (NEWEST_FIRST, OLDEST_FIRST), NEWEST_FIRST),
         created_at=queries.bounds(request, "created_at", ("gt", "gte", "lt", "lte")),

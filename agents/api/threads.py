@@ -15,6 +15,7 @@ from agents.api.shapes.threads import thread_shape
 from agents.limits import THREADS_PAGE_MAX
 from agents.models import SessionStatus
 from agents.services import threads as services
+from agents.services.prices import book_of
 
 router = Router(tags=["sessions"])
 
@@ -26,11 +27,11 @@ def list_threads(request: ApiRequest, session_id: str) -> dict[str, Any]:
     rows = session.threads.all()
     if statuses := queries.many(request, "statuses", SessionStatus.values):
         rows = rows.filter(status__in=statuses)
-    now = timezone.now()
+    now, prices = timezone.now(), book_of(request.auth.workspace)
     return page_of(
         request,
         rows,
-        lambda thread: thread_shape(thread, now),
+        lambda thread: thread_shape(thread, now, prices),
         listing=f"threads of {session.pk}",
         order=OLDEST_FIRST,
         limit=limit_of(request, default=THREADS_PAGE_MAX, longest=THREADS_PAGE_MAX),

@@ -13,13 +13,15 @@ USE_TYPES = ("agent.tool_use", "agent.custom_tool_use")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """`is_open`: a turn has begun and not come to rest. `is_rescheduled`: it waits to try a failed request again.
+    """`is_open`: a turn has begun and not come to rest. `is_paused`: it rests in the middle, because the session's
+    budget is used up. `is_rescheduled`: it waits to try a failed request again.
     `awaited`: ids of the calls a client has to answer, while the turn rests for that. `open_request`: id of a
     `span.model_request_start` that has no end. `calls`: tool uses without a result; `decided`: what a client said to
     calls that asked, by id. `is_answered`: nothing came after the model's last answer. `requests`: model requests of
     this turn, `failures`: how many of the latest ones in a row brought no answer."""
 
     is_open: bool = False
+    is_paused: bool = False
     is_rescheduled: bool = False
     awaited: tuple[str, ...] | None = None
     has_input: bool = False
@@ -34,6 +36,12 @@ class Position:
     def wants_mail(self) -> bool:
         """Whether the next step depends on what waits in the inbox."""
         return not self.is_open or self.is_rescheduled or not (self.open_request or self.calls or self.has_input)
+
+    @property
+    def wants_money(self) -> bool:
+        """Whether the next step is a new model request, if there is a budget for it."""
+        waits = self.open_request or self.calls or self.is_answered or not self.has_input
+        return self.is_paused or (self.is_open and not waits)
 
     @property
     def blocked(self) -> tuple[Logged, ...]:
@@ -110,6 +118,11 @@ class Await:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Come to rest before the next model request: the session's budget is used up."""
+
+
+@dataclass(frozen=True, slots=True)
 class Interrupt:
     """A client wants the turn to end now."""
 
@@ -123,21 +136,34 @@ class Finish:
 
 
 type Step = (
-    Rest | TakeInput | Reopen | CallModel | RunTools | ReportDenied | ReportInterrupted | Await | Interrupt | Finish
+    Rest
+    | TakeInput
+    | Reopen
+    | CallModel
+    | RunTools
+    | ReportDenied
+    | ReportInterrupted
+    | Await
+    | Pause
+    | Interrupt
+    | Finish
 )
+PAUSES = ("requires_action", "budget_reached")  # stop reasons of a turn that will go on
 
 
 def is_rest(event: Logged) -> bool:
-    """Whether a turn ended here; one that waits for a client has not."""
-    if event.type != "session.thread_status_idle":
-        return False
-    reason = event.payload.get("stop_reason") or {}
-    return reason.get("type") != "requires_action"
+    """Whether a turn ended here; one that waits for a client or for money has not."""
+    return event.type == "session.thread_status_idle" and _stop_reason(event) not in PAUSES
+
+
+def _stop_reason(event: Logged) -> str | None:
+    reason: str | None = (event.payload.get("stop_reason") or {}).get("type")
+    return reason
 
 
 def position_of(events: Sequence[Logged]) -> Position:
     """`events`: the thread's, from the last end of a turn (or the beginning) on."""
-    is_open = is_rescheduled = has_input = is_answered = False
+    is_open = is_paused = is_rescheduled = has_input = is_answered = False
     awaited: tuple[str, ...] | None = None
     open_request: str | None = None
     calls: dict[str, Logged] = {}
@@ -146,13 +172,15 @@ def position_of(events: Sequence[Logged]) -> Position:
     for event in events:
         match event.type:
             case "session.thread_status_running":
-                is_open, is_rescheduled, awaited = True, False, None
+                is_open, is_paused, is_rescheduled, awaited = True, False, False, None
             case "session.thread_status_rescheduled":
                 is_rescheduled = True
+            case "session.thread_status_idle" if _stop_reason(event) == "budget_reached":
+                is_open, is_paused, is_rescheduled = False, True, False
             case "session.thread_status_idle" if not is_rest(event):
                 is_open, awaited = False, tuple(event.payload["stop_reason"]["event_ids"])
             case "session.thread_status_idle" | "session.thread_status_terminated":
-                is_open = has_input = is_answered = False
+                is_open = is_paused = has_input = is_answered = False
                 requests = failures = 0
                 awaited = None
                 calls.clear()
@@ -172,6 +200,7 @@ def position_of(events: Sequence[Logged]) -> Position:
                 is_answered = False
     return Position(
         is_open=is_open,
+        is_paused=is_paused,
         is_rescheduled=is_rescheduled,
         awaited=awaited,
         has_input=has_input,
@@ -184,11 +213,21 @@ def position_of(events: Sequence[Logged]) -> Position:
     )
 
 
-def decide(position: Position, *, has_mail: bool, is_recovered: bool, is_interrupted: bool = False) -> Step:
+def decide(
+    position: Position,
+    *,
+    has_mail: bool,
+    is_recovered: bool,
+    is_interrupted: bool = False,
+    is_over_budget: bool = False,
+) -> Step:
     """`has_mail`: a message waits in the inbox. `is_recovered`: another worker drove the thread until now, so what it
-    had begun without a record of its end is in doubt. `is_interrupted`: a client asked to stop."""
+    had begun without a record of its end is in doubt. `is_interrupted`: a client asked to stop. `is_over_budget`:
+    nothing more may be spent; it counts where the position wants money."""
     if is_interrupted:
         return Interrupt()
+    if position.is_paused:
+        return Rest() if is_over_budget else Reopen()
     if position.awaited is not None:
         return _while_awaiting(position)
     if not position.is_open:
@@ -205,6 +244,8 @@ def decide(position: Position, *, has_mail: bool, is_recovered: bool, is_interru
         return Finish("end_turn")
     if not position.has_input:
         return TakeInput(opens_turn=False) if has_mail else Finish("end_turn")
+    if is_over_budget:
+        return Pause()
     if position.requests >= limits.MODEL_REQUESTS_PER_TURN_MAX:
         return Finish("retries_exhausted", error="tool_use_limit_reached_error")
     return CallModel(None, resumes=position.is_rescheduled)

@@ -17,17 +17,20 @@ from django.utils import timezone
 
 from agents import limits, trust
 from agents.eventlog.append import NewEvent, append, lock_session
-from agents.eventlog.fold import Projection, usage_shape
+from agents.eventlog.fold import Projection, spent_until, usage_shape
 from agents.eventlog.wire import Logged
 from agents.exceptions import Fenced
 from agents.leases import RELEASED, acquire, held, lease_of, rest_connection
 from agents.models import Event, InboxEvent, Session, Thread
 from agents.plugs import model_client
+from agents.prices import PriceBook, cost_of, monetary_amount
 from agents.runtime import decide as steps
 from agents.runtime.model import ModelError, ModelStopped, Reply
 from agents.runtime.prompt import INTERRUPTED, build_request
 from agents.runtime.toolbox import Toolbox
 from agents.sandbox.base import SandboxStopped
+from agents.services.budgets import REACHED, announce, is_reached
+from agents.services.prices import book_from
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +79,21 @@ class Turn:
     def toolbox(self) -> Toolbox:
         return Toolbox(self.session_id, self.thread.agent_snapshot)
 
+    @cached_property
+    def prices(self) -> PriceBook:
+        return book_from(*self._terms[:2])
+
+    @cached_property
+    def is_capped(self) -> bool:
+        """Whether the session has a budget; it can lose one on the way and never get one."""
+        return self._terms[2] is not None
+
+    @cached_property
+    def _terms(self) -> tuple[str, dict[str, Any], dict[str, Any] | None]:
+        """What money is counted by; one query for a whole turn."""
+        rows = Session.objects.filter(pk=self.session_id)
+        return rows.values_list("workspace_id", "workspace__settings", "budget").get()
+
     def run(self) -> None:
         while not self.is_done:
             self.take(self.next_step())
@@ -97,7 +115,18 @@ class Turn:
             has_mail="user.message" in types,
             is_recovered=self.is_recovered,
             is_interrupted=INTERRUPT in types,
+            is_over_budget=position.wants_money and self._is_over_budget(),
         )
+
+    def _is_over_budget(self) -> bool:
+        if not self.is_capped:
+            return False
+        spent = Session.objects.only("budget", "spent", "running_since").get(pk=self.session_id)
+        return is_reached(spent, self.prices)
+
+    def _next_request(self) -> list[NewEvent]:
+        """The opening of the next model request, to go with what leads to it; with a budget that is asked first."""
+        return [] if self.is_capped else [NewEvent(type="span.model_request_start")]
 
     @property
     def position(self) -> steps.Position:
@@ -128,6 +157,8 @@ class Turn:
                 self._commit([_interrupted(call) for call in calls])
             case steps.Await():
                 self._await_client([])
+            case steps.Pause():
+                self._pause()
             case steps.Interrupt():
                 self._interrupt()
             case steps.Finish(stop_reason=reason, error=error):
@@ -168,7 +199,7 @@ class Turn:
         messages = [NewEvent(type=row.type, payload=row.payload, event_id=row.pk, trust=row.trust) for row in taken]
         with transaction.atomic():
             opening = self._running() if opens_turn else []
-            self._append([*opening, *messages, NewEvent(type="span.model_request_start")])
+            self._append([*opening, *messages, *self._next_request()])
             InboxEvent.objects.filter(pk__in=[row.pk for row in taken]).delete()
 
     # The model
@@ -254,7 +285,7 @@ class Turn:
         elif self.position.blocked:
             self._await_client(results)
         else:
-            self._commit([*results, NewEvent(type="span.model_request_start")])
+            self._commit([*results, *self._next_request()])
 
     def _await_client(self, events: list[NewEvent]) -> None:
         """Rest until clients have answered what only they can; they may have done so already."""
@@ -272,8 +303,25 @@ class Turn:
                 return
             reason = {"stop_reason": {"type": "requires_action", "event_ids": blocked}, "stop_details": None}
             self.is_done = True
-            closing = partial(self._idle, reason)
-            self._append([], locked=session, closing=closing, **RELEASED, seen=F("wake"))
+            self._come_to_rest(session, reason)
+
+    def _pause(self) -> None:
+        """Rest before the next model request until the budget is raised or removed; it may have been just now."""
+        with transaction.atomic():
+            session = lock_session(self.session_id)
+            if self._is_interrupted():
+                self._interrupt()
+                return
+            if not is_reached(session, self.prices):
+                return
+            announce(session)
+            self.is_done = True
+            self._come_to_rest(session, {"stop_reason": {"type": REACHED}, "stop_details": None})
+
+    def _come_to_rest(self, session: Session, reason: dict[str, Any]) -> None:
+        """In the middle of a turn, with everything taken in that there is."""
+        closing = partial(self._idle, session, reason)
+        self._append([], locked=session, closing=closing, **RELEASED, seen=F("wake"))
 
     def _interrupt(self, results: Sequence[NewEvent] = ()) -> None:
         """End the turn as a client asked: open calls are told, the open request is closed, its answer is dropped."""
@@ -317,9 +365,10 @@ class Turn:
         drops_mail: bool = False,
     ) -> None:
         """Come to rest, and give the lease back unless a queued message begins the next turn at once."""
-        closing = partial(self._idle, {"stop_reason": stop_reason, "stop_details": stop_details})
+        reason = {"stop_reason": stop_reason, "stop_details": stop_details}
         with transaction.atomic():
             session = lock_session(self.session_id)
+            closing = partial(self._idle, session, reason)
             if drops_mail:
                 InboxEvent.objects.filter(thread=self.thread).delete()
             # Input takes the session's row lock, which this transaction holds: what is not there now comes with a
@@ -349,14 +398,21 @@ class Turn:
     def _running(self) -> list[NewEvent]:
         return [NewEvent(type="session.status_running"), self._thread_status("running")]
 
-    def _idle(self, reason: dict[str, Any], state: Projection, now: datetime) -> list[NewEvent]:
+    def _idle(self, session: Session, reason: dict[str, Any], state: Projection, now: datetime) -> list[NewEvent]:
         """The three that end every turn."""
-        active = state.active_seconds + ((now - state.running_since).total_seconds() if state.running_since else 0.0)
         return [
             self._thread_status("idle", **reason),
-            NewEvent(type="session.usage", payload={"usage": usage_shape(state.usage, active)}),
+            NewEvent(type="session.usage", payload=self._usage(session, state, now)),
             NewEvent(type="session.status_idle", payload=reason),
         ]
+
+    def _usage(self, session: Session, state: Projection, now: datetime) -> dict[str, Any]:
+        """What the session has used and cost until now, and its budget where it has one."""
+        active = state.active_seconds + ((now - state.running_since).total_seconds() if state.running_since else 0.0)
+        cost = cost_of(spent_until(state.spent, state.running_since, now), self.prices)
+        list_cost = monetary_amount(cost.known_usd)
+        usage = usage_shape(state.usage, active, spent=state.spent, list_cost=list_cost)
+        return {"usage": usage, "budget": session.budget} if session.budget else {"usage": usage}
 
     def _thread_status(self, status: str, **payload: Any) -> NewEvent:
         names = {"session_thread_id": self.thread.pk, "agent_name": self.thread.agent_name}

@@ -21,8 +21,9 @@ from agents.metadata import merge_metadata
 from agents.models import Session, SessionKind, SessionResource, SessionStatus, Thread
 from agents.outbox import emit
 from agents.overrides import resolved_at
+from agents.services import budgets
 from agents.services.environments import check_reach
-from agents.services.sessions import check_rests, principal_of
+from agents.services.sessions import check_rests, principal_of, wake_thread
 
 DESTROY_SANDBOX = "agents.jobs.destroy_sandbox"
 
@@ -47,6 +48,10 @@ def update_session(session: Session, body: dict[str, Any], *, actor: Actor) -> S
         rows = Thread.objects.filter(pk=thread.pk)
         rows.update(agent_snapshot=changes["agent_snapshot"], fence=F("fence") + 1, **RELEASED)
     append(session.pk, thread, [NewEvent(type="session.updated", payload=_shown(changes))])
+    if "budget" in changes:
+        # A thread that paused at the old cap goes on; any other finds nothing to do.
+        for each in session.threads.exclude(status=SessionStatus.TERMINATED):
+            wake_thread(each)
     emit(session.workspace_id, "session.updated", session.pk)
     session.refresh_from_db()
     detail = ", ".join(name.removesuffix("_snapshot") for name in changes)
@@ -82,10 +87,6 @@ def escalate_session(session: Session, *, actor: Actor) -> Session:
 def _check_updatable(body: dict[str, Any]) -> None:
     if "vault_ids" in body:
         raise InvalidRequest("vault_ids: they cannot be changed.", code="vault_ids_not_updatable")
-    if body.get("budget"):
-        raise InvalidRequest(
-            "budget: a session that was created without a budget takes none later.", code="budget_create_only"
-        )
 
 
 def _lock(session: Session) -> Session:
@@ -106,6 +107,8 @@ def _changed_columns(session: Session, body: dict[str, Any], actor: Actor) -> di
         key = session.workspace.principal_key
         if metadata.get(key) != session.metadata.get(key):
             wanted["principal"] = principal_of(session.workspace, metadata, actor)
+    if "budget" in body:
+        wanted["budget"] = budgets.changed_budget(session, body["budget"])
     if body.get("agent"):
         wanted["agent_snapshot"] = _changed_agent(session, body["agent"])
     return {name: value for name, value in wanted.items() if value != getattr(session, name)}
@@ -133,6 +136,8 @@ def _shown(changes: dict[str, Any]) -> dict[str, Any]:
     shown: dict[str, Any] = {
         name: changes[name] for name in ("title", "metadata") if name in changes and changes[name] != {}
     }
+    if "budget" in changes:
+        shown["budget"] = changes["budget"]
     if "agent_snapshot" in changes:
         shown["agent"] = agent_snapshot(changes["agent_snapshot"])
     return shown

@@ -34,6 +34,7 @@ from agents.models import (
 from agents.outbox import emit
 from agents.overrides import overridden
 from agents.plugs import model_client, resource_kinds
+from agents.services import budgets
 from agents.services.agent_extensions import default_resources
 from agents.services.environments import check_mounts, check_reach
 from agents.services.rosters import snapshot_of
@@ -62,7 +63,9 @@ def create_session(body: dict[str, Any], *, actor: Actor) -> Session:
             title=body.get("title"),
             metadata=body.get("metadata") or {},
             actor=actor,
+            budget=body.get("budget"),
         )
+        budgets.checked_budget(session.budget, session.agent_snapshot, actor.workspace)
         check_mounts(environment, {kind for kind, _, _ in resources})
         check_reach(environment, session.agent_snapshot)
         _attach(session, resources)
@@ -131,10 +134,14 @@ def send_events(session: Session, events: Sequence[dict[str, Any]], *, actor: Ac
     thread = session.threads.primary().get()
     if InboxEvent.objects.filter(session=session).count() + len(events) > limits.QUEUED_EVENTS_MAX:
         raise InvalidRequest(f"events: at most {limits.QUEUED_EVENTS_MAX} events may wait in one session.")
+    budgets.check_events_at_cap(session, [event["type"] for event in events])
+    is_paused = budgets.is_paused(session)
     first = session.next_position - len(events)
     shown = [
         answer_call(session, event)
         if event["type"] in ON_RECEIPT
+        else budgets.ignored(event)
+        if is_paused and event["type"] == INTERRUPT
         else _queue(session, thread, event, first + index, actor)
         for index, event in enumerate(events)
     ]

@@ -59,7 +59,7 @@ def test_a_session_shows_the_stores_that_it_mounts(wire, agent, environment, sto
         ({"resources": [{"type": "memory_store", "memory_store_id": "memstore_x"}]}, 404, "Memory store 'memstore_x'"),
         ({"resources": [{"type": "file", "file_id": "file_x"}]}, 400, "resources.0"),
         ({"vault_ids": ["vlt_x"]}, 400, "vault_ids"),
-        ({"budget": {"type": "limit", "max_list_cost": {"amount": "100", "currency": "USD"}}}, 400, "budget"),
+        ({"budget": {"type": "limit", "max_list_cost": {"amount": "0", "currency": "USD"}}}, 400, "budget"),
         ({"title": "x" * 513}, 400, "title"),
         ({"metadata": {"": "x"}}, 400, "metadata"),
         ({"initial_events": [{"type": "user.interrupt"}]}, 400, "initial_events.0"),

@@ -5,12 +5,14 @@ from typing import Any
 
 from agents.eventlog.fold import usage_shape
 from agents.eventlog.wire import agent_snapshot, timestamp
-from agents.models import Session, SessionResource, Verdict
+from agents.models import Session, SessionKind, SessionResource, Verdict
 from agents.plugs import resource_kinds
+from agents.prices import PriceBook, monetary_amount
+from agents.services.prices import book_of, session_cost
 
 
-def session_shape(session: Session, now: datetime) -> dict[str, Any]:
-    """Resources are read from the session's prefetched rows."""
+def session_shape(session: Session, now: datetime, prices: PriceBook | None = None) -> dict[str, Any]:
+    """Resources are read from the session's prefetched rows, and `prices` once for a whole list."""
     active = _active_seconds(session, now)
     return {
         "id": session.pk,
@@ -18,19 +20,30 @@ def session_shape(session: Session, now: datetime) -> dict[str, Any]:
         "status": session.status,
         "agent": agent_snapshot(session.agent_snapshot),
         "environment_id": session.environment_id,
-        "deployment_id": None,
+        "deployment_id": session.deployment_id,
         "title": session.title,
         "metadata": session.metadata,
-        "vault_ids": [],
+        "vault_ids": session.vault_ids,
         "resources": [resource_shape(row) for row in session.resources.all()],
-        "budget": None,
+        "budget": session.budget,
         "outcome_evaluations": [],
         "stats": {"active_seconds": active, "duration_seconds": _duration_seconds(session, now)},
-        "usage": usage_shape(session.usage, active),
+        "usage": session_usage(session, active, now, prices),
         "created_at": timestamp(session.created_at),
         "updated_at": timestamp(session.updated_at),
         "archived_at": timestamp(session.archived_at),
     }
+
+
+def session_usage(
+    session: Session, active_seconds: float, now: datetime, prices: PriceBook | None = None
+) -> dict[str, Any]:
+    """With the list cost, unless a model has no price; an imported session brought no usage along."""
+    list_cost = None
+    if session.kind != SessionKind.IMPORTED:
+        cost = session_cost(session, prices or book_of(session.workspace), now)
+        list_cost = monetary_amount(cost.known_usd)
+    return usage_shape(session.usage, active_seconds, spent=session.spent, list_cost=list_cost)
 
 
 def resource_shape(resource: SessionResource) -> dict[str, Any]:

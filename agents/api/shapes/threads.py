@@ -6,9 +6,12 @@ from typing import Any
 from agents.eventlog.fold import usage_shape
 from agents.eventlog.wire import agent_snapshot, timestamp
 from agents.models import SessionStatus, Thread
+from agents.prices import PriceBook, cost_of, monetary_amount
+from agents.services.prices import book_of
 
 
-def thread_shape(thread: Thread, now: datetime) -> dict[str, Any]:
+def thread_shape(thread: Thread, now: datetime, prices: PriceBook | None = None) -> dict[str, Any]:
+    """`prices` are read once for a whole list."""
     active = _active_seconds(thread, now)
     return {
         "id": thread.pk,
@@ -19,11 +22,18 @@ def thread_shape(thread: Thread, now: datetime) -> dict[str, Any]:
         "agent": _agent_shape(thread.agent_snapshot),
         "status": thread.status,
         "stats": _stats(thread, active, now) if _has_begun(thread) else None,
-        "usage": usage_shape(thread.usage or {}, active) if thread.active_seconds else None,
+        "usage": _usage(thread, active, prices) if thread.active_seconds else None,
         "created_at": timestamp(thread.created_at),
         "updated_at": timestamp(thread.updated_at),
         "archived_at": timestamp(thread.archived_at),
     }
+
+
+def _usage(thread: Thread, active: float, prices: PriceBook | None) -> dict[str, Any]:
+    """The cost of its tokens and searches; running time is the session's."""
+    cost = cost_of(thread.spent, prices or book_of(thread.session.workspace), with_runtime=False)
+    list_cost = monetary_amount(cost.known_usd)
+    return usage_shape(thread.usage or {}, active, spent=thread.spent, list_cost=list_cost)
 
 
 def _agent_shape(snapshot: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,85 @@
+"""Prices of a workspace: what applies on which day, a price of its own, the price of running time."""
+
+from collections import defaultdict
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from agents import audit
+from agents.actors import Actor
+from agents.eventlog.fold import spent_until
+from agents.models import ModelPrice, Session, Workspace
+from agents.prices import RUNTIME_USD_PER_HOUR, Cost, Price, PriceBook, Rates, cost_of
+
+RATES = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
+RUNTIME_KEY = "runtime_usd_per_hour"  # of the workspace's settings
+HISTORY_KEY = "runtime_usd_before"  # [[first day of the next price, what an hour cost until then], …]
+
+
+def book_of(workspace: Workspace) -> PriceBook:
+    """What applies in the workspace, by day: one query, to be made once for a whole page."""
+    return book_from(workspace.pk, workspace.settings)
+
+
+def book_from(workspace_id: str, settings: dict[str, Any]) -> PriceBook:
+    own: defaultdict[str, list[Price]] = defaultdict(list)
+    for row in ModelPrice.objects.filter(workspace=workspace_id).order_by("valid_from"):
+        own[row.model].append(own_price(row))
+    before = tuple((date.fromisoformat(until), _usd(price)) for until, price in settings.get(HISTORY_KEY, ()))
+    runtime = _usd(settings.get(RUNTIME_KEY))
+    return PriceBook(own={name: tuple(prices) for name, prices in own.items()}, runtime=runtime, runtime_before=before)
+
+
+def own_price(row: ModelPrice) -> Price:
+    rates = Rates(**{name: getattr(row, name) for name in RATES})
+    return Price(model=row.model, valid_from=row.valid_from, rates=rates, source="this workspace's own price")
+
+
+def session_cost(session: Session, book: PriceBook, now: datetime) -> Cost:
+    """Tokens, searches and running time, the turn under way included."""
+    return cost_of(spent_until(session.spent, session.running_since, now), book)
+
+
+@transaction.atomic
+def set_price(model: str, valid_from: date, rates: dict[str, Decimal], *, actor: Actor) -> ModelPrice:
+    """The workspace's own price of a model from a day on; a price of the same day is replaced."""
+    row, is_new = ModelPrice.objects.update_or_create(
+        workspace=actor.workspace, model=model, valid_from=valid_from, defaults=rates
+    )
+    audit.record(actor, "price.created" if is_new else "price.updated", row.pk, name=f"{model} from {valid_from}")
+    return row
+
+
+@transaction.atomic
+def delete_price(row: ModelPrice, *, actor: Actor) -> None:
+    """Back to what applied before it."""
+    audit.record(actor, "price.deleted", row.pk, name=str(row))
+    row.delete()
+
+
+@transaction.atomic
+def set_runtime_price(usd_per_hour: Decimal, *, actor: Actor) -> None:
+    """What an hour of running costs from today on; the days before keep theirs."""
+    workspace = Workspace.objects.select_for_update().get(pk=actor.workspace.pk)
+    before = _usd(workspace.settings.get(RUNTIME_KEY))
+    if usd_per_hour == before:
+        return
+    today = timezone.now().astimezone(UTC).date().isoformat()
+    history = list(workspace.settings.get(HISTORY_KEY, ()))
+    if not any(until == today for until, _ in history):  # a second change on one day: what applied before it stays
+        history.append([today, str(before)])
+    workspace.settings |= {RUNTIME_KEY: str(usd_per_hour), HISTORY_KEY: history}
+    workspace.save(update_fields=["settings"])
+    audit.record(actor, "price.updated", workspace.pk, name="an hour of running time")
+
+
+def _usd(value: Any) -> Decimal:
+    """A setting as money; what is no amount counts as not set."""
+    try:
+        usd = Decimal(str(value))
+    except InvalidOperation:
+        return RUNTIME_USD_PER_HOUR
+    return usd if usd.is_finite() and usd >= 0 else RUNTIME_USD_PER_HOUR
