@@ -6,9 +6,11 @@ import re
 from typing import NamedTuple
 
 import pytest
+from django.urls import URLResolver, get_resolver
 
+from agents.actors import Actor
 from agents.models import OutboxEvent, Scope
-from agents.services.tenancy import issue_api_key
+from agents.services.tenancy import issue_api_key, revoke_api_key
 from dreams.policies import create_policy
 from tests.pages.reviews import make_proposal, make_store
 from tests.wire.conftest import Caller
@@ -66,6 +68,7 @@ ROUTES = [
     Route("GET", THREAD, Scope.READ),
     Route("GET", f"{THREAD}/events", Scope.READ),
     Route("POST", f"{THREAD}/archive", Scope.WRITE),
+    Route("GET", "audit_events", Scope.READ),
     Route("GET", "memory_stores", Scope.READ),
     Route("POST", "memory_stores", Scope.WRITE, {"name": "x"}),
     Route("GET", STORE, Scope.READ),
@@ -101,20 +104,33 @@ ROUTES = [
     Route("POST", "proposals/{proposal}/undo", Scope.REVIEW, {}),
     Route("POST", "proposals/{proposal}/release", Scope.REVIEW, {"reason": "x"}),
 ]
-ADDRESSED = [route for route in ROUTES if re.search(r"{\w+}", f"{route.path} {json.dumps(route.body)}")]
+
+
+def names_in(route: Route) -> set[str]:
+    """What the address and the body name."""
+    return set(re.findall(r"{(\w+)}", f"{route.path} {json.dumps(route.body)}"))
+
+
+ADDRESSED = [route for route in ROUTES if names_in(route)]
+NESTED = [route for route in ADDRESSED if len(names_in(route)) > 1]
 by_name = pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+by_nesting = pytest.mark.parametrize("route", NESTED, ids=lambda route: f"{route.method} {route.path}")
 by_address = pytest.mark.parametrize("route", ADDRESSED, ids=lambda route: f"{route.method} {route.path}")
 
 
-@pytest.fixture
-def ids(wire, agent, environment, session, store, actor):
-    memory = wire.beta.memory_stores.memories.create(store.id, path="/a", content="one")
+def one_of_each(client, actor):
+    """The id of one object of every kind in the actor's workspace, by the names that the routes use."""
+    agent = client.beta.agents.create(name="Ann", model="m")
+    environment = client.beta.environments.create(name="box")
+    session = client.beta.sessions.create(agent=agent.id, environment_id=environment.id)
+    store = client.beta.memory_stores.create(name="Field notes")
+    memory = client.beta.memory_stores.memories.create(store.id, path="/a", content="one")
     proposal = make_proposal(actor, make_store(actor))
     return {
         "agent": agent.id,
         "environment": environment.id,
         "session": session.id,
-        "thread": wire.beta.sessions.threads.list(session.id).data[0].id,
+        "thread": client.beta.sessions.threads.list(session.id).data[0].id,
         "resource": "sesrsc_x",
         "store": store.id,
         "memory": memory.id,
@@ -124,6 +140,16 @@ def ids(wire, agent, environment, session, store, actor):
         "review": proposal.review_id,
         "proposal": proposal.pk,
     }
+
+
+@pytest.fixture
+def ids(wire, actor):
+    return one_of_each(wire, actor)
+
+
+@pytest.fixture
+def strangers_ids(stranger, charlie):
+    return one_of_each(stranger, Actor.of_member(charlie))
 
 
 def filled(text: str, ids: dict[str, str]) -> str:
@@ -145,6 +171,17 @@ def test_the_matrix_has_every_route(client):
     document = client.get("/v1/openapi.json").json()["paths"]
     served = {(method.upper(), nameless(path)) for path, methods in document.items() for method in methods}
     assert served - STREAMS == {(route.method, nameless(f"/v1/{route.path}")) for route in ROUTES}
+
+
+def test_no_address_is_served_beside_the_matrix():
+    known = {nameless(f"/v1/{route.path}") for route in ROUTES} | {path for _, path in STREAMS}
+    served = {f"/v1/{re.sub('<[^>]+>', '{}', str(pattern.pattern))}" for pattern in flat(get_resolver("config.api"))}
+    assert served - {"/v1/openapi.json", "/v1/docs", "/v1/", "/v1/{}"} <= known
+
+
+def flat(resolver):
+    for pattern in resolver.url_patterns:
+        yield from flat(pattern) if isinstance(pattern, URLResolver) else [pattern]
 
 
 def nameless(path: str) -> str:
@@ -173,6 +210,23 @@ def test_a_stranger_finds_nothing(ids, stranger_key, route):
     assert (response.status_code, response.json()["error"]["type"]) == (404, "not_found_error")
 
 
+@by_nesting
+def test_a_strangers_own_object_leads_to_nothing_of_ours(ids, strangers_ids, stranger_key, route):
+    for name in names_in(route):
+        response = answer(stranger_key, route, {**strangers_ids, name: ids[name]})
+        assert (response.status_code, response.json()["error"]["type"]) == (404, "not_found_error"), name
+
+
+@pytest.mark.parametrize("state", ["revoked", "unknown", "missing"])
+def test_without_a_working_key_nothing_is_served(workspace, state):
+    key, text = issue_api_key(workspace, "old", scopes=list(Scope))
+    if state == "revoked":
+        revoke_api_key(key)
+    call = Caller({"revoked": text, "unknown": f"{text}x", "missing": ""}[state])
+    answers = {call(route.method, re.sub(r"[{}]", "", route.path)).status_code for route in ROUTES}
+    assert answers == {401}
+
+
 @by_address
 def test_an_id_that_never_was_is_missing_too(ids, api_key, route):
     missing = dict.fromkeys(ids, "nothing_01")
@@ -185,12 +239,17 @@ def test_an_id_that_no_database_can_be_asked_for_is_missing_too(ids, api_key, ro
     assert response.status_code == 404
 
 
-@pytest.mark.parametrize(
-    "listing", ["agents", "environments", "sessions", "memory_stores", "dreams", "reviews", "proposals"]
-)
-def test_a_strangers_lists_are_empty(ids, call, stranger_key, listing):
-    assert call("GET", listing).json()["data"]
-    assert Caller(stranger_key)("GET", listing).json()["data"] == []
+# Lists of what no workspace owns.
+SHARED = {"models"}
+LISTS = [route.path for route in ROUTES if route.method == "GET" and "/" not in route.path and route.path not in SHARED]
+
+
+@pytest.mark.parametrize("listing", LISTS)
+def test_a_strangers_list_holds_nothing_of_ours(ids, call, stranger_key, listing):
+    ours = {row["id"] for row in call("GET", listing).json()["data"]}
+    theirs = {row["id"] for row in Caller(stranger_key)("GET", listing).json()["data"]}
+    assert ours
+    assert not ours & theirs
 
 
 def test_a_memory_is_reached_through_its_own_store_only(wire, ids, call):
