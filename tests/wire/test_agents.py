@@ -187,3 +187,119 @@ def test_a_bad_definition_is_refused_by_its_member(wire, body, message):
 
 
 BETA = "managed-agents-2026-04-01"
+
+
+def test_a_version_guard_starts_at_one(wire, agent):
+    with pytest.raises(anthropic.BadRequestError, match=r"version: "):
+        wire.beta.agents.update(agent.id, version=0, system="new")
+
+
+def test_what_is_shown_can_be_sent_back(wire):
+    sources = {"server_tool_results": {"type": "only", "tools": [{"type": "tool_reference", "name": "web_search"}]}}
+    agent = wire.beta.agents.create(
+        name="Ann",
+        model="m",
+        tools=[
+            {
+                "type": "agent_toolset_20260401",
+                "default_config": {"enabled": False},
+                "configs": [
+                    {"name": "web_fetch", "enabled": True, "url_sources": sources, "allowed_domains": ["a.io"]},
+                    {"name": "web_search", "permission_policy": {"type": "auto"}, "user_location": None},
+                ],
+            },
+            {"type": "mcp_toolset", "mcp_server_name": "tickets", "configs": [{"name": "close", "enabled": False}]},
+            CUSTOM,
+        ],
+        mcp_servers=[{"type": "url", "name": "tickets", "url": "https://mcp.example.com/mcp"}],
+    )
+    fetch, search = agent.tools[0].configs
+    assert (fetch.allowed_domains, fetch.blocked_domains, fetch.url_sources.user_input) == (["a.io"], None, None)
+    assert (search.enabled, search.permission_policy.type, search.user_location) == (False, "auto", None)
+    assert agent.tools[1].default_config.permission_policy.type == "always_ask"
+    shown = agent.to_dict()
+    members = ("name", "model", "tools", "mcp_servers", "skills", "multiagent", "execution_identity", "metadata")
+    again = wire.beta.agents.update(agent.id, version=1, **{name: shown[name] for name in members if name in shown})
+    assert again == agent
+
+
+ADVISOR = {"type": "advisor", "model": "claude-opus-5-5"}
+
+
+@pytest.fixture
+def bea(wire):
+    return wire.beta.agents.create(name="Bea", model="m", system="Be Bea.")
+
+
+def test_a_roster_is_pinned_and_keeps_its_pins(wire, bea):
+    lead = wire.beta.agents.create(
+        name="Lead", model="m", multiagent={"type": "coordinator", "agents": [ADVISOR, bea.id, {"type": "self"}]}
+    )
+    assert lead.multiagent.to_dict()["agents"] == [
+        {"type": "agent", "id": bea.id, "version": 1},
+        {"type": "agent", "id": lead.id, "version": 1},
+        ADVISOR,
+    ]
+    wire.beta.agents.update(bea.id, system="Be Bea again.")
+    updated = wire.beta.agents.update(lead.id, system="Lead.")
+    assert [entry.to_dict().get("version") for entry in updated.multiagent.agents] == [1, 2, None]
+    shown = updated.multiagent.to_dict()
+    assert wire.beta.agents.update(lead.id, multiagent=shown).version == 2
+    again = wire.beta.agents.update(lead.id, multiagent={"type": "coordinator", "agents": [bea.id]})
+    assert [entry.version for entry in again.multiagent.agents] == [2]
+    assert wire.beta.agents.retrieve(lead.id, version=1).multiagent.agents[1].version == 1
+    assert wire.beta.agents.update(lead.id, multiagent=None).multiagent is None
+
+
+def test_the_newer_roster_is_resolved_and_merged(wire, bea):
+    lead = wire.beta.agents.create(name="Lead", model="m", multiagent={"type": "multiagent_20261001"})
+    assert lead.multiagent.subagents.inline_agents.type == "enabled"
+    assert (lead.multiagent.workflows.predefined_agents, lead.multiagent.advisor.type) == ([], "disabled")
+    roster = {
+        "type": "multiagent_20261001",
+        "subagents": {"type": "enabled", "predefined_agents": [bea.id], "inline_agents": {"type": "disabled"}},
+        "workflows": {"type": "disabled"},
+    }
+    changed = wire.beta.agents.update(lead.id, multiagent=roster).multiagent
+    assert [entry.version for entry in changed.subagents.predefined_agents] == [1]
+    wire.beta.agents.update(bea.id, system="new")
+    kept = wire.beta.agents.update(
+        lead.id,
+        multiagent={"type": "multiagent_20261001", "advisor": {"type": "enabled", "model": "m"}, "workflows": None},
+    ).multiagent
+    assert (kept.subagents, kept.advisor.model) == (changed.subagents, "m")
+    assert kept.workflows.inline_agents.type == "enabled"
+
+
+def test_a_session_holds_whole_definitions_of_the_roster(wire, bea, environment):
+    lead = wire.beta.agents.create(
+        name="Lead", model="m", multiagent={"type": "coordinator", "agents": [bea.id, {"type": "self"}, ADVISOR]}
+    )
+    wire.beta.agents.update(bea.id, system="Be somebody else.")
+    overrides = {"type": "agent_with_overrides", "id": lead.id, "system": "Only today."}
+    session = wire.beta.sessions.create(agent=overrides, environment_id=environment.id)
+    first, own, advisor = session.agent.multiagent.agents
+    assert (first.id, first.version, first.system) == (bea.id, 1, "Be Bea.")
+    assert (own.id, own.version, own.system) == (lead.id, 1, "Only today.")
+    assert advisor.model == ADVISOR["model"]
+    updated = wire.beta.sessions.update(session.id, agent={"tools": [CUSTOM]})
+    assert [len(entry.tools) for entry in updated.agent.multiagent.agents[:2]] == [0, 1]
+    thread = next(iter(wire.beta.sessions.threads.list(session.id)))
+    assert "multiagent" not in thread.agent.to_dict()
+
+
+def test_a_roster_names_only_agents_of_its_workspace(wire, bea, call, actor):
+    internal = create_agent({"name": "Inside", "model": "m"}, actor=actor, is_internal=True)
+    wire.beta.agents.archive(bea.id)
+    lead = wire.beta.agents.create(name="Lead", model="m", multiagent={"type": "multiagent_20261001"})
+    for unfit in (internal.pk, bea.id, lead.id, "agent_elsewhere"):
+        with pytest.raises(anthropic.BadRequestError, match=r"multiagent\.agents\.0: "):
+            wire.beta.agents.create(name="X", model="m", multiagent={"type": "coordinator", "agents": [unfit]})
+
+
+def test_the_session_of_an_archived_roster_goes_on(wire, bea, environment):
+    lead = wire.beta.agents.create(name="Lead", model="m", multiagent={"type": "coordinator", "agents": [bea.id]})
+    wire.beta.agents.archive(bea.id)
+    session = wire.beta.sessions.create(agent=lead.id, environment_id=environment.id)
+    assert session.agent.multiagent.agents[0].name == "Bea"
+    assert wire.beta.agents.update(lead.id, system="s").version == 2
