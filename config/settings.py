@@ -179,6 +179,6 @@ MODEL_CLIENT = "agents.runtime.messages_api.MessagesClient"
 SANDBOX_BACKEND = "agents.sandbox.client.SandboxClient"
 AGENT_TOOLSETS: list[str] = []
 SESSION_RESOURCE_KINDS = {"memory_store": "memory.resources"}
-AGENT_EXTENSIONS = {"memory": "memory.agent_memory", "outcomes": "outcomes.agent_outcomes"}
+AGENT_EXTENSIONS = {"memory": "memory.agent_memory", "outcomes": "outcomes.agent_outcomes", "dreaming": "dreams.agent_dreaming"}
 OUTCOME_EVALUATOR = ""
 READINESS_CHECKS: list[str] = []

@@ -20,13 +20,16 @@ def parted(body: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def apply_extensions(agent: Agent, sent: Mapping[str, Any], *, actor: Actor) -> dict[str, Any]:
-    """What the agent keeps after this request, inside the caller's transaction; what is not sent stays."""
-    kept = dict(agent.extensions)
-    for name, value in sent.items():
-        result = agent_extensions()[name].apply(agent, value, kept.get(name), actor=actor)
-        kept[name] = result
-        if result is None:
-            del kept[name]
+    """What the agent keeps after this request, inside the caller's transaction; what is not sent stays. In the order of
+    the settings, and each finds on the agent what those before it keep by now."""
+    before, kept = agent.extensions, dict(agent.extensions)
+    try:
+        for name in (name for name in agent_extensions() if name in sent):
+            agent.extensions = kept
+            result = agent_extensions()[name].apply(agent, sent[name], kept.get(name), actor=actor)
+            kept = {other: value for other, value in {**kept, name: result}.items() if value is not None}
+    finally:
+        agent.extensions = before
     return kept
 
 

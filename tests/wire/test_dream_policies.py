@@ -120,3 +120,52 @@ def test_policies_are_found_by_agent_and_store(wire: anthropic.Anthropic, agent:
     assert of_agent["name"] == "Dreams of Ann"
     assert [found["id"] for found in get(wire, f"?agent_id={agent.id}")["data"]] == [of_agent["id"]]
     assert len(get(wire, f"?memory_store_id={store.pk}")["data"]) == 2
+
+
+# The shorthand on agents
+
+
+def dreaming_agent(wire: anthropic.Anthropic, **dreaming: Any) -> Any:
+    extra = {"dreaming": {"enabled": True, **dreaming}, "memory": {"enabled": True}}
+    return wire.beta.agents.create(name="Ann", model="claude-opus-5-5", extra_body=extra)
+
+
+def test_an_agent_that_dreams_has_a_policy_over_its_own_memory(wire: anthropic.Anthropic) -> None:
+    agent = dreaming_agent(wire, schedule="30 4 * * *", timezone="Europe/Berlin", objective="Look hard.")
+    (policy,) = get(wire)["data"]
+    assert (policy["agent_id"], policy["objective"], policy["mode"]) == (agent.id, "Look hard.", "review")
+    assert policy["schedule"]["expression"] == "30 4 * * *"
+    assert policy["memory_store_id"] == agent.memory["stores"][0]
+    shown = {"schedule": "30 4 * * *", "timezone": "Europe/Berlin", "objective": "Look hard.", "mode": "review"}
+    assert agent.dreaming == {"enabled": True, **shown}
+    assert wire.beta.agents.retrieve(agent.id).version == 1
+
+
+def test_the_policy_is_the_truth_whoever_changes_it(wire: anthropic.Anthropic) -> None:
+    agent: Any = dreaming_agent(wire)
+    (policy,) = get(wire)["data"]
+    post(wire, f"/{policy['id']}", enabled=False, objective="From the policy.")
+    seen: Any = wire.beta.agents.retrieve(agent.id)
+    assert (seen.dreaming["enabled"], seen.dreaming["objective"]) == (False, "From the policy.")
+    wire.beta.agents.update(agent.id, version=1, extra_body={"dreaming": {"mode": "auto", "timezone": "Asia/Tokyo"}})
+    changed = get(wire, f"/{policy['id']}")
+    assert (changed["mode"], changed["enabled"], changed["objective"]) == ("auto", False, "From the policy.")
+    assert (changed["schedule"]["expression"], changed["schedule"]["timezone"]) == ("0 3 * * *", "Asia/Tokyo")
+
+
+def test_null_ends_an_agents_dreaming_and_it_may_begin_anew(wire: anthropic.Anthropic) -> None:
+    agent: Any = dreaming_agent(wire)
+    cleared: Any = wire.beta.agents.update(agent.id, version=1, extra_body={"dreaming": None})
+    assert "dreaming" not in cleared.to_dict()
+    assert get(wire)["data"] == []
+    wire.beta.agents.update(agent.id, version=1, extra_body={"dreaming": {"enabled": True}})
+    assert len(get(wire)["data"]) == 1
+    assert len(get(wire, "?include_archived=true")["data"]) == 2
+
+
+def test_an_agent_without_memory_has_nothing_to_dream_into(wire: anthropic.Anthropic) -> None:
+    with pytest.raises(anthropic.BadRequestError, match="memory"):
+        wire.beta.agents.create(name="Bea", model="m", extra_body={"dreaming": {"enabled": True}})
+    with pytest.raises(anthropic.BadRequestError, match=r"dreaming\.colour"):
+        wire.beta.agents.create(name="Bea", model="m", extra_body={"dreaming": {"colour": "red"}})
+    assert list(wire.beta.agents.list()) == []
