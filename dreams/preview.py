@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from agents.diffs import Diff, compare
 from dreams.changes import Change, apply_changes
 from dreams.entries import INDEX_PATH, Entry
-from memory.diffs import Diff, compare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,11 +9,11 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
 from agents.access import require_role
+from agents.diffs import compare, count_words
 from agents.exceptions import NotFound
 from agents.http import HtmxHttpRequest, newest_first, page
 from agents.models import ApiKey, Member, Role, Workspace
 from memory.access import access_memory, access_store, access_version
-from memory.diffs import compare, count_words
 from memory.forms import CompareForm, FileSearch
 from memory.models import Memory, MemoryStore, MemoryVersion
 from memory.tree import grow, origins

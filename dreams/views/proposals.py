@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from agents.access import access_row, require_role
+from agents.diffs import Diff, compare
 from agents.exceptions import InvalidRequest
 from agents.http import HtmxHttpRequest, go, page
 from agents.models import Role, Session
@@ -24,7 +25,6 @@ from dreams.preview import FilePreview, preview
 from dreams.promotion import base_of, current_entries, read_files
 from dreams.views.newcomer import demo_of_store
 from dreams.views.queue import queue_state
-from memory.diffs import Diff, compare
 
 DETAIL = "dreams/proposal_detail.html"
 FAILED = "It could not be applied, and waits again."

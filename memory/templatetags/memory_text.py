@@ -7,7 +7,7 @@ from django import template
 from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from memory.diffs import Block, Kind, Span
+from agents.diffs import Block, Kind, Span
 
 register = template.Library()
 

@@ -3,7 +3,7 @@
 import pytest
 from django.utils.html import strip_tags
 
-from memory.diffs import compare
+from agents.diffs import compare
 from memory.templatetags.memory_text import diff_block, literals, prose
 
 ITEM = "- [w-7f3a] when `zorp` is called → add `--quiet`"

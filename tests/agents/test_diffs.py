@@ -2,7 +2,7 @@
 
 import random
 
-from memory.diffs import Block, Diff, Kind, compare, compare_words, count_words
+from agents.diffs import Block, Diff, Kind, compare, compare_words, count_words
 
 
 def changes(diff: Diff) -> list[Block]:

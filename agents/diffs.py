@@ -1,4 +1,4 @@
-"""PURE: two texts in, blocks of a word diff out, for review, memory history and compare."""
+"""PURE: two texts in, blocks of a word diff out, for review, memory history and versions of agents."""
 
 import re
 from collections import Counter
