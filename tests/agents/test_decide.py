@@ -66,3 +66,42 @@ def test_every_position_leads_somewhere():
         for second in kinds:
             for third in kinds:
                 assert decide(position_of([first, second, third]), has_mail=False, is_recovered=True)
+
+
+PAUSED = event("session.thread_status_idle", stop_reason={"type": "budget_reached"})
+
+
+@pytest.mark.parametrize(
+    ("events", "step"),
+    [
+        ([RUNNING, MESSAGE], steps.Pause()),
+        ([RUNNING, MESSAGE, START, USE, END, RESULT], steps.Pause()),
+        ([RUNNING, MESSAGE, START, FAILED, WAITING], steps.Pause()),
+        ([RUNNING, MESSAGE, PAUSED], steps.Rest()),
+        ([RUNNING, MESSAGE, START], steps.CallModel("start")),  # it was begun while there was money
+        ([RUNNING, MESSAGE, START, USE, END], steps.RunTools((USE,))),
+        ([RUNNING, MESSAGE, START, END], steps.Finish("end_turn")),
+    ],
+)
+def test_without_money_no_new_request_begins_and_the_rest_goes_on(events, step):
+    assert decide(position_of(events), has_mail=True, is_recovered=False, is_over_budget=True) == step
+
+
+def test_with_money_again_a_paused_turn_goes_on_where_it_was():
+    paused = [RUNNING, MESSAGE, START, USE, END, RESULT, PAUSED]
+    assert decide(position_of(paused), has_mail=True, is_recovered=False) == steps.Reopen()
+    assert decide(position_of([*paused, RUNNING]), has_mail=True, is_recovered=False) == steps.CallModel(None)
+    assert position_of([*paused, RUNNING, START, END, IDLE, PAUSED]).is_paused
+
+
+def test_only_a_position_before_a_request_wants_money():
+    for events in (
+        [],
+        [RUNNING],
+        [RUNNING, MESSAGE, START],
+        [RUNNING, MESSAGE, START, USE, END],
+        [RUNNING, MESSAGE, START, END],
+    ):
+        assert not position_of(events).wants_money
+    assert position_of([RUNNING, MESSAGE]).wants_money
+    assert position_of([RUNNING, MESSAGE, PAUSED]).wants_money
