@@ -1,0 +1,1 @@
+"""Generated calls against the running product, made from its own OpenAPI document."""
