@@ -5,11 +5,15 @@ name it, and put on it again in the one that takes such a row away. So whatever 
 """
 
 import logging
+import os
 import secrets
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 from typing import IO
 
+from django.conf import settings
 from django.core.files import File as StoredFile
 from django.core.files.storage import Storage, storages
 from django.utils import timezone
@@ -71,6 +75,15 @@ def sweep() -> int:
             continue
         row.delete()
     return gone
+
+
+def clear_uploads() -> None:
+    """Files that a form's upload left in the folder where uploads arrive, because its process was killed."""
+    old = time.time() - STORING_TIME.total_seconds()
+    for entry in os.scandir(settings.FILE_UPLOAD_TEMP_DIR):
+        with suppress(OSError):
+            if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < old:
+                os.unlink(entry.path)
 
 
 def _is_named(key: str) -> bool:

@@ -4,6 +4,7 @@ from agents import blobs, leases
 from agents.models import Thread
 from agents.plugs import sandbox
 from agents.runtime import loop
+from agents.services import files
 
 
 def run_thread(thread_id: str) -> None:
@@ -22,3 +23,9 @@ def sweep_threads() -> int:
 def sweep_blobs() -> int:
     """Delete stored bytes that no row names."""
     return blobs.sweep()
+
+
+def sweep_files() -> int:
+    """Take away what expired long ago, what no row names, and what a killed web server left of an upload."""
+    blobs.clear_uploads()
+    return files.sweep_expired() + blobs.sweep()

@@ -5,7 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 
-from agents.api import agents, audit_events, environments, sessions
+from agents.api import agents, audit_events, environments, files, sessions
 from agents.api.auth import authenticate
 from agents.api.document_page import serve_page
 from agents.api.errors import register_handlers
@@ -18,6 +18,7 @@ api = NinjaAPI(title="Lucid", version="v1", auth=authenticate, docs_url=None, op
 register_handlers(api)
 api.add_router("/agents", agents.router)
 api.add_router("/environments", environments.router)
+api.add_router("/files", files.router)
 api.add_router("/sessions", sessions.router)
 api.add_router("/audit_events", audit_events.router)
 api.add_router("/memory_stores", memory.router)

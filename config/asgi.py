@@ -14,6 +14,7 @@ from django.core.wsgi import get_wsgi_application
 from agents.sse import Receive, Scope, Send
 from config.bodies import with_whole_body
 from config.bridge import SyncPool
+from config.downloads import with_files
 from config.static import with_static_files
 
 WEB_THREADS = 12  # more threads only fight for the interpreter; a slow client holds none of them
@@ -25,11 +26,13 @@ from agents.api.stream import api_stream, match_api_stream  # noqa: E402
 from agents.views.stream import match_page_stream, page_stream  # noqa: E402
 from config.uploads import UPLOADS, admits  # noqa: E402
 
-pages = with_whole_body(
-    SyncPool(with_static_files(django), workers=WEB_THREADS),
-    limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
-    uploads=UPLOADS,
-    admits=admits,
+pages = with_files(
+    with_whole_body(
+        SyncPool(with_static_files(django), workers=WEB_THREADS),
+        limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+        uploads=UPLOADS,
+        admits=admits,
+    )
 )
 
 

@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 from agents.limits import SWEEP_SECONDS
 
 APPROVED_SECONDS = 30.0  # how long an approval waits at most when its process died before the store was written
-BLOB_SECONDS = 60.0  # stored bytes that no row names any more are nobody's hurry
+FILE_SECONDS = 60.0  # stored bytes that nobody can reach any more are nobody's hurry
 DEMO_SECONDS = 2.0  # how long a demo round that can go on waits at most
 APPROVED_SECONDS = 30.0  # what was approved is written at once; this is for a process that died in between
 
@@ -30,7 +30,7 @@ class Task:
 def periodic_tasks() -> list[Task]:
     return [
         Task("agents.jobs.sweep_threads", SWEEP_SECONDS),
-        Task("agents.jobs.sweep_blobs", BLOB_SECONDS),
+        Task("agents.jobs.sweep_files", FILE_SECONDS),
         Task("dreams.jobs.sweep_dreams", SWEEP_SECONDS),
         Task("dreams.jobs.start_policies", SWEEP_SECONDS),
         Task("dreams.jobs.finish_approved", APPROVED_SECONDS),

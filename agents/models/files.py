@@ -1,10 +1,31 @@
 """Files: a metadata row over stored bytes."""
 
+from typing import Self
+
 from django.db import models
+from django.db.models import Q
+from django.utils import timezone
 
 from agents import limits
 from agents.ids import MAX_ID_LENGTH
-from agents.models.base import PublicIdField, WorkspaceOwned
+from agents.models.base import PublicIdField, WorkspaceOwned, WorkspaceQuerySet
+
+
+class FileQuerySet(WorkspaceQuerySet):
+    def uploads(self) -> Self:
+        """What people and programs sent, each once: not what sessions made, nor the copies mounted in them."""
+        return self.filter(session=None)
+
+    def outputs(self) -> Self:
+        """What sessions made."""
+        return self.filter(downloadable=True)
+
+    def older_than(self, file: "File") -> Self:
+        """What comes after it in a list that begins with the newest."""
+        return self.filter(Q(created_at__lt=file.created_at) | Q(created_at=file.created_at, pk__lt=file.pk))
+
+    def newer_than(self, file: "File") -> Self:
+        return self.filter(Q(created_at__gt=file.created_at) | Q(created_at=file.created_at, pk__gt=file.pk))
 
 
 class File(WorkspaceOwned):
@@ -24,6 +45,8 @@ class File(WorkspaceOwned):
     expires_at = models.DateTimeField(null=True, blank=True)
     created_by = models.CharField(max_length=MAX_ID_LENGTH, blank=True)  # the actor's id
 
+    objects = FileQuerySet.as_manager()
+
     class Meta:
         indexes = [
             models.Index(fields=["workspace", "-created_at", "-id"], name="file_newest"),
@@ -37,6 +60,11 @@ class File(WorkspaceOwned):
 
     def __str__(self) -> str:
         return self.filename
+
+    @property
+    def is_expired(self) -> bool:
+        """Its bytes are unavailable for good, whether they were deleted yet or not."""
+        return self.expires_at is not None and self.expires_at <= timezone.now()
 
 
 class UnusedBlob(models.Model):

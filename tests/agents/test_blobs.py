@@ -2,6 +2,7 @@
 
 import io
 import os
+import time
 from datetime import timedelta
 
 import pytest
@@ -66,3 +67,12 @@ def test_bytes_that_are_gone_already_end_the_sweep_of_them():
     blobs.let_go([key])
     blobs.sweep()
     assert not UnusedBlob.objects.filter(due_at__lte=timezone.now()).exists()
+
+
+def test_what_a_killed_upload_left_is_cleared_a_day_later(settings, tmp_path):
+    settings.FILE_UPLOAD_TEMP_DIR = tmp_path
+    for name, age in (("old", 2 * 86_400), ("new", 60)):
+        (tmp_path / name).write_bytes(b"x")
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    blobs.clear_uploads()
+    assert os.listdir(tmp_path) == ["new"]
