@@ -1,5 +1,5 @@
-"""Starts the product on a new data folder and lets schemathesis call every endpoint for some minutes: no answer may be a
-fault of ours, and none may take longer than ten seconds. `uv run --group fuzz python -m tests.fuzz [MINUTES]`."""
+"""Starts the product on a new data folder and lets schemathesis call every endpoint for some minutes: no answer may be
+a fault of ours, none may take longer than ten seconds. `uv run --group fuzz python -m tests.fuzz [MINUTES]`."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What schemathesis does with each call before it is sent: headers that the endpoint takes, and mostly ids that exist."""
+"""What schemathesis does with each call before it is sent: the headers it takes, and mostly ids that exist."""
 
 import json
 import os
