@@ -107,6 +107,17 @@ def _digest(session: Session, key: bytes) -> Digest:
     )
 
 
+def read_of(digest: Digest) -> dict[str, Any]:
+    """What the manifest says of a session that was read: the hash is of the redacted text that the dream worked on."""
+    text = "\n".join(f"{event.event_id} {event.full}" for event in digest.events)
+    return {
+        "session_id": digest.session_id,
+        "events": len(digest.events),
+        "is_shortened": digest.is_truncated,
+        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+    }
+
+
 def declared_tools(agent: dict[str, Any]) -> frozenset[str]:
     """The custom tools that the session's agent declares: their error lines count as a tool's word."""
     tools = agent.get("tools") or []

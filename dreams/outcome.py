@@ -19,7 +19,7 @@ from dreams.models import Decision, Dream, Evidence, Proposal, ProposalStatus, R
 from dreams.preview import words_changed
 from dreams.sameness import duplicate_key_of
 from dreams.wording import uncounted
-from memory.models import MemoryStore
+from memory.models import MemoryStore, MemoryVersion
 from memory.provenance import Provenance
 
 SUPERSEDABLE = (ProposalStatus.PENDING, ProposalStatus.STALE)
@@ -173,18 +173,19 @@ def _refusal(proposal: Proposal) -> Decision:
 
 def fill_candidate(
     dream: Dream, candidate: MemoryStore, files: Mapping[str, str], judged: Sequence[Judged], actor: Actor
-) -> int:
-    """Write every change of the lanes auto and review into the candidate copy; quarantined text reaches no store."""
+) -> list[dict[str, str]]:
+    """Write every change of the lanes auto and review into the candidate copy; quarantined text reaches no store.
+    Returns the new versions."""
     changes = [item.change for item in judged if item.ruling.lane in (AUTO, REVIEW)]
     after = apply_changes(files, changes)
     provenance = Provenance(dream_id=dream.pk, note="A candidate: nobody has reviewed it yet.")
-    written = promotion.write_files(candidate, dict(files), after, actor=actor, provenance=provenance)
-    return len(written)
+    return promotion.write_files(candidate, dict(files), after, actor=actor, provenance=provenance)
 
 
-def apply_auto(review: Review, actor: Actor) -> int:
-    """Approve and apply what the open gate lets through, in the caller's transaction; each leaves its two records."""
-    applied = 0
+def apply_auto(review: Review, actor: Actor) -> list[dict[str, str]]:
+    """Approve and apply what the open gate lets through, in the caller's transaction; each leaves its two records.
+    Returns the new versions."""
+    written: list[dict[str, str]] = []
     for proposal in review.proposals.filter(lane=AUTO, status=ProposalStatus.PENDING).select_related("store", "review"):
         moved = Proposal.objects.filter(pk=proposal.pk, status=ProposalStatus.PENDING).update(
             status=ProposalStatus.APPROVED, decided_at=timezone.now(), updated_at=timezone.now()
@@ -194,8 +195,18 @@ def apply_auto(review: Review, actor: Actor) -> int:
         statuses = (ProposalStatus.PENDING, ProposalStatus.APPROVED)
         promotion.record(proposal, Decision.Verb.AUTO, *statuses, actor=actor, reason=" ".join(proposal.lane_reasons))
         proposal.refresh_from_db()
-        applied += promotion.apply_proposal(proposal, actor=actor).status == ProposalStatus.APPLIED
-    return applied
+        written += (promotion.apply_proposal(proposal, actor=actor).applied or {}).get("versions", [])
+    return written
+
+
+def versions_written(written: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
+    """Versions as the manifest lists them, with what they did and the hash of what stands there now."""
+    ids = [version["version_id"] for version in written]
+    found = MemoryVersion.objects.in_bulk(ids)
+    return [
+        {"path": v["path"], "version_id": pk, "operation": found[pk].operation, "sha256": found[pk].content_sha256}
+        for v, pk in zip(written, ids, strict=True)
+    ]
 
 
 def count_lanes(judged: Sequence[Judged]) -> dict[str, int]:

@@ -36,7 +36,15 @@ from dreams.mining import Hint, mine, shared_sequences
 from dreams.models import Dream, DreamPhase, DreamStatus, PhaseStatus
 from dreams.models.dream import OutputBehavior
 from dreams.operations import Cluster, Operation
-from dreams.outcome import Judged, apply_auto, count_lanes, fill_candidate, without_rejected, write_review
+from dreams.outcome import (
+    Judged,
+    apply_auto,
+    count_lanes,
+    fill_candidate,
+    versions_written,
+    without_rejected,
+    write_review,
+)
 from dreams.questions import Interview, Question
 from dreams.services import redaction_key
 from memory import services as memory_services
@@ -162,6 +170,8 @@ class Run:
         for digest in inputs.read_digests(self.dream):
             digests.append(digest)
             self._stay_alive(every=20, done=len(digests))
+        read = [inputs.read_of(digest) for digest in digests]
+        self._note_in_manifest(sessions=read)
         events = sum(len(digest.events) for digest in digests)
         self._record("digest", events=events, shortened=sum(digest.is_truncated for digest in digests))
         return digests
@@ -275,10 +285,8 @@ class Run:
                 # Before the older proposals, as every approval does it: two orders of locks would wait for each other.
                 MemoryStore.objects.filter(pk=self.dream.input_store_id).update(tier=F("tier"))
             review = write_review(self.dream, self.dream.manifest["review_id"], judged, self.actor)
-            if self._updates_its_store:
-                apply_auto(review, self.actor)
-            else:
-                self._fill_candidate(files, judged)
+            written = apply_auto(review, self.actor) if self._updates_its_store else self._fill_candidate(files, judged)
+            self._note_in_manifest(written=versions_written(written))
             lanes = count_lanes(judged)
             self._record("gate", **lanes, rejected_before=rejected_before)
             trace.end_trace(self.session, _closing_words(lanes))
@@ -308,10 +316,16 @@ class Run:
     def _updates_its_store(self) -> bool:
         return self.dream.output_behavior == OutputBehavior.UPDATE_EXISTING
 
-    def _fill_candidate(self, files: dict[str, str], judged: Sequence[Judged]) -> None:
+    def _fill_candidate(self, files: dict[str, str], judged: Sequence[Judged]) -> list[dict[str, str]]:
         candidate = MemoryStore.objects.filter(pk=self.dream.output_store_id, archived_at=None).first()
-        if candidate is not None:  # whoever deleted or archived the copy does not want it
-            fill_candidate(self.dream, candidate, files, judged, self.actor)
+        if candidate is None:  # whoever deleted or archived the copy does not want it
+            return []
+        return fill_candidate(self.dream, candidate, files, judged, self.actor)
+
+    def _note_in_manifest(self, **members: Any) -> None:
+        """What was read and written, for whoever wants to know exactly; said anew when a phase is run again."""
+        self.dream.manifest = {**self.dream.manifest, **members}
+        self.lease.check(manifest=self.dream.manifest)
 
     def _ask_all(self, kind: str, questions: Sequence[Question]) -> dict[str, list[Any]]:
         """The items of every usable answer by the question's key."""
