@@ -14,6 +14,8 @@ from agents.models import (
     Agent,
     AgentVersion,
     ApiKey,
+    Deployment,
+    DeploymentRun,
     Environment,
     Event,
     Member,
@@ -73,6 +75,14 @@ def access_thread(session: Session, thread_id: str) -> Thread:
     if thread is None:
         raise NotFound(f"Thread {thread_id!r} was not found.")
     return thread
+
+
+def access_deployment(scoped: Scoped, deployment_id: str) -> Deployment:
+    return access_row(Deployment, scoped, deployment_id, "Deployment")
+
+
+def access_deployment_run(scoped: Scoped, run_id: str) -> DeploymentRun:
+    return access_row(DeploymentRun, scoped, run_id, "Deployment run")
 
 
 def access_event(session: Session, event_id: str) -> Event:

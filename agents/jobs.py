@@ -4,7 +4,7 @@ from agents import blobs, leases
 from agents.models import Thread
 from agents.plugs import sandbox
 from agents.runtime import loop
-from agents.services import files
+from agents.services import deployment_runs, files
 
 
 def run_thread(thread_id: str) -> None:
@@ -18,6 +18,11 @@ def destroy_sandbox(session_id: str) -> None:
 def sweep_threads() -> int:
     """Every second: wake a worker for each thread that waits and that nobody drives."""
     return leases.sweep(Thread, "agents.jobs.run_thread")
+
+
+def start_due_deployments() -> int:
+    """Every second: start a session of each deployment whose time has come."""
+    return deployment_runs.start_due_deployments()
 
 
 def sweep_blobs() -> int:

@@ -49,6 +49,7 @@ SECRET_MAX = 65_536  # characters of a credential's secret; the wire states no b
 WEBHOOK_ENDPOINTS_MAX = 32  # wire contract
 WEBHOOK_NAME_MAX = 255  # shown in lists; the wire states no bound
 WEBHOOK_DESCRIPTION_MAX = 2_048  # the wire states no bound
+DEPLOYMENT_RUNS_PAGE_MAX = 1_000  # wire contract
 SCHEDULED_DEPLOYMENTS_MAX = 1_000  # wire contract
 
 ENVIRONMENT_HOSTS_MAX = 256  # the wire states no bound; every request through the proxy looks at them

@@ -26,7 +26,7 @@ def validate(entry: dict[str, Any], *, actor: Actor) -> tuple[str, dict[str, Any
     """The store's id and a snapshot of what the session shows of it; `finish` adds the mount path."""
     store = access_store(actor, entry["memory_store_id"])
     if store.is_archived:
-        raise InvalidRequest(f"resources: the memory store {store.pk} is archived.")
+        raise InvalidRequest(f"resources: the memory store {store.pk} is archived.", code="memory_store_archived")
     if store.unreviewed_review_id and not actor.workspace.allows_unreviewed_stores:
         raise InvalidRequest(
             f"resources: the memory store {store.pk} holds changes that nobody has reviewed yet;"

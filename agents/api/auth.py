@@ -22,6 +22,8 @@ GROUPS = {
     "agents": {MANAGED_AGENTS},
     "environments": {MANAGED_AGENTS},
     "sessions": {MANAGED_AGENTS},
+    "deployments": {MANAGED_AGENTS},
+    "deployment_runs": {MANAGED_AGENTS},
     "memory_stores": {AGENT_MEMORY, MANAGED_AGENTS},  # the second is the older spelling
     "dreams": {DREAMING},
 }

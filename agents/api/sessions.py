@@ -203,6 +203,7 @@ def _filters(request: ApiRequest) -> dict[str, Any]:
     statuses = queries.many(request, "statuses", SessionStatus.values)
     wanted: dict[str, Any] = {
         "agent": queries.text(request, "agent_id"),
+        "deployment": queries.text(request, "deployment_id"),
         "agent_version": queries.whole(request, "agent_version", least=1, most=AGENT_VERSION_MAX),
         "status__in": statuses or None,
     }
@@ -210,6 +211,4 @@ def _filters(request: ApiRequest) -> dict[str, Any]:
         raise InvalidRequest("agent_version: it needs agent_id.")
     if store_id := queries.text(request, "memory_store_id"):
         wanted |= {"resources__kind": "memory_store", "resources__target_id": store_id}
-    if queries.text(request, "deployment_id"):
-        wanted["pk__in"] = []  # no session of this version comes from a deployment
     return {lookup: value for lookup, value in wanted.items() if value is not None}

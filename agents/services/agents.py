@@ -14,6 +14,7 @@ from agents.ids import new_id
 from agents.models import Agent, AgentVersion
 from agents.outbox import emit
 from agents.services.agent_extensions import apply_extensions, parted
+from agents.services.deployments import archive_deployments
 from agents.services.rosters import owner_of
 
 
@@ -87,13 +88,14 @@ def _add_version(agent: Agent, definition: definitions.Definition, now: datetime
 
 @transaction.atomic
 def archive_agent(agent: Agent, *, actor: Actor) -> Agent:
-    """Idempotent: an archived agent stays as it was."""
+    """Idempotent: an archived agent stays as it was. Its deployments are archived with it."""
     agent = _lock(agent)
     if not agent.is_archived:
         now = timezone.now()
         Agent.objects.filter(pk=agent.pk).update(archived_at=now, updated_at=now)
         emit(agent.workspace_id, "agent.archived", agent.pk)
         audit.record(actor, "agent.archived", agent.pk, name=agent.name)
+        archive_deployments(agent.deployments.all(), actor=actor)
         agent.refresh_from_db()
     return agent
 

@@ -4,7 +4,7 @@ Nothing starts twice. A claim moves `next_run_at` by compare-and-set, and what i
 transaction: of two schedulers one hits the row, and a kill at any point leaves either all of it or the row as it was,
 due. So `start` must only write rows; work that takes time is enqueued, to happen after the commit.
 
-Nothing is skipped silently. After a time without a scheduler, starting every missed occurrence would be a storm of stale
+Nothing is skipped silently. After a time without a scheduler, starting all that was missed would be a storm of stale
 work, and starting none would lose a night because of a restart. So the latest missed one is started, late, under the
 time that it was meant for, and `start` is told how many came before it, to leave a record that people can see.
 While there is no `next_run_at` (paused, archived, no cron line) nothing is due, hence nothing is made up for later.

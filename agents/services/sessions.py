@@ -1,6 +1,7 @@
 """Sessions: create (which freezes the agent), send events, archive, record a verdict."""
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from agents.exceptions import InvalidRequest
 from agents.models import (
     Agent,
     AgentVersion,
+    Deployment,
     Environment,
     Event,
     InboxEvent,
@@ -45,7 +47,7 @@ INTERRUPT = "user.interrupt"
 DECISIONS = {INTERRUPT: "session.interrupted", "user.tool_confirmation": "session.tool_confirmed"}
 
 
-def create_session(body: dict[str, Any], *, actor: Actor) -> Session:
+def create_session(body: dict[str, Any], *, actor: Actor, deployment: Deployment | None = None) -> Session:
     """`body` has the wire's create members, shapes checked. An invalid resource or event creates nothing; with initial
     events the session is returned running."""
     agent, version = _pinned_agent(body["agent"], actor)
@@ -64,6 +66,7 @@ def create_session(body: dict[str, Any], *, actor: Actor) -> Session:
             metadata=body.get("metadata") or {},
             actor=actor,
             budget=body.get("budget"),
+            deployment=deployment,
         )
         budgets.checked_budget(session.budget, session.agent_snapshot, actor.workspace)
         check_mounts(environment, {kind for kind, _, _ in resources})
@@ -75,6 +78,17 @@ def create_session(body: dict[str, Any], *, actor: Actor) -> Session:
             send_events(session, initial, actor=actor)
     session.refresh_from_db()
     return session
+
+
+class _Checked(Exception):
+    """Takes back what `check_session` made."""
+
+
+def check_session(body: dict[str, Any], *, actor: Actor) -> None:
+    """Refuse what `create_session` would refuse at this moment, by the same rules: it is called and taken back."""
+    with suppress(_Checked), transaction.atomic():
+        create_session(body, actor=actor)
+        raise _Checked
 
 
 def open_session(

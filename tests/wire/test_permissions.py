@@ -16,6 +16,12 @@ from tests.pages.reviews import make_proposal, make_store
 from tests.wire.conftest import Caller
 
 MESSAGE = {"type": "user.message", "content": [{"type": "text", "text": "Hello"}]}
+DEPLOYMENT = {
+    "name": "Report",
+    "agent": "{agent}",
+    "environment_id": "{environment}",
+    "initial_events": [MESSAGE],
+}
 INPUTS = [
     {"type": "memory_store", "memory_store_id": "{store}"},
     {"type": "sessions", "session_ids": ["{session}"]},
@@ -73,6 +79,16 @@ ROUTES = [
     Route("GET", THREAD, Scope.READ),
     Route("GET", f"{THREAD}/events", Scope.READ),
     Route("POST", f"{THREAD}/archive", Scope.WRITE),
+    Route("GET", "deployments", Scope.READ),
+    Route("POST", "deployments", Scope.WRITE, DEPLOYMENT),
+    Route("GET", "deployments/{deployment}", Scope.READ),
+    Route("POST", "deployments/{deployment}", Scope.WRITE, {"name": "x"}),
+    Route("POST", "deployments/{deployment}/pause", Scope.WRITE),
+    Route("POST", "deployments/{deployment}/unpause", Scope.WRITE),
+    Route("POST", "deployments/{deployment}/run", Scope.WRITE),
+    Route("POST", "deployments/{deployment}/archive", Scope.WRITE),
+    Route("GET", "deployment_runs", Scope.READ),
+    Route("GET", "deployment_runs/{run}", Scope.READ),
     Route("GET", "audit_events", Scope.READ),
     Route("GET", "memory_stores", Scope.READ),
     Route("POST", "memory_stores", Scope.WRITE, {"name": "x"}),
@@ -128,6 +144,9 @@ def one_of_each(client, actor):
     agent = client.beta.agents.create(name="Ann", model="m")
     environment = client.beta.environments.create(name="box")
     session = client.beta.sessions.create(agent=agent.id, environment_id=environment.id)
+    deployment = client.beta.deployments.create(
+        name="Report", agent=agent.id, environment_id=environment.id, initial_events=[MESSAGE]
+    )
     store = client.beta.memory_stores.create(name="Field notes")
     memory = client.beta.memory_stores.memories.create(store.id, path="/a", content="one")
     proposal = make_proposal(actor, make_store(actor))
@@ -136,6 +155,8 @@ def one_of_each(client, actor):
         "environment": environment.id,
         "file": wire.files.upload(file=b"x").id,
         "session": session.id,
+        "deployment": deployment.id,
+        "run": client.beta.deployments.run(deployment.id).id,
         "thread": client.beta.sessions.threads.list(session.id).data[0].id,
         "resource": "sesrsc_x",
         "store": store.id,

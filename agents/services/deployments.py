@@ -1,0 +1,270 @@
+"""Deployments: create, update, pause, unpause, archive. What starts from one is in `deployment_runs`."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from agents import audit, limits
+from agents.access import access_agent_version, access_environment
+from agents.actors import Actor
+from agents.client_events import check_deployment_events
+from agents.crypto import purpose_of, seal, unseal
+from agents.exceptions import InvalidRequest
+from agents.metadata import check_metadata, merge_metadata
+from agents.models import Deployment, DeploymentStatus
+from agents.outbox import emit
+from agents.services.schedules import scheduled_columns, unscheduled_columns
+from agents.services.sessions import check_session
+
+TOKEN = "authorization_token"  # noqa: S105 (the name of a member)
+MANUAL = {"type": "manual"}
+RECIPE = (
+    "agent",
+    "agent_version",
+    "environment",
+    "initial_events",
+    "resources",
+    "sealed_tokens",
+    "vault_ids",
+    "budget",
+)
+# The wire's members of a resource that is attached later; tokens are kept apart.
+RESOURCE_MEMBERS = {
+    "file": ("file_id", "mount_path"),
+    "github_repository": ("url", "checkout", "mount_path"),
+    "memory_store": ("memory_store_id", "access", "instructions"),
+}
+
+type Columns = dict[str, Any]
+
+
+@transaction.atomic
+def create_deployment(body: dict[str, Any], *, actor: Actor) -> Deployment:
+    """`body` has the wire's create members, shapes checked; a session that could not start now is refused now."""
+    now = timezone.now()
+    deployment = Deployment(
+        workspace=actor.workspace,
+        description=body.get("description") or None,
+        metadata=check_metadata(body.get("metadata")),
+        created_by=actor.id,
+        created_at=now,
+        updated_at=now,
+    )
+    _assign(deployment, {"name": _checked_name(body["name"]), **_recipe_columns(deployment, body, actor)})
+    if schedule := body.get("schedule"):
+        _check_room(deployment)
+        _assign(deployment, scheduled_columns(schedule["expression"], schedule["timezone"], now))
+    check_session(session_body(deployment), actor=actor)
+    deployment.save(force_insert=True)
+    emit(actor.workspace, "deployment.created", deployment.pk)
+    audit.record(actor, "deployment.created", deployment.pk, name=deployment.name)
+    return deployment
+
+
+@transaction.atomic
+def update_deployment(deployment: Deployment, body: dict[str, Any], *, actor: Actor) -> Deployment:
+    """Omitted members stay, the others are replaced as a whole, metadata is merged. Who writes the events that sessions
+    begin with is from then on the one on whose behalf they run."""
+    deployment = _lock(deployment)
+    if deployment.is_archived:
+        raise _archived(deployment)
+    changes = _changed(deployment, _wanted_columns(deployment, body, actor))
+    if "initial_events" in changes:
+        changes["created_by"] = actor.id
+    _assign(deployment, changes)
+    if any(name in changes for name in RECIPE):
+        check_session(session_body(deployment), actor=actor)
+    if changes:
+        _write(deployment, **changes)
+        emit(deployment.workspace_id, "deployment.updated", deployment.pk)
+        detail = ", ".join(name for name in changes if name not in ("next_run_at", "created_by"))
+        audit.record(actor, "deployment.updated", deployment.pk, name=deployment.name, detail=detail)
+    return deployment
+
+
+@transaction.atomic
+def pause_deployment(deployment: Deployment, *, actor: Actor, reason: dict[str, Any] | None = None) -> Deployment:
+    """Its schedule starts nothing until it is unpaused; one that is paused already keeps its reason."""
+    deployment = _lock(deployment)
+    if deployment.is_archived:
+        raise _archived(deployment)
+    if deployment.status != DeploymentStatus.PAUSED:
+        reason = reason or MANUAL
+        _write(deployment, status=DeploymentStatus.PAUSED, paused_reason=reason, next_run_at=None)
+        emit(deployment.workspace_id, "deployment.paused", deployment.pk)
+        why = reason["error"]["type"] if "error" in reason else ""
+        audit.record(actor, "deployment.paused", deployment.pk, name=deployment.name, reason=why)
+    return deployment
+
+
+@transaction.atomic
+def unpause_deployment(deployment: Deployment, *, actor: Actor) -> Deployment:
+    """The schedule goes on with its next time; what passed meanwhile is not made up for."""
+    deployment = _lock(deployment)
+    if deployment.is_archived:
+        raise _archived(deployment)
+    if deployment.status != DeploymentStatus.ACTIVE:
+        upcoming = _schedule_columns(deployment.cron, deployment.timezone, timezone.now())
+        _write(deployment, status=DeploymentStatus.ACTIVE, paused_reason=None, next_run_at=upcoming["next_run_at"])
+        emit(deployment.workspace_id, "deployment.unpaused", deployment.pk)
+        audit.record(actor, "deployment.unpaused", deployment.pk, name=deployment.name)
+    return deployment
+
+
+@transaction.atomic
+def archive_deployment(deployment: Deployment, *, actor: Actor) -> Deployment:
+    """For good, and idempotent; sessions that it started go on. The wire shows an archived one as active."""
+    deployment = _lock(deployment)
+    if not deployment.is_archived:
+        _write(
+            deployment,
+            archived_at=timezone.now(),
+            status=DeploymentStatus.ACTIVE,
+            paused_reason=None,
+            next_run_at=None,
+        )
+        emit(deployment.workspace_id, "deployment.archived", deployment.pk)
+        audit.record(actor, "deployment.archived", deployment.pk, name=deployment.name)
+    return deployment
+
+
+def archive_deployments(rows: "QuerySet[Any]", *, actor: Actor) -> None:
+    """All of these, inside the caller's transaction: an archived agent takes its deployments along."""
+    for deployment in rows.filter(archived_at=None):
+        archive_deployment(deployment, actor=actor)
+
+
+def session_body(deployment: Deployment) -> dict[str, Any]:
+    """The create body of each session that starts from it."""
+    return {
+        "agent": {"type": "agent", "id": deployment.agent_id, "version": deployment.agent_version},
+        "environment_id": deployment.environment_id,
+        "title": deployment.name,
+        "metadata": deployment.metadata,
+        "initial_events": deployment.initial_events,
+        "resources": resources_with_tokens(deployment),
+        "vault_ids": deployment.vault_ids,
+        "budget": deployment.budget,
+    }
+
+
+def resources_with_tokens(deployment: Deployment) -> list[dict[str, Any]]:
+    sealed = deployment.sealed_tokens
+    tokens = json.loads(unseal(sealed, purpose=purpose_of(deployment, "sealed_tokens"))) if sealed else {}
+    return [
+        {**entry, **({TOKEN: tokens[str(index)]} if str(index) in tokens else {})}
+        for index, entry in enumerate(deployment.resources)
+    ]
+
+
+def _wanted_columns(deployment: Deployment, body: dict[str, Any], actor: Actor) -> Columns:
+    wanted = _recipe_columns(deployment, body, actor)
+    if "name" in body:
+        wanted["name"] = _checked_name(body["name"])
+    if "description" in body:
+        wanted["description"] = body["description"] or None
+    if body.get("metadata"):
+        wanted["metadata"] = merge_metadata(deployment.metadata, body["metadata"])
+    if "schedule" in body:
+        wanted |= _rescheduled(deployment, body["schedule"])
+    return wanted
+
+
+def _rescheduled(deployment: Deployment, schedule: dict[str, Any] | None) -> Columns:
+    """The same line again changes nothing: a time that is due at this moment must not be lost to it."""
+    expression, zone = (schedule["expression"], schedule["timezone"]) if schedule else ("", "UTC")
+    if (expression, zone) == (deployment.cron, deployment.timezone):
+        return {}
+    if schedule and not deployment.cron:
+        _check_room(deployment)
+    columns = _schedule_columns(expression, zone, timezone.now())
+    return {**columns, "next_run_at": None} if deployment.status == DeploymentStatus.PAUSED else columns
+
+
+def _schedule_columns(expression: str, zone: str, now: datetime) -> Columns:
+    return scheduled_columns(expression, zone, now) if expression else unscheduled_columns()
+
+
+def _recipe_columns(deployment: Deployment, body: dict[str, Any], actor: Actor) -> Columns:
+    """The columns that say how a session is made, for the members that the body has."""
+    columns: Columns = {}
+    if "agent" in body:
+        reference = body["agent"]
+        named = (reference,) if isinstance(reference, str) else (reference["id"], reference.get("version"))
+        agent, version = access_agent_version(actor, *named)
+        columns |= {"agent": agent, "agent_version": version.number}
+    if "environment_id" in body:
+        columns["environment"] = access_environment(actor, body["environment_id"])
+    if "initial_events" in body:
+        check_deployment_events(body["initial_events"])
+        columns["initial_events"] = body["initial_events"]
+    if "resources" in body:
+        columns |= _resource_columns(deployment, body["resources"] or [])
+    if "vault_ids" in body:
+        columns["vault_ids"] = _checked_vaults(body["vault_ids"] or [])
+    if "budget" in body:
+        columns["budget"] = body["budget"]
+    return columns
+
+
+def _resource_columns(deployment: Deployment, entries: list[dict[str, Any]]) -> Columns:
+    if len(entries) > limits.SESSION_RESOURCES_MAX:
+        raise InvalidRequest(f"resources: at most {limits.SESSION_RESOURCES_MAX} are allowed.")
+    kept = [
+        {"type": entry["type"], **{name: entry.get(name) for name in RESOURCE_MEMBERS[entry["type"]]}}
+        for entry in entries
+    ]
+    tokens = {str(index): entry[TOKEN] for index, entry in enumerate(entries) if entry.get(TOKEN)}
+    sealed = seal(json.dumps(tokens), purpose=purpose_of(deployment, "sealed_tokens")) if tokens else ""
+    return {"resources": kept, "sealed_tokens": sealed}
+
+
+def _checked_vaults(vault_ids: list[str]) -> list[str]:
+    if len(vault_ids) > limits.DEPLOYMENT_VAULTS_MAX:
+        raise InvalidRequest(f"vault_ids: at most {limits.DEPLOYMENT_VAULTS_MAX} are allowed.")
+    return list(vault_ids)
+
+
+def _checked_name(name: str) -> str:
+    if not 1 <= len(name.strip()) <= limits.DEPLOYMENT_NAME_MAX:
+        raise InvalidRequest(f"name: it must have 1 to {limits.DEPLOYMENT_NAME_MAX} characters.")
+    return name
+
+
+def _check_room(deployment: Deployment) -> None:
+    scheduled = Deployment.objects.in_workspace(deployment.workspace_id).live().exclude(cron="")
+    if scheduled.count() >= limits.SCHEDULED_DEPLOYMENTS_MAX:
+        raise InvalidRequest(
+            f"schedule: a workspace may have at most {limits.SCHEDULED_DEPLOYMENTS_MAX:,} scheduled deployments."
+        )
+
+
+def _archived(deployment: Deployment) -> InvalidRequest:
+    return InvalidRequest(f"The deployment {deployment.pk} is archived.")
+
+
+def _lock(deployment: Deployment) -> Deployment:
+    """The row lock, held until the commit, and the row as it is then."""
+    Deployment.objects.filter(pk=deployment.pk).update(name=F("name"))
+    locked: Deployment = Deployment.objects.select_related("agent", "environment").get(pk=deployment.pk)
+    return locked
+
+
+def _changed(deployment: Deployment, wanted: Columns) -> Columns:
+    """Tokens are sealed anew each time, so they count as changed whenever resources are given."""
+    return {name: value for name, value in wanted.items() if value != getattr(deployment, name)}
+
+
+def _assign(deployment: Deployment, columns: Columns) -> None:
+    for name, value in columns.items():
+        setattr(deployment, name, value)
+
+
+def _write(deployment: Deployment, **columns: Any) -> None:
+    columns["updated_at"] = timezone.now()
+    Deployment.objects.filter(pk=deployment.pk).update(**columns)
+    _assign(deployment, columns)
