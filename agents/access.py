@@ -21,10 +21,13 @@ from agents.models import (
     Member,
     Role,
     Session,
+    Skill,
+    SkillVersion,
     Thread,
     Workspace,
 )
 from agents.models.base import WorkspaceOwned
+from agents.models.skills import moment_of_epoch
 
 Scoped = Actor | Workspace
 View = Callable[..., HttpResponseBase]
@@ -90,6 +93,33 @@ def access_event(session: Session, event_id: str) -> Event:
     if event is None:
         raise NotFound(f"Event {event_id!r} was not found.")
     return event
+
+
+def access_member(scoped: Scoped, member_id: str) -> Member:
+    return access_row(Member, scoped, member_id, "Member", removed_at=None)
+
+
+def access_api_key(scoped: Scoped, key_id: str) -> ApiKey:
+    return access_row(ApiKey, scoped, key_id, "API key")
+
+
+def access_skill(scoped: Scoped, skill_id: str) -> Skill:
+    """With the columns of its newest version."""
+    skills = Skill.objects.in_workspace(workspace_of(scoped)).with_latest()
+    skill: Skill | None = None if "\x00" in skill_id else skills.filter(pk=skill_id).first()
+    if skill is None:
+        raise NotFound(f"Skill {skill_id!r} was not found.", code="skill_not_found")
+    return skill
+
+
+def access_skill_version(skill: Skill, version_id: str) -> SkillVersion:
+    """By its id, or by its time of creation, which is how older clients name it."""
+    created_at = moment_of_epoch(version_id)
+    wanted = {"created_at": created_at} if created_at else {"pk": version_id}
+    version = None if "\x00" in version_id else skill.versions.filter(**wanted).first()
+    if version is None:
+        raise NotFound(f"Skill {skill.pk!r} has no version {version_id!r}.", code="skill_not_found")
+    return version
 
 
 def access_member(scoped: Scoped, member_id: str) -> Member:

@@ -64,8 +64,11 @@ class SkillFolder:
         return sum(len(file.data) for file in self.files)
 
 
-def is_zip(data: bytes) -> bool:
-    return data.startswith(ZIP_MAGIC)
+def folder_of_upload(files: Sequence[tuple[str | None, bytes]]) -> SkillFolder:
+    """What a request sent, each file with its name: the files of a folder, or one zip of it."""
+    if len(files) == 1 and files[0][1].startswith(ZIP_MAGIC):
+        return folder_of_zip(files[0][1])
+    return folder_of_files((name or "", data) for name, data in files)
 
 
 def folder_of_files(files: Iterable[tuple[str, bytes]]) -> SkillFolder:
@@ -224,7 +227,7 @@ def _checked_description(head: dict[str, str]) -> str:
     description = head.get("description", "").strip()
     if not 1 <= len(description) <= limits.SKILL_DESCRIPTION_MAX or storable(description) != description:
         raise InvalidRequest(
-            f"files: the description in {SKILL_FILE} must be a text of 1 to {limits.SKILL_DESCRIPTION_MAX:,} characters."
+            f"files: the description in {SKILL_FILE} must have 1 to {limits.SKILL_DESCRIPTION_MAX:,} characters."
         )
     return description
 

@@ -5,7 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 
-from agents.api import agents, audit_events, deployments, environments, files, sessions
+from agents.api import agents, audit_events, deployments, environments, files, sessions, skills
 from agents.api.auth import authenticate
 from agents.api.document_page import serve_page
 from agents.api.errors import register_handlers
@@ -20,6 +20,7 @@ api.add_router("/agents", agents.router)
 api.add_router("/environments", environments.router)
 api.add_router("/files", files.router)
 api.add_router("/sessions", sessions.router)
+api.add_router("/skills", skills.router)
 api.add_router("/audit_events", audit_events.router)
 api.add_router("/deployments", deployments.router)
 api.add_router("/deployment_runs", deployments.runs_router)

@@ -9,8 +9,8 @@ from typing import Any
 from agents.definitions.mcp import check_servers_are_used, mcp_servers
 from agents.definitions.multiagent import Owner, multiagent
 from agents.definitions.parts import Definition, execution_identity, metadata, model, optional_text, text
+from agents.definitions.skills import check_skills_are_readable, skills
 from agents.definitions.tools import BUILT_IN_TOOLS, TOOLSET, tools
-from agents.exceptions import InvalidRequest
 from agents.limits import AGENT_DESCRIPTION_MAX, AGENT_NAME_MAX, AGENT_SYSTEM_MAX
 
 __all__ = ["BUILT_IN_TOOLS", "TOOLSET", "Definition", "Owner", "resolve"]
@@ -44,16 +44,11 @@ def resolve(
         "system": optional_text(body, before, "system", AGENT_SYSTEM_MAX),
         "tools": tools(body["tools"] or []) if "tools" in body else before["tools"],
         "mcp_servers": mcp_servers(body["mcp_servers"] or []) if "mcp_servers" in body else before["mcp_servers"],
-        "skills": _skills(body, before),
+        "skills": skills(body["skills"] or []) if "skills" in body else before["skills"],
         "multiagent": before["multiagent"],
         "execution_identity": execution_identity(body, before),
         "metadata": metadata(body, previous),
     }
     check_servers_are_used(resolved)
+    check_skills_are_readable(resolved)
     return {**resolved, "multiagent": multiagent(body, resolved, owner)}
-
-
-def _skills(body: Mapping[str, Any], before: Definition) -> Any:
-    if body.get("skills"):
-        raise InvalidRequest("skills: is not supported by this version of Lucid yet.")
-    return [] if "skills" in body else before["skills"]

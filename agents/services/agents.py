@@ -16,6 +16,7 @@ from agents.outbox import emit
 from agents.services.agent_extensions import apply_extensions, parted
 from agents.services.deployments import archive_deployments
 from agents.services.rosters import owner_of
+from agents.services.skills import pin
 
 
 @transaction.atomic
@@ -23,7 +24,7 @@ def create_agent(body: dict[str, Any], *, actor: Actor, is_internal: bool = Fals
     """`body` has the wire's create members; the agent starts at version 1."""
     agent_id = new_id("agent")
     body, extensions = parted(body)
-    definition = definitions.resolve(body, owner=owner_of(agent_id, 1, actor.workspace))
+    definition = definitions.resolve(pin(body, actor), owner=owner_of(agent_id, 1, actor.workspace))
     now = timezone.now()
     agent = Agent.objects.create(
         id=agent_id,
@@ -55,7 +56,7 @@ def update_agent(agent: Agent, body: dict[str, Any], *, actor: Actor) -> Agent:
     changes, extensions = parted({name: value for name, value in body.items() if name != "version"})
     before = agent.versions.get(number=agent.version).definition
     owner = owner_of(agent.pk, agent.version, actor.workspace)
-    definition = definitions.resolve(changes, previous=before, owner=owner)
+    definition = definitions.resolve(pin(changes, actor), previous=before, owner=owner)
     kept = apply_extensions(agent, extensions, actor=actor)
     changed = [member for member, value in definition.items() if value != before.get(member)]
     beside = [name for name in extensions if kept.get(name) != agent.extensions.get(name)]

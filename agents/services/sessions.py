@@ -40,6 +40,7 @@ from agents.services import budgets
 from agents.services.agent_extensions import default_resources
 from agents.services.environments import check_mounts, check_reach
 from agents.services.rosters import snapshot_of
+from agents.services.skills import check_pins, pin
 
 RUN_THREAD = "agents.jobs.run_thread"
 INTERRUPT = "user.interrupt"
@@ -55,6 +56,7 @@ def create_session(body: dict[str, Any], *, actor: Actor, deployment: Deployment
     for noun, row in (("agent", agent), ("environment", environment)):
         if row.is_archived:
             raise InvalidRequest(f"The {noun} {row.pk} is archived.")
+    check_pins(version.definition, actor.workspace)
     named = body.get("resources") or []
     resources = _checked_resources([*named, *default_resources(agent, named)], actor)
     with transaction.atomic():
@@ -282,7 +284,7 @@ def _pinned_agent(reference: str | dict[str, Any], actor: Actor) -> tuple[Agent,
     if isinstance(reference, str):
         return access_agent_version(actor, reference)
     agent, version = access_agent_version(actor, reference["id"], reference.get("version"))
-    version.definition = overridden(version.definition, reference)
+    version.definition = overridden(version.definition, pin(reference, actor, at="agent."))
     return agent, version
 
 

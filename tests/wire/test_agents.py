@@ -159,7 +159,7 @@ def test_a_bad_update_makes_no_version(wire, agent, change, message):
         ({"name": "", "model": "m"}, "name: "),
         ({"name": "a", "model": "m", "tools": [{"type": "nonsense"}]}, "tools.0: "),
         ({"name": "a", "model": "m", "tools": [{**CUSTOM, "name": "bash"}]}, "tools.0.name: "),
-        ({"name": "a", "model": "m", "skills": [{"type": "anthropic", "skill_id": "xlsx"}]}, "skills: "),
+        ({"name": "a", "model": "m", "skills": [{"type": "anthropic", "skill_id": "xlsx"}]}, "skills.0.skill_id: "),
         ({"name": "a", "model": "m", "metadata": {"k": "v" * 513}}, "metadata.k: "),
         ({"name": "a", "model": ""}, "model: "),
         ({"name": "a", "model": {"id": "m", "effort": "huge"}}, "model.effort"),

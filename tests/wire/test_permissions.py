@@ -12,6 +12,7 @@ from agents.actors import Actor
 from agents.models import OutboxEvent, Scope
 from agents.services.tenancy import issue_api_key, revoke_api_key
 from dreams.policies import create_policy
+from tests.agents.skills import make_skill
 from tests.pages.reviews import make_proposal, make_store
 from tests.wire.conftest import Caller
 
@@ -27,6 +28,7 @@ INPUTS = [
     {"type": "sessions", "session_ids": ["{session}"]},
 ]
 STORE, MEMORY = "memory_stores/{store}", "memory_stores/{store}/memories/{memory}"
+SKILL_VERSION = "skills/{skill}/versions/{skill_version}"
 VERSION = "memory_stores/{store}/memory_versions/{version}"
 THREAD, RESOURCE = "sessions/{session}/threads/{thread}", "sessions/{session}/resources/{resource}"
 
@@ -90,6 +92,15 @@ ROUTES = [
     Route("GET", "deployment_runs", Scope.READ),
     Route("GET", "deployment_runs/{run}", Scope.READ),
     Route("GET", "audit_events", Scope.READ),
+    Route("GET", "skills", Scope.READ),
+    Route("POST", "skills", Scope.WRITE),
+    Route("GET", "skills/{skill}", Scope.READ),
+    Route("DELETE", "skills/{skill}", Scope.WRITE),
+    Route("GET", "skills/{skill}/versions", Scope.READ),
+    Route("POST", "skills/{skill}/versions", Scope.WRITE),
+    Route("GET", SKILL_VERSION, Scope.READ),
+    Route("DELETE", SKILL_VERSION, Scope.WRITE),
+    Route("GET", f"{SKILL_VERSION}/content", Scope.READ),
     Route("GET", "memory_stores", Scope.READ),
     Route("POST", "memory_stores", Scope.WRITE, {"name": "x"}),
     Route("GET", STORE, Scope.READ),
@@ -150,6 +161,7 @@ def one_of_each(client, actor):
     store = client.beta.memory_stores.create(name="Field notes")
     memory = client.beta.memory_stores.memories.create(store.id, path="/a", content="one")
     proposal = make_proposal(actor, make_store(actor))
+    skill = make_skill(actor)
     return {
         "agent": agent.id,
         "environment": environment.id,
@@ -159,6 +171,8 @@ def one_of_each(client, actor):
         "run": client.beta.deployments.run(deployment.id).id,
         "thread": client.beta.sessions.threads.list(session.id).data[0].id,
         "resource": "sesrsc_x",
+        "skill": skill.pk,
+        "skill_version": skill.latest_version_id,
         "store": store.id,
         "memory": memory.id,
         "version": memory.memory_version_id,
