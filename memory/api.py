@@ -38,7 +38,7 @@ update_body = Body(MemoryUpdateParams, elsewhere=["view", "memory_store_id"])
 @router.post("", openapi_extra=takes(create_store_body))
 def create_store(request: ApiRequest) -> dict[str, Any]:
     body = create_store_body(request)
-    return store_shape(services.create_store(request.auth.workspace, **body))
+    return store_shape(services.create_store(request.auth.workspace, **body, actor=request.auth))
 
 
 @router.get("", openapi_extra=asks("limit", "page", "include_archived", *CREATED_AT))
@@ -57,17 +57,18 @@ def get_store(request: ApiRequest, store_id: str) -> dict[str, Any]:
 
 @router.post("/{store_id}", openapi_extra=takes(update_store_body))
 def update_store(request: ApiRequest, store_id: str) -> dict[str, Any]:
-    return store_shape(services.update_store(access_store(request.auth, store_id), update_store_body(request)))
+    store = access_store(request.auth, store_id)
+    return store_shape(services.update_store(store, update_store_body(request), actor=request.auth))
 
 
 @router.post("/{store_id}/archive")
 def archive_store(request: ApiRequest, store_id: str) -> dict[str, Any]:
-    return store_shape(services.archive_store(access_store(request.auth, store_id)))
+    return store_shape(services.archive_store(access_store(request.auth, store_id), actor=request.auth))
 
 
 @router.delete("/{store_id}")
 def delete_store(request: ApiRequest, store_id: str) -> dict[str, Any]:
-    services.delete_store(access_store(request.auth, store_id))
+    services.delete_store(access_store(request.auth, store_id), actor=request.auth)
     return {"id": store_id, "type": "memory_store_deleted"}
 
 

@@ -15,7 +15,8 @@ from django.db.models import F
 from django.db.models.functions import Left
 from django.utils import timezone
 
-from agents.actors import Actor
+from agents import audit
+from agents.actors import Actor, platform
 from agents.exceptions import InvalidRequest, NotFound, PermissionDenied
 from agents.metadata import check_metadata, merge_metadata
 from agents.models import Workspace
@@ -37,8 +38,9 @@ def create_store(
     metadata: dict[str, Any] | None = None,
     tier: str = Tier.WORKING,
     unreviewed_review_id: str | None = None,
+    actor: Actor | None = None,
 ) -> MemoryStore:
-    """A new, empty store."""
+    """A new, empty store; without an actor it is the platform's doing, here and in the verbs below."""
     _check_is_room(workspace)
     store = MemoryStore.objects.create(
         workspace=workspace,
@@ -50,11 +52,12 @@ def create_store(
         updated_at=timezone.now(),
     )
     emit(workspace, "memory_store.created", store.pk)
+    _note(store, "created", actor)
     return store
 
 
 @transaction.atomic
-def update_store(store: MemoryStore, changes: dict[str, Any]) -> MemoryStore:
+def update_store(store: MemoryStore, changes: dict[str, Any], *, actor: Actor | None = None) -> MemoryStore:
     """Change name, description, metadata (merged) or tier; what is not in `changes` stays."""
     store = _lock(store)
     _check_is_live(store)
@@ -70,25 +73,28 @@ def update_store(store: MemoryStore, changes: dict[str, Any]) -> MemoryStore:
     if before != (store.name, store.description, store.metadata, store.tier):
         store.updated_at = timezone.now()
         store.save(update_fields=["name", "description", "metadata", "tier", "updated_at"])
+        _note(store, "updated", actor, detail=", ".join(changes))
     return store
 
 
 @transaction.atomic
-def archive_store(store: MemoryStore) -> MemoryStore:
+def archive_store(store: MemoryStore, *, actor: Actor | None = None) -> MemoryStore:
     """No more writes and no new sessions; archiving twice keeps the first time."""
     now = timezone.now()
     if MemoryStore.objects.filter(pk=store.pk, archived_at=None).update(archived_at=now, updated_at=now):
         emit(store.workspace_id, "memory_store.archived", store.pk)
+        _note(store, "archived", actor)
     store.refresh_from_db()
     return store
 
 
 @transaction.atomic
-def delete_store(store: MemoryStore) -> None:
+def delete_store(store: MemoryStore, *, actor: Actor | None = None) -> None:
     """Take the store away with its memories, their versions and what was proposed for it. Sessions that mount it go on
     without it."""
     store = _lock(store)
     emit(store.workspace_id, "memory_store.deleted", store.pk)
+    _note(store, "deleted", actor)
     store.delete()
 
 
@@ -166,6 +172,7 @@ def delete_memory(
     version.content_sha256 = version.content_size_bytes = None
     version.save(force_insert=True)
     Memory.objects.filter(pk=memory.pk, store=store).delete()
+    _note_memory(memory, Operation.DELETED, actor, provenance)
     return version
 
 
@@ -175,7 +182,7 @@ def redact_version(version: MemoryVersion, *, actor: Actor) -> MemoryVersion:
     _lock(version.store)
     if Memory.objects.filter(head_version_id=version.pk).exists():
         raise InvalidRequest("The current version of a memory cannot be redacted: change or delete the memory first.")
-    MemoryVersion.objects.filter(pk=version.pk, redacted_at=None).update(
+    redacted = MemoryVersion.objects.filter(pk=version.pk, redacted_at=None).update(
         path=None,
         content=None,
         content_sha256=None,
@@ -184,6 +191,8 @@ def redact_version(version: MemoryVersion, *, actor: Actor) -> MemoryVersion:
         redacted_by_type=actor.kind,
         redacted_by_id=actor.id,
     )
+    if redacted:
+        audit.record(actor, "memory_version.redacted", version.pk, detail=f"{version.store_id} {version.memory_id}")
     version.refresh_from_db()
     return version
 
@@ -263,7 +272,19 @@ def _write(
     version.save(force_insert=True)
     memory.head_version_id = version.pk
     memory.save(force_insert=operation == Operation.CREATED)
+    _note_memory(memory, operation, actor, provenance)
     return memory
+
+
+def _note(store: MemoryStore, verb: str, actor: Actor | None, *, detail: str = "") -> None:
+    by = actor or platform(store.workspace)
+    audit.record(by, f"memory_store.{verb}", store.pk, name=store.name, detail=detail)
+
+
+def _note_memory(memory: Memory, operation: Operation, actor: Actor, provenance: Provenance | None) -> None:
+    """What people and programs write themselves; of an agent's writes and of proposals there is another record."""
+    if (actor.member or actor.api_key) and not (provenance and provenance.proposal_id):
+        audit.record(actor, f"memory.{operation.value}", memory.pk, name=memory.path, detail=memory.store_id)
 
 
 def _new_version(
