@@ -14,6 +14,7 @@ from agents.models import (
     Agent,
     AgentVersion,
     ApiKey,
+    Credential,
     Deployment,
     DeploymentRun,
     Environment,
@@ -24,6 +25,8 @@ from agents.models import (
     Skill,
     SkillVersion,
     Thread,
+    Vault,
+    WebhookEndpoint,
     Workspace,
 )
 from agents.models.base import WorkspaceOwned
@@ -67,6 +70,33 @@ def access_agent_version(scoped: Scoped, agent_id: str, number: int | None = Non
 
 def access_environment(scoped: Scoped, environment_id: str) -> Environment:
     return access_row(Environment, scoped, environment_id, "Environment", code="environment_not_found", deleted_at=None)
+
+
+def access_vault(scoped: Scoped, vault_id: str) -> Vault:
+    return access_row(Vault, scoped, vault_id, "Vault")
+
+
+def access_credential(vault: Vault, credential_id: str) -> Credential:
+    credentials = vault.credentials.select_related("vault")
+    credential = None if "\x00" in credential_id else credentials.filter(pk=credential_id).first()
+    if credential is None:
+        raise NotFound(f"Credential {credential_id!r} was not found.")
+    return credential
+
+
+def access_webhook_endpoint(scoped: Scoped, endpoint_id: str) -> WebhookEndpoint:
+    return access_row(WebhookEndpoint, scoped, endpoint_id, "Webhook endpoint")
+
+
+def access_session(scoped: Scoped, session_id: str) -> Session:
+    return access_row(Session, scoped, session_id, "Session")
+
+
+def access_thread(session: Session, thread_id: str) -> Thread:
+    thread = session.threads.filter(pk=thread_id).first()
+    if thread is None:
+        raise NotFound(f"Thread {thread_id!r} was not found.")
+    return thread
 
 
 def access_session(scoped: Scoped, session_id: str) -> Session:

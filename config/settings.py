@@ -172,6 +172,7 @@ REQUIRE_BETA_HEADERS = env_bool("REQUIRE_BETA_HEADERS", True)
 # of one workspace, archived ones aside
 LUCID_MEMORY_STORES_MAX = env_int("LUCID_MEMORY_STORES_MAX", 10_000, minimum=1, maximum=10_000_000)
 LUCID_ALLOW_PRIVATE_WEBHOOKS = env_bool("LUCID_ALLOW_PRIVATE_WEBHOOKS", False)
+LUCID_ALLOW_PRIVATE_MCP = env_bool("LUCID_ALLOW_PRIVATE_MCP", False)
 LUCID_SCHEDULE_JITTER = env_bool("LUCID_SCHEDULE_JITTER", False)
 
 # Plug points: dotted paths, resolved once by agents/plugs.py

@@ -17,6 +17,7 @@ VERSIONS = ("2026-10-21", "2023-06-01")
 MANAGED_AGENTS = "managed-agents-2026-04-01"
 AGENT_MEMORY = "agent-memory-2026-07-22"
 DREAMING = "dreaming-2026-04-21"
+WEBHOOKS = "webhooks-2026-10-07"
 KNOWN_BETAS = frozenset(get_args(get_args(AnthropicBetaParam)[1]))
 GROUPS = {
     "agents": {MANAGED_AGENTS},
@@ -26,6 +27,8 @@ GROUPS = {
     "deployment_runs": {MANAGED_AGENTS},
     "memory_stores": {AGENT_MEMORY, MANAGED_AGENTS},  # the second is the older spelling
     "dreams": {DREAMING},
+    "vaults": {MANAGED_AGENTS},
+    "organizations": {WEBHOOKS},
 }
 # Endpoints that the wire does not know belong to no beta.
 BEYOND_THE_WIRE = ("import", "verdict", "verdicts", "escalate")

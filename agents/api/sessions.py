@@ -41,7 +41,6 @@ FILTERS = (
     "include_archived",
     *CREATED_AT,
 )
-NOT_YET = ("vault_ids",)
 # What an agent was shown as may be sent back: an unset setting of a web tool is shown as null.
 WEB_TOOLS = (BetaManagedAgentsWebFetchToolConfigParams, BetaManagedAgentsWebSearchToolConfigParams)
 JSON_LINES = ("application/jsonl", "application/x-ndjson", "application/x-jsonlines")
@@ -187,9 +186,6 @@ def record_verdict(request: ApiRequest, session_id: str) -> dict[str, Any]:
 
 
 def _check(body: dict[str, Any]) -> None:
-    for name in NOT_YET:
-        if body.get(name):
-            raise InvalidRequest(f"{name}: is not supported by this version of Lucid yet.")
     if len(body.get("title") or "") > SESSION_TITLE_MAX:
         raise InvalidRequest(f"title: it may have at most {SESSION_TITLE_MAX} characters.")
     if len(body.get("resources") or []) > SESSION_RESOURCES_MAX:

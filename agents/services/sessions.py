@@ -41,6 +41,7 @@ from agents.services.agent_extensions import default_resources
 from agents.services.environments import check_mounts, check_reach
 from agents.services.rosters import snapshot_of
 from agents.services.skills import check_pins, pin
+from agents.services.vaults import checked_vault_ids
 
 RUN_THREAD = "agents.jobs.run_thread"
 INTERRUPT = "user.interrupt"
@@ -59,6 +60,7 @@ def create_session(body: dict[str, Any], *, actor: Actor, deployment: Deployment
     check_pins(version.definition, actor.workspace)
     named = body.get("resources") or []
     resources = _checked_resources([*named, *default_resources(agent, named)], actor)
+    vault_ids = checked_vault_ids(body.get("vault_ids") or [], actor=actor)
     with transaction.atomic():
         session = open_session(
             agent,
@@ -66,6 +68,7 @@ def create_session(body: dict[str, Any], *, actor: Actor, deployment: Deployment
             environment,
             title=body.get("title"),
             metadata=body.get("metadata") or {},
+            vault_ids=vault_ids,
             actor=actor,
             budget=body.get("budget"),
             deployment=deployment,

@@ -4,7 +4,7 @@ import anthropic
 import pytest
 from django.test import Client
 
-from agents.api.auth import AGENT_MEMORY, DREAMING, MANAGED_AGENTS
+from agents.api.auth import AGENT_MEMORY, DREAMING, MANAGED_AGENTS, WEBHOOKS
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def strict(client: anthropic.Anthropic) -> anthropic.Anthropic:
     return client
 
 
-BETAS = {"memory_stores": AGENT_MEMORY, "dreams": DREAMING}
+BETAS = {"memory_stores": AGENT_MEMORY, "dreams": DREAMING, "organizations": WEBHOOKS}
 
 
 class Caller:

@@ -11,6 +11,7 @@ from django.urls import URLResolver, get_resolver
 from agents.actors import Actor
 from agents.models import OutboxEvent, Scope
 from agents.services.tenancy import issue_api_key, revoke_api_key
+from agents.services.webhooks import create_endpoint
 from dreams.policies import create_policy
 from tests.agents.skills import make_skill
 from tests.pages.reviews import make_proposal, make_store
@@ -31,6 +32,9 @@ STORE, MEMORY = "memory_stores/{store}", "memory_stores/{store}/memories/{memory
 SKILL_VERSION = "skills/{skill}/versions/{skill_version}"
 VERSION = "memory_stores/{store}/memory_versions/{version}"
 THREAD, RESOURCE = "sessions/{session}/threads/{thread}", "sessions/{session}/resources/{resource}"
+CREDENTIAL = "vaults/{vault}/credentials/{credential}"
+BEARER = {"type": "static_bearer", "mcp_server_url": "https://a.example", "token": "x"}
+ENDPOINT = {"url": "https://a.example.com", "enabled_events": ["vault.created"]}
 
 
 class Route(NamedTuple):
@@ -101,6 +105,25 @@ ROUTES = [
     Route("GET", SKILL_VERSION, Scope.READ),
     Route("DELETE", SKILL_VERSION, Scope.WRITE),
     Route("GET", f"{SKILL_VERSION}/content", Scope.READ),
+    Route("GET", "vaults", Scope.READ),
+    Route("POST", "vaults", Scope.WRITE, {"display_name": "x"}),
+    Route("GET", "vaults/{vault}", Scope.READ),
+    Route("POST", "vaults/{vault}", Scope.WRITE, {"display_name": "x"}),
+    Route("DELETE", "vaults/{vault}", Scope.WRITE),
+    Route("POST", "vaults/{vault}/archive", Scope.WRITE),
+    Route("GET", "vaults/{vault}/credentials", Scope.READ),
+    Route("POST", "vaults/{vault}/credentials", Scope.WRITE, {"auth": BEARER}),
+    Route("GET", CREDENTIAL, Scope.READ),
+    Route("POST", CREDENTIAL, Scope.WRITE, {"display_name": "x"}),
+    Route("DELETE", CREDENTIAL, Scope.WRITE),
+    Route("POST", f"{CREDENTIAL}/archive", Scope.WRITE),
+    Route("POST", f"{CREDENTIAL}/mcp_oauth_validate", Scope.WRITE),
+    Route("GET", "organizations/webhooks", Scope.READ),
+    Route("POST", "organizations/webhooks", Scope.WRITE, ENDPOINT),
+    Route("GET", "organizations/webhooks/{endpoint}", Scope.READ),
+    Route("POST", "organizations/webhooks/{endpoint}", Scope.WRITE, {"name": "x"}),
+    Route("DELETE", "organizations/webhooks/{endpoint}", Scope.WRITE),
+    Route("POST", "organizations/webhooks/{endpoint}/regenerate_signing_secret", Scope.WRITE),
     Route("GET", "memory_stores", Scope.READ),
     Route("POST", "memory_stores", Scope.WRITE, {"name": "x"}),
     Route("GET", STORE, Scope.READ),
@@ -161,6 +184,7 @@ def one_of_each(client, actor):
     store = client.beta.memory_stores.create(name="Field notes")
     memory = client.beta.memory_stores.memories.create(store.id, path="/a", content="one")
     proposal = make_proposal(actor, make_store(actor))
+    vault = client.beta.vaults.create(display_name="Keys")
     skill = make_skill(actor)
     return {
         "agent": agent.id,
@@ -180,6 +204,9 @@ def one_of_each(client, actor):
         "policy": create_policy({"memory_store_id": store.id}, actor=actor).pk,
         "review": proposal.review_id,
         "proposal": proposal.pk,
+        "vault": vault.id,
+        "credential": client.beta.vaults.credentials.create(vault.id, auth=BEARER).id,
+        "endpoint": create_endpoint(ENDPOINT, actor=actor)[0].pk,
     }
 
 
