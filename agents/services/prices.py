@@ -14,6 +14,11 @@ from agents.eventlog.fold import spent_until
 from agents.models import ModelPrice, Session, Workspace
 from agents.prices import RUNTIME_USD_PER_HOUR, Cost, Price, PriceBook, Rates, cost_of
 
+CHARACTERS_PER_TOKEN = 4
+SAID = (
+    *("user.message", "agent.message", "agent.tool_use", "agent.tool_result"),
+    *("agent.custom_tool_use", "user.custom_tool_result"),
+)
 RATES = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 RUNTIME_KEY = "runtime_usd_per_hour"  # of the workspace's settings
 HISTORY_KEY = "runtime_usd_before"  # [[first day of the next price, what an hour cost until then], …]
@@ -41,6 +46,19 @@ def own_price(row: ModelPrice) -> Price:
 def session_cost(session: Session, book: PriceBook, now: datetime) -> Cost:
     """Tokens, searches and running time, the turn under way included."""
     return cost_of(spent_until(session.spent, session.running_since, now), book)
+
+
+def estimated_tokens(session: Session) -> int:
+    """What a session that brought no usage along may have used: its characters, four to a token."""
+    said = session.events.filter(type__in=SAID).values_list("payload", flat=True)
+    return sum(_characters(payload) for payload in said.iterator()) // CHARACTERS_PER_TOKEN
+
+
+def _characters(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value)
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return sum(_characters(member) for member in members)
 
 
 @transaction.atomic

@@ -33,6 +33,12 @@ SECTIONS: list[Section] = [
         role=Role.ADMIN,
     ),
     Section(
+        name="prices",
+        word="Prices",
+        icon="flag",
+        text="What tokens and running time cost, and from which day on.",
+    ),
+    Section(
         name="audit",
         word="Audit log",
         icon="clock",

@@ -1,6 +1,7 @@
 """Small pieces of pages: icons, badges, times, tokens and money."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -10,9 +11,12 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from agents.services import prices
+
 register = template.Library()
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
+CENT = Decimal("0.01")
 
 # value: (word, look, icon); a look is never alone, every badge says its word.
 BADGES: dict[str, tuple[str, str, str]] = {
@@ -134,13 +138,37 @@ def compact(number: float | None) -> str:
 
 
 @register.filter
-def money(dollars: float | None) -> str:
+def money(dollars: float | Decimal | None) -> str:
     """US dollars; under a cent the digits that matter, and unknown stays unknown."""
     if dollars is None:
         return "unpriced"
     if 0 < dollars < 0.01:
         return f"${dollars:.4f}"
     return f"${dollars:,.2f}"
+
+
+@register.filter
+def rate(dollars: Decimal) -> str:
+    """A price with every digit that it has."""
+    whole, _, digits = f"{dollars.normalize():f}".partition(".")
+    return f"${whole}.{digits:0<2}" if digits else f"${whole}"
+
+
+@register.simple_tag
+def session_cost(session: Any, book: Any) -> str:
+    """What a session has cost until now; one that was imported brought no usage along."""
+    return "–" if session.kind == "imported" else cost(prices.session_cost(session, book, timezone.now()))
+
+
+@register.filter
+def cost(total: Any) -> str:
+    """A `Cost`: its dollars, and what no price is known for as a count of tokens, never as nothing."""
+    if total is None:
+        return "–"
+    if total.is_known:
+        return money(total.usd)
+    unpriced = f"unpriced: {compact(total.unpriced_tokens)} tokens"
+    return f"{money(total.usd)}, {unpriced}" if total.usd >= CENT else unpriced
 
 
 @register.filter

@@ -9,9 +9,14 @@ from django.http import HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_GET, require_POST
 
 from agents.access import access_session, require_role
+from agents.exceptions import InvalidRequest
 from agents.forms import MessageForm, SessionFilter, VerdictForm
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Agent, Event, Role, Session, SessionKind
+from agents.price_forms import BudgetForm
+from agents.services.budgets import limit_of
+from agents.services.prices import book_of, estimated_tokens
+from agents.services.session_updates import update_session
 from agents.services.sessions import record_verdict, send_events
 from agents.views import lanes as lane_chart
 from agents.views.answers import awaited_calls
@@ -53,6 +58,7 @@ def session_list(request: HtmxHttpRequest) -> HttpResponse:
         "next": rows.next_query(request),
         "is_filtered": form.is_narrowing,
         "practice_shown": any(session.is_practice for session in rows.items),
+        "book": book_of(request.workspace),
         **tools_problem(),
     }
     return page(request, "agents/session_list.html", context, partial="rows")
@@ -70,6 +76,8 @@ def session_detail(request: HtmxHttpRequest, session_id: str) -> HttpResponse:
         "is_live": _is_live(session),
         "may_write": may_write and not session.is_archived,
         "awaited": awaited_calls(session),
+        "book": book_of(request.workspace),
+        "budget": limit_of(session.budget) if session.budget else None,
     }
     if request.htmx and request.htmx.target == "status":
         return page(request, TEMPLATE, context, partial="status")
@@ -81,6 +89,7 @@ def session_detail(request: HtmxHttpRequest, session_id: str) -> HttpResponse:
         "window": window,
         "chart": _chart(session, lanes),
         "resources": list(session.resources.all()),
+        "estimated_tokens": estimated_tokens(session) if session.kind == SessionKind.IMPORTED else None,
         "verdict": session.verdicts.order_by("-created_at", "-pk").first(),
         "is_live": _is_live(session) and not window.has_later,
         "queued": session.inbox.count(),
@@ -119,6 +128,21 @@ def session_verdict(request: HtmxHttpRequest, session_id: str) -> HttpResponseBa
     form = VerdictForm(request.POST)
     if form.is_valid():
         record_verdict(session, form.cleaned_data["result"], source="person", actor=request.actor)
+    return go(request, "session", session.pk)
+
+
+@require_POST
+@require_role(Role.ADMIN)
+def session_budget(request: HtmxHttpRequest, session_id: str) -> HttpResponseBase:
+    """Raise the session's budget, or remove it: a session that paused at the old one goes on."""
+    session = access_session(request.actor, session_id)
+    form = BudgetForm(request.POST)
+    if "remove" in request.POST:
+        update_session(session, {"budget": None}, actor=request.actor)
+    elif form.is_valid():
+        update_session(session, {"budget": form.budget()}, actor=request.actor)
+    else:
+        raise InvalidRequest("New budget: it must be an amount in US dollars.")
     return go(request, "session", session.pk)
 
 

@@ -1,6 +1,8 @@
 """Who may open which page: every address with the least role that it takes."""
 
 import re
+from datetime import date
+from decimal import Decimal
 from typing import NamedTuple
 
 import pytest
@@ -9,6 +11,7 @@ from django.urls import URLResolver, get_resolver, reverse
 
 from agents.actors import Actor
 from agents.models import Role
+from agents.services.prices import RATES, set_price
 from agents.services.tenancy import add_member, issue_api_key, remove_member
 from memory.models import Memory
 from tests.pages.reviews import make_proposal, make_session, make_store
@@ -26,6 +29,10 @@ class Page(NamedTuple):
 PAGES = [
     Page("GET", "home", Role.VIEWER),
     Page("GET", "setup", Role.VIEWER),
+    Page("GET", "prices", Role.VIEWER),
+    Page("POST", "price-save", Role.ADMIN),
+    Page("POST", "price-runtime", Role.ADMIN),
+    Page("POST", "price-delete", Role.ADMIN, ("price",)),
     Page("GET", "password", Role.VIEWER),
     Page("POST", "password", Role.VIEWER),
     Page("GET", "workspaces", Role.VIEWER),
@@ -57,6 +64,7 @@ PAGES = [
     Page("POST", "session-confirm", Role.ADMIN, ("session",)),
     Page("POST", "session-answer", Role.ADMIN, ("session",)),
     Page("POST", "session-verdict", Role.REVIEWER, ("session",)),
+    Page("POST", "session-budget", Role.ADMIN, ("session",)),
     Page("GET", "memory", Role.VIEWER),
     Page("GET", "store", Role.VIEWER, ("store",)),
     Page("GET", "memory-compare", Role.VIEWER, ("store",)),
@@ -104,6 +112,7 @@ def one_of_each(actor):
         "version": memory.head_version_id,
         "proposal": proposal.pk,
         "dream": proposal.review.dream_id,
+        "price": set_price("m", date(2026, 11, 1), dict.fromkeys(RATES, Decimal(1)), actor=actor).pk,
     }
 
 
