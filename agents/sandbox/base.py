@@ -60,6 +60,31 @@ class CollectedMount:
     is_whole: bool = True
 
 
+@dataclass(frozen=True)
+class OutputFile:
+    """A file below /mnt/session/outputs; its hash is empty where only a look was asked for."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class OutputListing:
+    """The outputs (`charts/a.png` -> size and hash), and the entries that cannot be kept."""
+
+    files: dict[str, OutputFile]
+    refused: list[RefusedFile] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class TakenOutput:
+    """A copy of an output on this machine, for the caller to read and delete."""
+
+    path: str
+    size: int
+    sha256: str
+
+
 class SandboxUnavailable(Unavailable):
     """No box can be opened here; the message names the cause and the remedy."""
 
@@ -102,6 +127,14 @@ class Sandbox(Protocol):
     def sync_mount(self, session_id: str, mount: Mount, files: Mapping[str, str]) -> None: ...
 
     def collect_mount(self, session_id: str, mount_path: str) -> CollectedMount: ...
+
+    def sync_uploads(self, session_id: str, wanted: Mapping[str, str]) -> list[str]: ...
+
+    def put_upload(self, session_id: str, path: str, name: str, source: str) -> None: ...
+
+    def list_outputs(self, session_id: str, *, is_hashed: bool) -> OutputListing: ...
+
+    def take_output(self, session_id: str, path: str) -> TakenOutput: ...
 
     def release(self, session_id: str) -> None: ...
 

@@ -14,16 +14,20 @@ from agents.sandbox.base import (
     BadPath,
     CollectedMount,
     Mount,
+    OutputFile,
+    OutputListing,
     RefusedFile,
     SandboxLost,
     SandboxReport,
     SandboxStopped,
     SandboxUnavailable,
+    TakenOutput,
     ToolOutcome,
 )
 
 LOOK_SECONDS = 0.2
 SLACK_SECONDS = 30.0  # on top of a call's own limit: the host may wait for room and open a box first
+COPY_SECONDS = 300.0  # for whole files; a slow disk takes a minute for half a gigabyte
 CHUNK_BYTES = 1024 * 1024
 
 
@@ -79,6 +83,31 @@ class SandboxClient:
         answer = self._ask({"operation": "collect_mount", "session_id": session_id, "path": mount_path})
         refused = [RefusedFile(path, reason) for path, reason in answer["refused"]]
         return CollectedMount(answer["files"], refused, answer["is_whole"])
+
+    def sync_uploads(self, session_id: str, wanted: Mapping[str, str]) -> list[str]:
+        """Let /mnt/session/uploads hold none but these (path -> the name of its content); returns what is missing."""
+        missing: list[str] = self._ask(
+            {"operation": "sync_uploads", "session_id": session_id, "wanted": dict(wanted)}, seconds=COPY_SECONDS
+        )["missing"]
+        return missing
+
+    def put_upload(self, session_id: str, path: str, name: str, source: str) -> None:
+        """Copy a file of this machine below /mnt/session/uploads, where agents only read."""
+        request = {"operation": "put_upload", "session_id": session_id, "path": path, "name": name, "source": source}
+        self._ask(request, seconds=COPY_SECONDS)
+
+    def list_outputs(self, session_id: str, *, is_hashed: bool) -> OutputListing:
+        """What lies below /mnt/session/outputs; links and special files are named, not followed."""
+        answer = self._ask(
+            {"operation": "list_outputs", "session_id": session_id, "is_hashed": is_hashed}, seconds=COPY_SECONDS
+        )
+        files = {path: OutputFile(size, digest) for path, (size, digest) in answer["files"].items()}
+        return OutputListing(files, [RefusedFile(path, reason) for path, reason in answer["refused"]])
+
+    def take_output(self, session_id: str, path: str) -> TakenOutput:
+        """A copy of one output, which the caller deletes; BadPath when there is none."""
+        answer = self._ask({"operation": "take_output", "session_id": session_id, "path": path}, seconds=COPY_SECONDS)
+        return TakenOutput(answer["path"], answer["size"], answer["sha256"])
 
     def release(self, session_id: str) -> None:
         """End the session's shell and processes; its files stay."""

@@ -24,6 +24,8 @@ BOX_OPEN_FILES = 1024
 BOX_TMP_SIZE = 256 * MIB  # /tmp and half of it for /dev/shm: both are memory
 
 FILE_READ_MAX_BYTES = 64 * MIB  # `read_file`
+FILE_MAX_BYTES = 500 * MIB  # wire contract: of an upload that is mounted, and of an output that is kept
+OUTPUT_FILES_MAX = 1_000  # that a session may hand out
 
 MEMORY_FILE_MAX_BYTES = 102_400  # wire contract: a memory's content
 MEMORY_PATH_MAX_BYTES = 1_024  # wire contract

@@ -11,14 +11,18 @@ from contextlib import suppress
 from typing import Any
 from weakref import WeakValueDictionary
 
-from agents.sandbox import arguments, folders, limits
+from agents.sandbox import arguments, exchange, folders, limits
 from agents.sandbox.base import BadPath, Mount, SandboxUnavailable
 from agents.sandbox.pool import Pool, failure
 
 SESSION_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}")
 SLUG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}")
 PLACES = {"/workspace": "workspace", "/mnt/session/uploads": "uploads", "/mnt/session/outputs": "outputs"}
-NAMES = ["run_tool", "put_files", "read_file", "sync_mount", "collect_mount", "release", "destroy", "probe", "stats"]
+NAMES = [
+    *("run_tool", "put_files", "read_file", "sync_mount", "collect_mount"),
+    *("sync_uploads", "put_upload", "list_outputs", "take_output"),
+    *("release", "destroy", "probe", "stats"),
+]
 TRASH_AT_ONCE = 500  # what fits on a command line
 AGENTS_OWN = ("workspace", "outputs")
 
@@ -37,6 +41,10 @@ class Operations:
         self._files: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.trash = os.path.join(self.machine.root, ".trash")
         os.makedirs(self.trash, mode=0o700, exist_ok=True)
+        self.taken = os.path.join(self.machine.root, ".taken")  # copies of outputs, until whoever asked has read them
+        with suppress(FileNotFoundError):
+            os.rename(self.taken, os.path.join(self.trash, secrets.token_hex(8)))
+        os.makedirs(self.taken, mode=0o700)
 
     def files_of(self, session_id: str) -> asyncio.Lock:
         """Apart from the lock on tool calls: files may be exchanged while a command runs."""
@@ -108,6 +116,40 @@ class Operations:
             found = await asyncio.to_thread(folders.collect, self.machine.mount_folder(session_id, mount.path))
         refused = [[each.path, each.reason] for each in found.refused]
         return {"files": found.files, "refused": refused, "is_whole": found.is_whole}
+
+    async def sync_uploads(self, request: dict[str, Any]) -> dict[str, Any]:
+        session_id = session_of(request)
+        wanted = {str(path): str(name) for path, name in request["wanted"].items()}
+        uploads, state = self.inside(session_id, "uploads"), self.inside(session_id, "state")
+        if not wanted and not os.path.exists(os.path.join(state, exchange.UPLOADS_NOTE)):
+            return {"missing": []}  # most sessions: nothing there, nothing to be made for it
+        async with self.files_of(session_id):
+            await asyncio.to_thread(self.machine.prepare, session_id, ())
+            missing = await asyncio.to_thread(exchange.sync_uploads, uploads, state, wanted, self.trash)
+            await self.clear_trash()
+        return {"missing": missing}
+
+    async def put_upload(self, request: dict[str, Any]) -> dict[str, Any]:
+        session_id = session_of(request)
+        uploads, state = self.inside(session_id, "uploads"), self.inside(session_id, "state")
+        path, name, source = str(request["path"]), str(request["name"]), str(request["source"])
+        async with self.files_of(session_id):
+            await asyncio.to_thread(self.machine.prepare, session_id, ())
+            await asyncio.to_thread(exchange.put_upload, uploads, state, path, name, source)
+        return {}
+
+    async def list_outputs(self, request: dict[str, Any]) -> dict[str, Any]:
+        session_id = session_of(request)
+        outputs, state = self.inside(session_id, "outputs"), self.inside(session_id, "state")
+        async with self.files_of(session_id):
+            found = await asyncio.to_thread(exchange.list_outputs, outputs, state, is_hashed=bool(request["is_hashed"]))
+        files = {path: [file.size, file.sha256] for path, file in found.files.items()}
+        return {"files": files, "refused": [[each.path, each.reason] for each in found.refused]}
+
+    async def take_output(self, request: dict[str, Any]) -> dict[str, Any]:
+        outputs = self.inside(session_of(request), "outputs")
+        taken = await asyncio.to_thread(exchange.take_output, outputs, str(request["path"]), self.taken)
+        return {"path": taken.path, "size": taken.size, "sha256": taken.sha256}
 
     async def release(self, request: dict[str, Any]) -> dict[str, Any]:
         await self.pool.release(session_of(request))
