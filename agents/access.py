@@ -99,17 +99,6 @@ def access_thread(session: Session, thread_id: str) -> Thread:
     return thread
 
 
-def access_session(scoped: Scoped, session_id: str) -> Session:
-    return access_row(Session, scoped, session_id, "Session")
-
-
-def access_thread(session: Session, thread_id: str) -> Thread:
-    thread = session.threads.filter(pk=thread_id).first()
-    if thread is None:
-        raise NotFound(f"Thread {thread_id!r} was not found.")
-    return thread
-
-
 def access_deployment(scoped: Scoped, deployment_id: str) -> Deployment:
     return access_row(Deployment, scoped, deployment_id, "Deployment")
 
@@ -123,14 +112,6 @@ def access_event(session: Session, event_id: str) -> Event:
     if event is None:
         raise NotFound(f"Event {event_id!r} was not found.")
     return event
-
-
-def access_member(scoped: Scoped, member_id: str) -> Member:
-    return access_row(Member, scoped, member_id, "Member", removed_at=None)
-
-
-def access_api_key(scoped: Scoped, key_id: str) -> ApiKey:
-    return access_row(ApiKey, scoped, key_id, "API key")
 
 
 def access_skill(scoped: Scoped, skill_id: str) -> Skill:

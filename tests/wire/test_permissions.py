@@ -32,6 +32,7 @@ STORE, MEMORY = "memory_stores/{store}", "memory_stores/{store}/memories/{memory
 SKILL_VERSION = "skills/{skill}/versions/{skill_version}"
 VERSION = "memory_stores/{store}/memory_versions/{version}"
 THREAD, RESOURCE = "sessions/{session}/threads/{thread}", "sessions/{session}/resources/{resource}"
+
 CREDENTIAL = "vaults/{vault}/credentials/{credential}"
 BEARER = {"type": "static_bearer", "mcp_server_url": "https://a.example", "token": "x"}
 ENDPOINT = {"url": "https://a.example.com", "enabled_events": ["vault.created"]}
@@ -189,7 +190,7 @@ def one_of_each(client, actor):
     return {
         "agent": agent.id,
         "environment": environment.id,
-        "file": wire.files.upload(file=b"x").id,
+        "file": client.files.upload(file=b"x").id,
         "session": session.id,
         "deployment": deployment.id,
         "run": client.beta.deployments.run(deployment.id).id,
