@@ -8,9 +8,9 @@ from typing import Any
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.cache import cache
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
-from agents.ids import MAX_ID_LENGTH
+from agents.ids import MAX_ID_LENGTH, PREFIXES
 from agents.limits import METADATA_KEY_MAX, SIGN_IN_FAILURES_MAX, SIGN_IN_PAUSE_SECONDS
 from agents.models import Agent, AuditEvent, Role, Scope, Session, SessionStatus, VerdictResult
 from agents.services.tenancy import (
@@ -262,7 +262,8 @@ class AuditFilter(forms.Form):
         if "until" in chosen:
             events = events.filter(created_at__lte=datetime.combine(chosen["until"], time.max, UTC))
         if words := chosen.get("q"):
-            events = events.filter(Q(object_id=words) | Q(object_name__icontains=words))
+            is_id = f"{words.partition('_')[0]}_" in PREFIXES.values()
+            events = events.filter(object_id=words) if is_id else events.filter(object_name__icontains=words)
         return events
 
     def _choose(self, name: str, choices: list[tuple[str, str]]) -> None:

@@ -18,8 +18,7 @@ from agents.middleware import WORKSPACE_KEY
 from agents.models import Member, Role
 from agents.services.tenancy import found_workspace, note_password
 
-
-PASSWORD_HELP = "At least 10 characters, and none of the passwords that everybody uses."
+WHAT_MAKES_A_PASSWORD = "At least 10 characters, and none of the passwords that everybody uses."
 
 
 class Welcome(PasswordResetConfirmView):
@@ -96,7 +95,7 @@ def workspace_choose(request: HtmxHttpRequest) -> HttpResponseBase:
 
 def _explained(form: Any) -> Any:
     """One sentence instead of Django's list, which no paragraph can hold."""
-    form.fields["new_password1"].help_text = PASSWORD_HELP
+    form.fields["new_password1"].help_text = WHAT_MAKES_A_PASSWORD
     return form
 
 

@@ -129,6 +129,9 @@
     if (nearEnd) scrollTo({ top: document.body.scrollHeight });
   });
 
+  // With many tabs on a small screen the present one may stand beyond the edge.
+  $(".setup-tabs [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
   const marked = new URLSearchParams(location.search).get("event");
   const event = marked && document.getElementById(marked);
   if (event) { event.classList.add("is-target"); event.scrollIntoView({ block: "center" }); }

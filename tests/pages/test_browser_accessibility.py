@@ -7,6 +7,7 @@ from django.test import Client
 from playwright.sync_api import Page
 
 from agents.actors import Actor
+from agents.services.tenancy import issue_api_key
 from dreams import reviewing
 from memory.models import Memory
 from tests.pages.reviews import NEW, PATH, add_evidence, make_proposal, make_session, make_store
@@ -25,12 +26,15 @@ def addresses(stack: Stack, actor: Actor) -> list[str]:
     add_evidence(waiting, session)
     applied = reviewing.approve_proposal(make_proposal(actor, store, after=NEW.replace("cc", "dd")), actor=actor)
     memory = Memory.objects.get(store=store, path=PATH)
+    key, _ = issue_api_key(actor.workspace, "a program", actor=actor)
     return [
         "/", "/inbox/", "/inbox/?tab=decided", "/dreams/", "/dreams/new/", "/memory/", "/sessions/", "/agents/",
         f"/proposals/{waiting.pk}/", f"/proposals/{waiting.pk}/?mode=edit", f"/proposals/{waiting.pk}/?mode=reject",
         f"/proposals/{applied.pk}/", f"/dreams/{waiting.review.dream_id}/", f"/sessions/{session.pk}/",
         f"/memory/{store.pk}/", f"/memory/{store.pk}/files/{memory.pk}/",
         f"/memory/{store.pk}/files/{memory.pk}/history/", f"/agents/{session.agent_id}/", "/memory/none/",
+        "/setup/", "/members/", f"/members/{actor.id}/", f"/members/{actor.id}/remove/", "/password/",
+        "/api-keys/", f"/api-keys/{key.pk}/", f"/api-keys/{key.pk}/revoke/", "/audit/", "/workspace/", "/workspaces/",
     ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from agents.models import Member
 from dreams.models import Proposal
 
 PAGES = ["/", "/inbox/", "/dreams/", "/dreams/new/", "/memory/", "/sessions/", "/agents/"]
+PAGES += ["/setup/", "/members/", "/audit/", "/workspaces/", "/password/"]
 
 
 @pytest.mark.parametrize("address", PAGES)
