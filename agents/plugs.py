@@ -19,6 +19,12 @@ class ResourceKind(Protocol):
     def finish(self, configs: list[dict[str, Any]]) -> None:
         """Settle what concerns all resources of this kind in one session together: counts, mount paths."""
 
+    def attached(self, resources: list[Any]) -> None:
+        """They were just added to a session, in the transaction that does so."""
+
+    def detached(self, resource: Any) -> None:
+        """It is being taken away from its session, in the transaction that does so."""
+
     def shape(self, resource: Any) -> dict[str, Any]:
         """The resource as the wire shows it."""
 
@@ -52,6 +58,10 @@ class AgentExtension(Protocol):
 
     def resources(self, agent: Any, kept: dict[str, Any], named: Any) -> list[dict[str, Any]]:
         """What a new session gets besides the resources that its caller named: entries like the caller's own."""
+
+    def form(self, workspace: Any, kept: dict[str, Any] | None, data: Any = None) -> Any:
+        """Optional: its part of the agent's page, a form with a `template` and `wanted()`, which is the member as a
+        request would state it, None to leave it alone."""
 
 
 @cache

@@ -5,11 +5,21 @@ from django.urls import path
 
 from agents.forms import SignInForm
 from agents.views.account import ChangePassword, Welcome, workspace_choose, workspace_list
+from agents.views.agent_forms import agent_archive, agent_edit, agent_new, agent_start
+from agents.views.agent_versions import agent_compare, agent_versions
 from agents.views.agents import agent_list
 from agents.views.answers import session_answer, session_confirm, session_interrupt
 from agents.views.api_keys import api_key_detail, api_key_list, api_key_revoke, api_key_rotate
 from agents.views.audit import audit_export, audit_list
 from agents.views.members import member_detail, member_link, member_list, member_remove, member_role
+from agents.views.environments import (
+    environment_archive,
+    environment_delete,
+    environment_detail,
+    environment_edit,
+    environment_list,
+    environment_new,
+)
 from agents.views.preferences import preferences
 from agents.views.prices import price_delete, price_list, price_runtime, price_save
 from agents.views.sessions import session_budget, session_detail, session_list, session_send, session_verdict
@@ -42,6 +52,27 @@ urlpatterns = [
     path("prices/runtime/", price_runtime, name="price-runtime"),
     path("prices/<str:price_id>/delete/", price_delete, name="price-delete"),
     path("agents/", agent_list, name="agents"),
+    path("agents/new/", agent_new, name="agent-new"),
+    path("agents/<str:agent_id>/edit/", agent_edit, name="agent-edit"),
+    path("agents/<str:agent_id>/start/", agent_start, name="agent-start"),
+    path("agents/<str:agent_id>/archive/", agent_archive, name="agent-archive"),
+    path("agents/<str:agent_id>/versions/", agent_versions, name="agent-versions"),
+    path("agents/<str:agent_id>/compare/", agent_compare, name="agent-compare"),
+    path("environments/", environment_list, name="environments"),
+    path("environments/new/", environment_new, name="environment-new"),
+    path("environments/<str:environment_id>/", environment_detail, name="environment"),
+    path("environments/<str:environment_id>/edit/", environment_edit, name="environment-edit"),
+    path("environments/<str:environment_id>/archive/", environment_archive, name="environment-archive"),
+    path("environments/<str:environment_id>/delete/", environment_delete, name="environment-delete"),
+    path("deployments/", deployment_list, name="deployments"),
+    path("deployments/new/", deployment_new, name="deployment-new"),
+    path("deployments/preview/", deployment_preview, name="deployment-preview"),
+    path("deployments/<str:deployment_id>/", deployment_detail, name="deployment"),
+    path("deployments/<str:deployment_id>/edit/", deployment_edit, name="deployment-edit"),
+    path("deployments/<str:deployment_id>/run/", deployment_run, name="deployment-run"),
+    path("deployments/<str:deployment_id>/pause/", deployment_pause, name="deployment-pause"),
+    path("deployments/<str:deployment_id>/unpause/", deployment_unpause, name="deployment-unpause"),
+    path("deployments/<str:deployment_id>/archive/", deployment_archive, name="deployment-archive"),
     path("sessions/", session_list, name="sessions"),
     path("sessions/<str:session_id>/", session_detail, name="session"),
     path("sessions/<str:session_id>/send/", session_send, name="session-send"),

@@ -9,8 +9,9 @@ from typing import Any, Literal, Required, TypedDict
 from agents.actors import Actor
 from agents.exceptions import InvalidRequest
 from agents.limits import SESSION_MEMORY_STORES_MAX
-from agents.models import Agent
+from agents.models import Agent, Workspace
 from memory.access import access_store
+from memory.forms import AgentMemoryForm
 from memory.limits import STORE_NAME_MAX
 from memory.models import MemoryStore
 from memory.services import create_store
@@ -57,6 +58,11 @@ def resources(agent: Agent, kept: Mapping[str, Any], named: Sequence[Mapping[str
     taken = {entry.get("memory_store_id") for entry in named}
     usable = _usable(agent, kept["stores"])
     return [{"type": KIND, "memory_store_id": pk} for pk in kept["stores"] if pk in usable and pk not in taken]
+
+
+def form(workspace: Workspace, kept: dict[str, Any] | None, data: Any = None) -> AgentMemoryForm:
+    """The part of an agent's page that sets it."""
+    return AgentMemoryForm(data, workspace=workspace, kept=kept)
 
 
 def _checked(store_ids: list[str], actor: Actor) -> list[str]:

@@ -47,6 +47,7 @@ def agent_detail(request: HtmxHttpRequest, agent_id: str) -> HttpResponse:
         "is_demo": is_demo,
         "is_practice": any(session.is_practice for session in sessions),
         "may_run": request.member.may_review,
+        "may_write": request.member.is_admin,
         **tools_problem(),
     }
     return page(request, "outcomes/agent_detail.html", context, partial={"outcome": "outcome"})

@@ -24,6 +24,9 @@ class Section:
 
 
 SECTIONS: list[Section] = [
+    Section(
+        name="environments", word="Environments", icon="tool", text="Where an agent's tools run, and what they reach."
+    ),
     Section(name="members", word="Members", icon="person", text="Who is in this workspace, and as what."),
     Section(
         name="api-keys",

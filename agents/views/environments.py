@@ -1,0 +1,109 @@
+"""Environments: where a session's tools run, and what of it applies on this machine."""
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase
+from django.views.decorators.http import require_GET, require_http_methods
+
+from agents.access import access_environment, require_role
+from agents.definition_forms import EnvironmentForm
+from agents.environment_config import MANAGERS
+from agents.exceptions import Conflict, DomainError, InvalidRequest
+from agents.http import HtmxHttpRequest, go, newest_first, page
+from agents.models import Environment, Role, Session, SessionKind, SessionStatus
+from agents.services import environments as services
+from agents.views.tools import tools_problem
+
+LIST, DETAIL = "agents/environment_list.html", "agents/environment_detail.html"
+FORM, CONFIRM = "agents/environment_form.html", "agents/environment_confirm.html"
+PAGE_SIZE = 50
+SESSIONS_SHOWN = 12
+
+
+@require_GET
+@require_role(Role.VIEWER)
+def environment_list(request: HtmxHttpRequest) -> HttpResponse:
+    found = Environment.objects.in_workspace(request.workspace).kept().filter(is_internal=False)
+    rows = newest_first(found, after=request.GET.get("after", ""), size=PAGE_SIZE)
+    context = {"environments": rows.items, "next": rows.next_query(request), "may_write": request.member.is_admin}
+    return page(request, LIST, {"section": "setup", **context, **tools_problem()})
+
+
+@require_GET
+@require_role(Role.VIEWER)
+def environment_detail(request: HtmxHttpRequest, environment_id: str) -> HttpResponse:
+    environment = access_environment(request.actor, environment_id)
+    sessions = Session.objects.filter(environment=environment).exclude(kind=SessionKind.DREAM)
+    packages = environment.config.get("packages") or {}
+    context = {
+        "section": "setup",
+        "environment": environment,
+        "networking": environment.config.get("networking"),
+        "packages": [(manager, packages[manager]) for manager in MANAGERS if packages.get(manager)],
+        "sessions": list(sessions.order_by("-created_at", "-pk")[:SESSIONS_SHOWN]),
+        "may_write": request.member.is_admin and not environment.is_internal,
+    }
+    return page(request, DETAIL, {**context, **tools_problem()})
+
+
+@require_http_methods(["GET", "POST"])
+@require_role(Role.ADMIN)
+def environment_new(request: HtmxHttpRequest) -> HttpResponseBase:
+    return _form_page(request, None)
+
+
+@require_http_methods(["GET", "POST"])
+@require_role(Role.ADMIN)
+def environment_edit(request: HtmxHttpRequest, environment_id: str) -> HttpResponseBase:
+    return _form_page(request, access_environment(request.actor, environment_id))
+
+
+@require_http_methods(["GET", "POST"])
+@require_role(Role.ADMIN)
+def environment_archive(request: HtmxHttpRequest, environment_id: str) -> HttpResponseBase:
+    environment = access_environment(request.actor, environment_id)
+    if request.method == "POST":
+        services.archive_environment(environment, actor=request.actor)
+        messages.success(request, f"{environment.name} is archived.")
+        return go(request, "environment", environment.pk)
+    return page(request, CONFIRM, {"section": "setup", "environment": environment, "verb": "archive"})
+
+
+@require_http_methods(["GET", "POST"])
+@require_role(Role.ADMIN)
+def environment_delete(request: HtmxHttpRequest, environment_id: str) -> HttpResponseBase:
+    """Refused while a session lives in it; the page says so before anybody presses."""
+    environment = access_environment(request.actor, environment_id)
+    live = Session.objects.filter(environment=environment, kind=SessionKind.AGENT)
+    context = {
+        "section": "setup",
+        "environment": environment,
+        "verb": "delete",
+        "live": live.exclude(status=SessionStatus.TERMINATED).count(),
+    }
+    if request.method == "POST":
+        try:
+            services.delete_environment(environment, actor=request.actor)
+        except Conflict as refusal:
+            return page(request, CONFIRM, {**context, "problem": refusal.message}, status=409)
+        messages.success(request, f"{environment.name} is deleted.")
+        return go(request, "environments")
+    return page(request, CONFIRM, context)
+
+
+def _form_page(request: HtmxHttpRequest, environment: Environment | None) -> HttpResponseBase:
+    form = EnvironmentForm(request.POST if request.method == "POST" else None, before=environment)
+    if request.method == "POST" and form.is_valid():
+        try:
+            if environment:
+                saved = services.update_environment(environment, form.body(), actor=request.actor)
+            else:
+                saved = services.create_environment(form.body(), actor=request.actor)
+        except Conflict as refusal:
+            form.add_error("name", refusal.message)
+        except DomainError as refusal:
+            form.add_refusal(InvalidRequest(refusal.message))
+        else:
+            messages.success(request, "Saved." if environment else f"{saved.name} is ready.")
+            return go(request, "environment", saved.pk)
+    context = {"section": "setup", "environment": environment, "form": form}
+    return page(request, FORM, context, status=422 if form.errors else 200)
