@@ -18,7 +18,7 @@ from agents.middleware import WORKSPACE_KEY
 from agents.models import Member, Role
 from agents.services.tenancy import found_workspace, note_password
 
-WHAT_MAKES_A_PASSWORD = "At least 10 characters, and none of the passwords that everybody uses."
+HINT = "At least 10 characters, and none of the passwords that everybody uses."
 
 
 class Welcome(PasswordResetConfirmView):
@@ -95,7 +95,7 @@ def workspace_choose(request: HtmxHttpRequest) -> HttpResponseBase:
 
 def _explained(form: Any) -> Any:
     """One sentence instead of Django's list, which no paragraph can hold."""
-    form.fields["new_password1"].help_text = WHAT_MAKES_A_PASSWORD
+    form.fields["new_password1"].help_text = HINT
     return form
 
 
