@@ -1,13 +1,23 @@
 """Forms of reviewing and dreaming."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from django import forms
 from django.db.models import Q, QuerySet
 
-from agents.models import Session
-from dreams.limits import INSTRUCTIONS_MAX_CHARS, MODEL_ID_MAX_CHARS, SESSIONS_MAX
-from dreams.models import Dream, Lane, Proposal, ProposalKind
+from agents import cron
+from agents.models import Agent, Session
+from dreams.limits import (
+    INSTRUCTIONS_MAX_CHARS,
+    MODEL_ID_MAX_CHARS,
+    POLICY_NAME_MAX_CHARS,
+    SESSIONS_MAX,
+    WINDOW_DAYS,
+    WINDOW_DAYS_MAX,
+)
+from dreams.models import Dream, DreamPolicy, DreamStatus, Lane, PolicyMode, Proposal, ProposalKind
+from dreams.models.dream import OutputBehavior
 from memory.limits import CONTENT_MAX_BYTES
 from memory.models import MemoryStore
 
@@ -122,6 +132,14 @@ class DreamForm(forms.Form):
         help_text="Optional. The dream reads it as your instruction.",
         widget=forms.Textarea(attrs={"rows": 2}),
     )
+    output = forms.ChoiceField(
+        label="Where the result goes",
+        required=False,
+        choices=[
+            (OutputBehavior.CREATE_NEW, "A candidate copy with every change; the store waits for your approval"),
+            (OutputBehavior.UPDATE_EXISTING, "The store itself: what an open gate lets through, the rest waits"),
+        ],
+    )
 
     def offer(self, stores: Iterable[MemoryStore], sessions: Iterable[Session]) -> None:
         """The choices of the workspace."""
@@ -136,3 +154,145 @@ class DreamForm(forms.Form):
         if len(chosen) > SESSIONS_MAX:
             raise forms.ValidationError(f"A dream reads at most {SESSIONS_MAX} sessions; you chose {len(chosen)}.")
         return chosen
+
+
+class DreamFilter(forms.Form):
+    """The filters of the list of dreams; an unknown value counts as not chosen."""
+
+    status = forms.ChoiceField(required=False, label="Status", choices=[("", "Any status"), *DreamStatus.choices])
+    store = forms.ChoiceField(required=False, label="Store")
+    policy = forms.ChoiceField(required=False, label="Started by")
+    archived = forms.ChoiceField(required=False, label="Archived", choices=[("", "In use"), ("all", "Archived, too")])
+
+    def offer(self, stores: Iterable[MemoryStore], policies: Iterable[DreamPolicy]) -> None:
+        """The choices that depend on the workspace."""
+        offered = {
+            "store": [("", "Any store"), *((store.pk, store.name) for store in stores)],
+            "policy": [("", "Any start"), ("none", "By hand"), *((policy.pk, policy.name) for policy in policies)],
+        }
+        for name, choices in offered.items():
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = choices
+
+    @property
+    def is_narrowing(self) -> bool:
+        """Whether any filter is set."""
+        return bool(self._chosen())
+
+    def narrow(self, dreams: QuerySet[Dream]) -> QuerySet[Dream]:
+        """The dreams that fit."""
+        chosen = self._chosen()
+        if chosen.get("archived") != "all":
+            dreams = dreams.filter(archived_at=None)
+        if "policy" in chosen:
+            dreams = dreams.filter(policy=None if chosen["policy"] == "none" else chosen["policy"])
+        columns = {"status": "status", "store": "input_store_id"}
+        return dreams.filter(**{column: chosen[name] for name, column in columns.items() if name in chosen})
+
+    def _chosen(self) -> dict[str, str]:
+        self.is_valid()
+        return {name: value for name, value in self.cleaned_data.items() if value}
+
+
+class PolicyForm(forms.Form):
+    """What is dreamt about, when, and how freely."""
+
+    name = forms.CharField(label="Name", max_length=POLICY_NAME_MAX_CHARS)
+    agent = forms.ChoiceField(label="Sessions of", required=False)
+    store = forms.ChoiceField(label="Memory store", error_messages={"required": "Choose a memory store."})
+    objective = forms.CharField(
+        required=False,
+        max_length=INSTRUCTIONS_MAX_CHARS,
+        label="What to look for",
+        help_text="Optional. Every dream reads it as your instruction.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    cron = forms.CharField(
+        required=False,
+        label="When",
+        max_length=255,
+        help_text="Minute, hour, day of month, month, day of week: 0 3 * * * is every night at three."
+        " Leave it empty to run by hand only.",
+        widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "autocomplete": "off"}),
+    )
+    timezone = forms.ChoiceField(label="Time zone")
+    mode = forms.ChoiceField(
+        label="Who decides",
+        choices=[
+            (PolicyMode.REVIEW, "A person decides on every change"),
+            (PolicyMode.AUTO, "What an open gate lets through is written at once, the rest waits for a person"),
+        ],
+        help_text="Gates open for a kind of change when people keep approving it. In a new workspace all are closed.",
+    )
+    limit = forms.IntegerField(label="Sessions a dream reads at most", min_value=1, max_value=SESSIONS_MAX)
+    window_days = forms.IntegerField(
+        label="Days back that it looks for sessions", min_value=1, max_value=WINDOW_DAYS_MAX
+    )
+    model = forms.CharField(
+        required=False,
+        max_length=MODEL_ID_MAX_CHARS,
+        label="Model",
+        help_text="Optional: else the model that the agent has at that time.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._choose("timezone", [(name, name) for name in cron.zone_names()])
+
+    @staticmethod
+    def usual() -> dict[str, Any]:
+        """A new policy: every night at three, everything waits for a person."""
+        return {
+            "name": "Nightly dream",
+            "cron": "0 3 * * *",
+            "timezone": "UTC",
+            "limit": SESSIONS_MAX,
+            "window_days": WINDOW_DAYS,
+        }
+
+    @staticmethod
+    def of(policy: DreamPolicy) -> dict[str, Any]:
+        return {
+            "name": policy.name,
+            "agent": policy.agent_id or "",
+            "store": policy.store_id or "",
+            "objective": policy.objective or "",
+            "cron": policy.cron,
+            "timezone": policy.timezone,
+            "mode": policy.mode,
+            "limit": policy.session_limit,
+            "window_days": policy.window_days,
+            "model": (policy.model or {}).get("id", ""),
+        }
+
+    def offer(self, stores: Iterable[MemoryStore], agents: Iterable[Agent]) -> None:
+        """The choices of the workspace."""
+        self._choose("store", [(store.pk, store.name) for store in stores])
+        self._choose("agent", [("", "All agents"), *((agent.pk, agent.name) for agent in agents)])
+
+    def body(self) -> dict[str, Any]:
+        """What was entered, as the API would be told it."""
+        given = self.cleaned_data
+        schedule = {"type": "cron", "expression": given["cron"], "timezone": given["timezone"]}
+        return {
+            "name": given["name"],
+            "agent_id": given["agent"] or None,
+            "memory_store_id": given["store"],
+            "objective": given["objective"] or None,
+            "schedule": schedule if given["cron"].strip() else None,
+            "mode": given["mode"],
+            "sessions": {"limit": given["limit"], "window_days": given["window_days"]},
+            "model": given["model"] or None,
+        }
+
+    def add_refusal(self, message: str) -> None:
+        """What the verb refused, at the field that it names."""
+        names = {"expression": "cron", "timezone": "timezone", "memory_store_id": "store", "agent_id": "agent"}
+        where, _, what = message.partition(": ")
+        self.add_error(names.get(where), what if where in names else message)
+
+    def _choose(self, name: str, choices: list[tuple[str, str]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices

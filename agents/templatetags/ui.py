@@ -31,6 +31,11 @@ BADGES: dict[str, tuple[str, str, str]] = {
     # dreams
     "pending": ("pending", "accent", "clock"),
     "canceled": ("canceled", "quiet", "stop"),
+    # schedules
+    "paused": ("paused", "warn", "clock"),
+    "started": ("dreamt", "good", "check"),
+    "nothing_new": ("nothing new", "quiet", "moon"),
+    "skipped": ("skipped", "warn", "alert"),
     # proposals
     "approved": ("approved, being applied", "live", ""),
     "applied": ("applied", "good", "check"),

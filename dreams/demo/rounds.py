@@ -33,13 +33,15 @@ from dreams.demo.scripts import program_files
 from dreams.demo.world import Task, World, build_world, deal_round
 from dreams.entries import INDEX_PATH, render_index
 from dreams.limits import INDEX_MAX_LINES
-from dreams.models import Dream
+from dreams.models import Dream, DreamPolicy
+from dreams.policies import create_policy
 from dreams.services import create_dream
 from memory.services import create_memory, create_store
 
 AGENT_NAME = "Demo: generated tasks"
 ENVIRONMENT_NAME = "Demo sandbox"
 STORE_NAME = "Demo notes"
+POLICY_NAME = "Nightly dream of the demo"
 MODEL = "practice"
 MARK = "demo"  # what pages look for
 SEED, ENVIRONMENT, STORE, ROUND, TASK = "demo_seed", "demo_environment", "demo_store", "demo_round", "demo_task"
@@ -122,7 +124,10 @@ def build(workspace: Workspace) -> Demo:
         "tools": [{"type": "agent_toolset_20260401"}],
         "metadata": kept,
     }
-    return Demo.of(create_agent(body, actor=actor))
+    agent = create_agent(body, actor=actor)
+    nightly = {"name": POLICY_NAME, "agent_id": agent.pk, "memory_store_id": store.pk}
+    create_policy(nightly, actor=actor)
+    return Demo.of(agent)
 
 
 def run_again(demo: Demo) -> int:
@@ -236,7 +241,13 @@ def start_dream(demo: Demo) -> None:
     Agent.objects.filter(pk=demo.agent.pk).update(name=F("name"))  # one starter at a time, by the row's lock
     if not demo.dreams().exists():
         sessions = [session.pk for session in demo.sessions(1).filter(archived_at=None)]
-        create_dream(actor=platform(demo.workspace), store_id=demo.store_id, session_ids=sessions, model=MODEL)
+        create_dream(
+            actor=platform(demo.workspace),
+            store_id=demo.store_id,
+            session_ids=sessions,
+            model=MODEL,
+            policy=DreamPolicy.objects.live().filter(agent=demo.agent).first(),  # tonight it need not read them again
+        )
 
 
 def run_checker(order: dict[str, Any]) -> None:

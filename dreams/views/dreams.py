@@ -1,110 +1,61 @@
-"""Pages of dreams: the list, what one did and whether to trust it, and starting one."""
+"""Pages of dreams: the list, and starting, stopping and archiving one."""
 
-from collections import Counter
 from typing import Any
 
 from django.db.models import Count, QuerySet
 from django.http import HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from django_htmx.http import HTMX_STOP_POLLING
 
-from agents.access import access_row, require_role
+from agents.access import require_role
+from agents.exceptions import DomainError
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Agent, AgentVersion, Role, Session, SessionKind, SessionResource, SessionStatus
-from agents.templatetags.ui import plural
+from agents.services.prices import book_of
 from agents.views.agents import model_name
-from dreams.forms import DreamForm
+from dreams.access import access_dream
+from dreams.forms import DreamFilter, DreamForm
 from dreams.limits import SESSIONS_MAX
-from dreams.models import Dream, DreamStatus, Proposal
-from dreams.services import cancel_dream, create_dream
+from dreams.models import Dream, DreamPolicy, Proposal
+from dreams.models.dream import OutputBehavior
+from dreams.services import archive_dream, cancel_dream, create_dream
+from dreams.views.dream_detail import cost_of_dream
 from memory.models import MemoryStore, Tier
 
 PAGE_SIZE = 40
 SESSIONS_OFFERED = 300
 MODELS_LOOKED_AT = 50
-PHASES = {
-    "pin": "the store and the sessions, as they are now",
-    "select": "the sessions worth reading",
-    "digest": "each transcript, redacted and numbered",
-    "mine": "errors, fixes and habits, by code",
-    "map": "one model request per session",
-    "verify": "every quote, letter for letter",
-    "cluster": "claims about the same case",
-    "reduce": "one model request per cluster",
-    "compile": "changes to single entries; nothing may be lost",
-    "gate": "a lane for each change, with reasons",
-}
-# What a phase counted, as a person says it: things, and what became of them.
-NOUNS = {
-    "files": "file",
-    "sessions": "session",
-    "events": "event",
-    "error": "error",
-    "fixed": "fix,fixes",
-    "sequence": "habit",
-    "correction": "correction",
-    "requests": "request",
-    "clusters": "cluster",
-    "changes": "change",
-    "kept": "claim kept,claims kept",
-}
-STATES = {
-    "no verdict": "without a verdict",
-    "unusable": "unusable",
-    "auto": "in the auto lane",
-    "review": "for review",
-    "quarantine": "in quarantine",
-    "reject": "refused by a rule",
-}
 
 
 @require_GET
 @require_role(Role.VIEWER)
 def dream_list(request: HtmxHttpRequest) -> HttpResponse:
-    """Dreams, newest first, with what became of their proposals."""
-    rows = newest_first(
-        Dream.objects.in_workspace(request.workspace), after=request.GET.get("after", ""), size=PAGE_SIZE
-    )
+    """Dreams, newest first, with what became of their proposals and what they cost."""
+    stores_of = MemoryStore.objects.in_workspace(request.workspace).filter(unreviewed_review_id=None).order_by("name")
+    form = DreamFilter(request.GET)
+    form.offer(stores_of, DreamPolicy.objects.in_workspace(request.workspace).order_by("name"))
+    found = form.narrow(Dream.objects.in_workspace(request.workspace)).select_related("session", "policy")
+    rows = newest_first(found, after=request.GET.get("after", ""), size=PAGE_SIZE)
+    book = book_of(request.workspace)
     stores = MemoryStore.objects.in_workspace(request.workspace).in_bulk({dream.input_store_id for dream in rows.items})
     counts = _proposal_counts(rows.items)
     context = {
         "section": "dreams",
         "dreams": [
-            {"dream": dream, "store": stores.get(dream.input_store_id), "counts": counts.get(dream.pk, {})}
+            {
+                "dream": dream,
+                "store": stores.get(dream.input_store_id),
+                "counts": counts.get(dream.pk, {}),
+                "cost": cost_of_dream(dream, book),
+            }
             for dream in rows.items
         ],
         "next": rows.next_query(request),
+        "form": form,
+        "is_filtered": form.is_narrowing,
         "may_start": request.member.may_review,
         "practice_shown": any(dream.is_practice for dream in rows.items),
     }
-    return page(request, "dreams/dream_list.html", context)
-
-
-@require_GET
-@require_role(Role.VIEWER)
-def dream_detail(request: HtmxHttpRequest, dream_id: str) -> HttpResponse:
-    """What it read, did, cost and proposed."""
-    dream = access_row(Dream, request.actor, dream_id, "Dream")
-    proposals = list(_proposals(dream).only("kind", "lane", "status"))
-    sessions = Session.objects.in_workspace(request.workspace).in_bulk(dream.input_session_ids)
-    is_running = not DreamStatus(dream.status).is_final
-    context = {
-        "section": "dreams",
-        "dream": dream,
-        "store": MemoryStore.objects.in_workspace(request.workspace).filter(pk=dream.input_store_id).first(),
-        "phases": _phases(dream),
-        "proposal_count": len(proposals),
-        "lanes": _table(proposals),
-        "outcomes": Counter(proposal.status for proposal in proposals).most_common(),
-        "waiting": sum(proposal.is_waiting for proposal in proposals),
-        "inputs": [(key, sessions.get(key)) for key in dream.input_session_ids],
-        "is_running": is_running,
-        "may_cancel": is_running and request.member.may_review,
-    }
-    response = page(request, "dreams/dream_detail.html", context, partial={"progress": "progress"})
-    if request.htmx and not is_running:
-        response.status_code = HTMX_STOP_POLLING
-    return response
+    return page(request, "dreams/dream_list.html", context, partial={"dream-rows": "rows"})
 
 
 @require_http_methods(["GET", "POST"])
@@ -118,14 +69,12 @@ def dream_new(request: HtmxHttpRequest) -> HttpResponseBase:
     form.offer(stores, sessions)
     form.fields["model"].widget.attrs["list"] = "known-models"
     if request.method == "POST" and form.is_valid():
-        dream = create_dream(
-            actor=request.actor,
-            store_id=form.cleaned_data["store"],
-            session_ids=form.cleaned_data["sessions"],
-            model=form.cleaned_data["model"],
-            instructions=form.cleaned_data["instructions"] or None,
-        )
-        return go(request, "dream", dream.pk)
+        try:
+            dream = _create(request, form)
+        except DomainError as error:
+            form.add_error(None, error.message)
+        else:
+            return go(request, "dream", dream.pk)
     context = {
         "section": "dreams",
         "form": form,
@@ -145,14 +94,47 @@ def dream_new(request: HtmxHttpRequest) -> HttpResponseBase:
 @require_role(Role.REVIEWER)
 def dream_cancel(request: HtmxHttpRequest, dream_id: str) -> HttpResponseBase:
     """Stop it; what it read stays unread, what it proposed is not kept."""
-    dream = access_row(Dream, request.actor, dream_id, "Dream")
+    dream = access_dream(request.actor, dream_id)
     cancel_dream(dream, actor=request.actor)
     return go(request, "dream", dream.pk)
+
+
+@require_POST
+@require_role(Role.REVIEWER)
+def dream_archive(request: HtmxHttpRequest, dream_id: str) -> HttpResponseBase:
+    """Out of the list; its page, its proposals and its trace stay."""
+    archive_dream(access_dream(request.actor, dream_id), actor=request.actor)
+    return go(request, "dreams")
+
+
+def _create(request: HtmxHttpRequest, form: DreamForm) -> Dream:
+    return create_dream(
+        actor=request.actor,
+        store_id=form.cleaned_data["store"],
+        session_ids=form.cleaned_data["sessions"],
+        model=form.cleaned_data["model"],
+        instructions=form.cleaned_data["instructions"] or None,
+        output_behavior=form.cleaned_data["output"] or OutputBehavior.CREATE_NEW,
+    )
+
+
+def _again(request: HtmxHttpRequest) -> Dream | None:
+    """The dream that shall be dreamt once more."""
+    again = request.GET.get("again", "")
+    return Dream.objects.in_workspace(request.workspace).filter(pk=again).first() if again else None
 
 
 def _initial(request: HtmxHttpRequest, stores: QuerySet[MemoryStore], sessions: list[Session]) -> dict[str, Any]:
     """What is usual here: the newest sessions, the store that most of them mount, and the model of the last dream,
     else of the agent that ran them."""
+    if again := _again(request):
+        return {
+            "sessions": [session.pk for session in sessions if session.pk in again.input_session_ids],
+            "model": again.model["id"],
+            "store": again.input_store_id,
+            "instructions": again.instructions or "",
+            "output": again.output_behavior,
+        }
     last = Dream.objects.in_workspace(request.workspace).newest_first().first()
     snapshot = sessions[0].agent_snapshot if sessions else {}
     model = last.model["id"] if last else (snapshot.get("model") or {}).get("id", "")
@@ -182,11 +164,13 @@ def _offered(request: HtmxHttpRequest) -> list[Session]:
     agent_id = request.GET.get("agent", "")
     if agent_id:
         found = found.filter(agent=agent_id)
-    return list(found.newest_first().select_related("agent")[:SESSIONS_OFFERED])
-
-
-def _proposals(dream: Dream) -> Any:
-    return Proposal.objects.filter(review__dream=dream)
+    offered = list(found.newest_first().select_related("agent")[:SESSIONS_OFFERED])
+    again = _again(request)
+    if again is None:
+        return offered
+    named = Session.objects.in_workspace(request.workspace).filter(pk__in=again.input_session_ids)
+    known = {session.pk for session in offered}
+    return [*(session for session in named.select_related("agent") if session.pk not in known), *offered]
 
 
 def _proposal_counts(dreams: list[Dream]) -> dict[str, dict[str, int]]:
@@ -198,31 +182,3 @@ def _proposal_counts(dreams: list[Dream]) -> dict[str, dict[str, int]]:
         found[group] = found.get(group, 0) + number
         found["all"] += number
     return counts
-
-
-def _table(proposals: list[Proposal]) -> list[dict[str, Any]]:
-    """Rows are lanes, columns kinds: the whole result at a glance."""
-    lanes: dict[str, Counter[str]] = {}
-    for proposal in proposals:
-        lanes.setdefault(proposal.lane, Counter())[proposal.kind] += 1
-    return [{"lane": lane, "kinds": kinds.most_common(), "total": kinds.total()} for lane, kinds in lanes.items()]
-
-
-def _phases(dream: Dream) -> list[dict[str, Any]]:
-    rows = []
-    for phase in dream.phases.defer("output"):
-        seconds = (phase.ended_at - phase.started_at).total_seconds() if phase.ended_at else None
-        counted = {key: value for key, value in phase.summary.items() if isinstance(value, int)}
-        # The gate has a count for every lane: those that nothing went to are not worth a word.
-        said = {key: value for key, value in counted.items() if value or phase.name != "gate"}
-        counts = ", ".join(_in_words(key, value) for key, value in said.items())
-        what = PHASES.get(phase.name, "")
-        rows.append({"phase": phase, "what": what, "seconds": seconds, "counts": counts})
-    return rows
-
-
-def _in_words(key: str, number: int) -> str:
-    """Such as "1 file" or "none shortened"."""
-    if noun := NOUNS.get(key):
-        return plural(number, noun) if number else f"no {plural(number, noun).partition(' ')[2]}"
-    return f"{f'{number:,}' if number else 'none'} {STATES.get(key, key.replace('_', ' '))}"

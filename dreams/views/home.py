@@ -14,7 +14,7 @@ from agents.http import HtmxHttpRequest, page
 from agents.models import Agent, Role, Session, Workspace
 from dreams import inbox
 from dreams.entries import INDEX_PATH
-from dreams.models import Decision, Dream, Proposal
+from dreams.models import Decision, Dream, DreamPolicy, Proposal
 from dreams.views.queue import queue_state
 from memory.models import MemoryStore, MemoryVersion
 from outcomes.baselines import Rate, rate
@@ -54,6 +54,10 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
         "approval": approval(workspace, timezone.now()),
         "dreams": dreams,
         "last_dream": dreams[0] if dreams else None,
+        "next_policy": DreamPolicy.objects.in_workspace(workspace)
+        .exclude(next_run_at=None)
+        .order_by("next_run_at")
+        .first(),
         "dream_bars": _dream_bars(dreams),
         "agents": _agents(workspace),
         "changes": _changes(workspace),

@@ -1,4 +1,4 @@
-"""Dreams and home: what a dream did, how one is started from the page, what the numbers of home count."""
+"""Dreams, their schedules, and home: what a dream did, how one is started, what the numbers of home count."""
 
 import pytest
 from django.test import Client
@@ -6,8 +6,12 @@ from django.test import Client
 from agents.actors import Actor
 from agents.models import Session, SessionResource
 from dreams import reviewing
-from dreams.models import Dream
+from dreams.models import Dream, DreamPolicy
+from dreams.policies import create_policy
 from memory.models import MemoryStore
+from tests.dreams import events
+from tests.dreams.dreaming import begin, dream_over, session_of, store_of
+from tests.dreams.messages_server import Body, Reply, forced, honest, prompt, serving
 from tests.pages.reviews import NEW, make_proposal, make_session, make_store, seen
 
 
@@ -134,3 +138,143 @@ def test_what_a_phase_counted_is_said_in_words(as_bob: Client, actor: Actor, sto
         )
     page = as_bob.get(f"/dreams/{dream.pk}/").content.decode()
     assert [words in page for words in (">1 file<", ">378 events, none shortened<", ">no clusters<")] == [True] * 3
+
+
+def test_a_dream_says_what_it_read_and_wrote_and_what_it_could_not_use(
+    as_bob: Client, actor: Actor, clean_redis: str
+) -> None:
+    sessions = [session_of(actor, events.mended(), principal=name) for name in ("ann", "ben", "eve")]
+
+    def sloppy(request: Body) -> Reply:
+        return forced(request, {"claims": "none"}) if sessions[2].pk in prompt(request) else honest(request)
+
+    with serving(sloppy):
+        dream = dream_over(actor, store_of(actor, {"/notes.md": "By hand.\n"}), sessions)
+    page = as_bob.get(f"/dreams/{dream.pk}/").content.decode()
+    assert page.count("skipped: ") == 1
+    assert "5 events" in page
+    assert "1 file read, 2 written" in page
+    assert dream.manifest["prompts_sha256"] in page
+    whole = as_bob.get(f"/dreams/{dream.pk}/manifest.json").json()
+    assert {row["session_id"] for row in whole["manifest"]["sessions"]} == {session.pk for session in sessions}
+    assert {row["path"]: row["operation"] for row in whole["manifest"]["written"]} == {
+        "/_index.md": "created",
+        "/workarounds/zorp.md": "created",
+    }
+    assert whole["inputs"][0]["memory_store_id"] == dream.input_store_id
+
+
+def test_a_failed_dream_says_what_to_do_and_is_started_again_as_it_was(
+    as_rita: Client, actor: Actor, store: MemoryStore, session: Session, clean_redis: str
+) -> None:
+    dream = begin(actor, store, [session], instructions="Look at totals.", output_behavior="update_existing")
+    Dream.objects.update(status="failed", error={"type": "timeout", "message": "Too slow."})
+    page = as_rita.get(f"/dreams/{dream.pk}/").content.decode()
+    assert "Read fewer sessions at once" in page
+    form = as_rita.get(f"/dreams/new/?again={dream.pk}").content.decode()
+    assert "Look at totals." in form
+    assert f'value="{session.pk}" checked' in form
+    assert 'value="update_existing" selected' in form
+
+
+def test_what_the_verb_refuses_stands_on_the_form(
+    as_rita: Client, actor: Actor, store: MemoryStore, session: Session, clean_redis: str
+) -> None:
+    begin(actor, store, [session], output_behavior="update_existing")
+    form = {"store": store.pk, "sessions": [session.pk], "model": "m", "output": "update_existing"}
+    response = as_rita.post("/dreams/new/", form)
+    assert response.status_code == 422
+    assert "already updates this memory store" in response.content.decode()
+
+
+def test_an_archived_dream_leaves_the_list_until_asked_for(
+    as_rita: Client, actor: Actor, store: MemoryStore, clean_redis: str
+) -> None:
+    dream = make_proposal(actor, store).review.dream
+    assert as_rita.post(f"/dreams/{dream.pk}/archive/").status_code == 303
+    assert dream.pk not in as_rita.get("/dreams/").content.decode()
+    assert dream.pk in as_rita.get("/dreams/?archived=all").content.decode()
+
+
+def test_dreams_are_filtered_by_status_store_and_start(as_bob: Client, actor: Actor, store: MemoryStore) -> None:
+    policy = create_policy({"memory_store_id": store.pk}, actor=actor)
+    dream = make_proposal(actor, store).review.dream
+    for query, is_shown in (
+        ("status=completed", True),
+        ("status=failed", False),
+        (f"store={store.pk}", True),
+        ("policy=none", True),
+        (f"policy={policy.pk}", False),
+        ("status=nonsense", True),
+    ):
+        assert (dream.pk in as_bob.get(f"/dreams/?{query}").content.decode()) == is_shown, query
+    part = as_bob.get("/dreams/?status=failed", headers={"HX-Request": "true", "HX-Target": "dream-rows"})
+    assert "No dream fits" in part.content.decode()
+    assert "<html" not in part.content.decode()
+
+
+# Schedules
+
+
+def schedule(store: MemoryStore, **changes: str) -> dict[str, str]:
+    form = {"name": "Nights", "store": store.pk, "cron": "0 3 * * *", "timezone": "Europe/Berlin", "mode": "review"}
+    return {**form, "limit": "50", "window_days": "7", **changes}
+
+
+def test_a_schedule_is_made_changed_paused_and_archived_without_javascript(
+    as_alice: Client, store: MemoryStore
+) -> None:
+    made = as_alice.post("/dreams/schedules/new/", schedule(store))
+    policy = DreamPolicy.objects.get()
+    assert made["Location"] == f"/dreams/schedules/{policy.pk}/"
+    page = as_alice.get(made["Location"]).content.decode()
+    assert page.count("03:00") == 5
+    assert "Europe/Berlin" in page
+    assert "It was not due yet." in page
+    assert "Nights" in as_alice.get("/dreams/schedules/").content.decode()
+    as_alice.post(f"/dreams/schedules/{policy.pk}/edit/", schedule(store, cron="", name="By hand"))
+    policy.refresh_from_db()
+    assert (policy.name, policy.cron, policy.next_run_at) == ("By hand", "", None)
+    for verb, enabled in (("pause", False), ("resume", True)):
+        as_alice.post(f"/dreams/schedules/{policy.pk}/{verb}/")
+        policy.refresh_from_db()
+        assert policy.is_enabled == enabled
+    assert "This is final." in as_alice.get(f"/dreams/schedules/{policy.pk}/archive/").content.decode()
+    as_alice.post(f"/dreams/schedules/{policy.pk}/archive/")
+    assert "Nothing is scheduled" in as_alice.get("/dreams/schedules/").content.decode()
+
+
+def test_a_schedule_that_cannot_be_is_refused_at_its_field(as_alice: Client, store: MemoryStore) -> None:
+    response = as_alice.post("/dreams/schedules/new/", schedule(store, cron="0 3 31 2 *"))
+    page = response.content.decode()
+    assert response.status_code == 422
+    assert "never fires" in page
+    assert 'id="id_cron_error"' in page
+    assert not DreamPolicy.objects.exists()
+
+
+def test_the_next_times_are_shown_while_the_schedule_is_typed(as_bob: Client) -> None:
+    part = as_bob.get("/dreams/schedules/preview/?cron=30+4+*+*+*&timezone=Asia/Tokyo").content.decode()
+    assert part.count("04:30") == 5
+    assert "5 fields" in as_bob.get("/dreams/schedules/preview/?cron=<b>&timezone=UTC").content.decode()
+    assert "no IANA time zone" in as_bob.get("/dreams/schedules/preview/?cron=0+3+*+*+*&timezone=x").content.decode()
+
+
+def test_dreaming_now_leads_to_the_dream_or_says_why_there_is_none(
+    as_rita: Client, actor: Actor, store: MemoryStore, clean_redis: str
+) -> None:
+    policy = create_policy({"memory_store_id": store.pk}, actor=actor)
+    address = f"/dreams/schedules/{policy.pk}/"
+    assert as_rita.post(f"{address}run/")["Location"] == address
+    page = as_rita.get(address).content.decode()
+    assert page.count("Nothing new: 0 finished sessions since") == 2  # as the answer, and on record
+    make_session(actor)
+    dream_page = as_rita.post(f"{address}run/")["Location"]
+    assert dream_page == f"/dreams/{Dream.objects.get().pk}/"
+    assert "started by" in as_rita.get(dream_page).content.decode()
+
+
+def test_home_names_the_next_dream(as_bob: Client, actor: Actor, store: MemoryStore) -> None:
+    assert "None is scheduled" in as_bob.get("/").content.decode()
+    create_policy({"memory_store_id": store.pk, "name": "Nights"}, actor=actor)
+    assert "Nights" in as_bob.get("/").content.decode()

@@ -13,6 +13,7 @@ from agents.actors import Actor
 from agents.models import Role
 from agents.services.prices import RATES, set_price
 from agents.services.tenancy import add_member, issue_api_key, remove_member
+from dreams.policies import create_policy
 from memory.models import Memory
 from tests.pages.reviews import make_proposal, make_session, make_store
 
@@ -102,7 +103,21 @@ PAGES = [
     Page("GET", "dream-new", Role.REVIEWER),
     Page("POST", "dream-new", Role.REVIEWER),
     Page("GET", "dream", Role.VIEWER, ("dream",)),
+    Page("GET", "dream-manifest", Role.VIEWER, ("dream",)),
     Page("POST", "dream-cancel", Role.REVIEWER, ("dream",)),
+    Page("POST", "dream-archive", Role.REVIEWER, ("dream",)),
+    Page("GET", "dream-policies", Role.VIEWER),
+    Page("GET", "dream-policy-new", Role.ADMIN),
+    Page("POST", "dream-policy-new", Role.ADMIN),
+    Page("GET", "dream-policy-preview", Role.VIEWER),
+    Page("GET", "dream-policy", Role.VIEWER, ("policy",)),
+    Page("GET", "dream-policy-edit", Role.ADMIN, ("policy",)),
+    Page("POST", "dream-policy-edit", Role.ADMIN, ("policy",)),
+    Page("POST", "dream-policy-run", Role.REVIEWER, ("policy",)),
+    Page("POST", "dream-policy-pause", Role.ADMIN, ("policy",)),
+    Page("POST", "dream-policy-resume", Role.ADMIN, ("policy",)),
+    Page("GET", "dream-policy-archive", Role.ADMIN, ("policy",)),
+    Page("POST", "dream-policy-archive", Role.ADMIN, ("policy",)),
     Page("POST", "demo-run", Role.REVIEWER),
 ]
 FOR_EVERYBODY = {"login", "logout", "preferences", "openapi", "api-page", "welcome"}
@@ -133,6 +148,7 @@ def one_of_each(actor):
         "version": memory.head_version_id,
         "proposal": proposal.pk,
         "dream": proposal.review.dream_id,
+        "policy": create_policy({"memory_store_id": store.pk}, actor=actor).pk,
         "price": set_price("m", date(2026, 11, 1), dict.fromkeys(RATES, Decimal(1)), actor=actor).pk,
     }
 
