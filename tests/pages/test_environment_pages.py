@@ -1,0 +1,110 @@
+"""Environments on pages: made, changed, archived and deleted, and what of them applies on this machine."""
+
+import pytest
+
+from agents.models import Environment
+from agents.services.agents import create_agent
+from agents.services.environments import create_environment
+from agents.services.sessions import archive_session, create_session
+
+LIMITED = {
+    "type": "cloud",
+    "networking": {"type": "limited", "allowed_hosts": ["a.io", "*.b.io"], "allow_package_managers": True},
+    "packages": {"pip": ["rich", "pandas==2.2"]},
+}
+
+
+@pytest.fixture
+def environment(actor):
+    return create_environment({"name": "box", "config": LIMITED, "metadata": {"a": "1"}}, actor=actor)
+
+
+def typed(client, url, **changes):
+    form = client.get(url).context["form"]
+    values = {name: form[name].value() for name in form.fields}
+    return {name: value for name, value in {**values, **changes}.items() if value not in (None, "", False)}
+
+
+def test_an_environment_is_made_from_what_was_typed(as_alice, workspace):
+    typed_in = {
+        "name": "box",
+        "type": "cloud",
+        "networking": "limited",
+        "allowed_hosts": "a.io\r\n*.b.io",
+        "allow_package_managers": "on",
+        "packages": "pip: rich pandas==2.2",
+        "metadata": "a = 1",
+    }
+    answer = as_alice.post("/environments/new/", typed_in)
+    made = Environment.objects.get()
+    assert answer.url == f"/environments/{made.pk}/"
+    assert made.config["networking"]["allowed_hosts"] == ["a.io", "*.b.io"]
+    assert (made.config["packages"]["pip"], made.metadata) == (["rich", "pandas==2.2"], {"a": "1"})
+    page = as_alice.get(answer.url).content.decode()
+    assert "Network inside the sandbox: none" in page
+    assert "Packages: kept, not installed" in page
+
+
+def test_saving_an_untouched_form_changes_nothing(as_alice, environment):
+    url = f"/environments/{environment.pk}/edit/"
+    as_alice.post(url, typed(as_alice, url))
+    after = Environment.objects.get()
+    assert (after.config, after.metadata, after.updated_at) == (
+        environment.config,
+        environment.metadata,
+        environment.updated_at,
+    )
+    as_alice.post(url, typed(as_alice, url, networking="unrestricted", packages="", metadata=""))
+    after.refresh_from_db()
+    assert (after.config["networking"], after.config["packages"]["pip"], after.metadata) == (
+        {"type": "unrestricted"},
+        [],
+        {},
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"name": "other"}, "name"),
+        ({"allowed_hosts": "a.io/x"}, "allowed_hosts"),
+        ({"packages": "conda: x"}, "packages"),
+        ({"packages": "pip -r x"}, "packages"),
+        ({"packages": "pip: --index-url=x"}, "packages"),
+        ({"allow_package_managers": ""}, "packages"),
+        ({"metadata": "x"}, "metadata"),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_field(as_alice, actor, environment, changes, field):
+    create_environment({"name": "other"}, actor=actor)
+    url = f"/environments/{environment.pk}/edit/"
+    answer = as_alice.post(url, typed(as_alice, url, description="Kept words.", **changes))
+    assert (answer.status_code, list(answer.context["form"].errors)) == (422, [field])
+    assert "Kept words." in answer.content.decode()
+
+
+def test_a_self_hosted_one_says_that_it_starts_nothing_yet(as_alice, actor):
+    made = create_environment({"name": "ours", "config": {"type": "self_hosted"}}, actor=actor)
+    assert "Starts no session." in as_alice.get(f"/environments/{made.pk}/").content.decode()
+    url = f"/environments/{made.pk}/edit/"
+    assert as_alice.post(url, typed(as_alice, url, name="theirs")).status_code == 303
+    assert Environment.objects.get().name == "theirs"
+
+
+def test_deleting_waits_for_its_sessions(as_alice, actor, environment):
+    agent = create_agent({"name": "Ann", "model": "m"}, actor=actor)
+    session = create_session({"agent": agent.pk, "environment_id": environment.pk}, actor=actor)
+    url = f"/environments/{environment.pk}/delete/"
+    assert "Archive it first" in as_alice.get(url).content.decode()
+    assert as_alice.post(url).status_code == 409
+    archive_session(session, actor=actor)
+    assert as_alice.post(url).url == "/environments/"
+    assert as_alice.get(f"/environments/{environment.pk}/").status_code == 404
+
+
+def test_archiving_asks_first(as_alice, environment):
+    url = f"/environments/{environment.pk}/archive/"
+    assert "cannot be brought back" in as_alice.get(url).content.decode()
+    as_alice.post(url)
+    assert Environment.objects.get().is_archived
+    assert "archived" in as_alice.get("/environments/").content.decode()
