@@ -1,6 +1,7 @@
 """PURE: a thread's log and its agent -> the Messages request."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from agents import limits
@@ -9,8 +10,29 @@ from agents.eventlog.wire import Logged
 type Block = dict[str, Any]
 type Message = dict[str, Any]
 
+SKILLS = (
+    "Skills are read-only folders with instructions, programs and other files for certain kinds of tasks. When a task"
+    " fits a description below, read the skill's SKILL.md before you start and follow it; the paths that it names are"
+    " relative to its folder."
+)
 INTERRUPTED = "Tool execution was interrupted before completion. Please retry."
 DEFAULT_EFFORT = "high"  # the Messages API's own default; sent only when the agent asks for another
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A skill as the model is told of it."""
+
+    name: str
+    folder: str
+    description: str
+
+
+def skills_note(skills: Sequence[Told], missing: Sequence[str]) -> str:
+    """What the system prompt says of an agent's skills; `missing` are the ids of those that were deleted."""
+    lines = [f"- {skill.name} ({skill.folder}/SKILL.md): {' '.join(skill.description.split())}" for skill in skills]
+    gone = [f"The skill {skill_id} was deleted and can no longer be read." for skill_id in missing]
+    return "\n".join([*([SKILLS] if skills else []), *lines, *gone])
 
 
 def build_request(

@@ -6,6 +6,7 @@ from typing import Any
 from agents.exceptions import DomainError
 from agents.models import SessionResource
 from agents.plugs import resource_kinds, sandbox
+from agents.runtime.skills import Shelf
 from agents.runtime.tools.builtin import tool_definitions
 from agents.sandbox.base import Mount, SandboxStopped, ToolOutcome
 
@@ -29,6 +30,8 @@ class Toolbox:
         self._mounts: list[Mount] = [
             mount for kind, resources in self._resources.items() for mount in resource_kinds()[kind].mounts(resources)
         ]
+        self._skills = Shelf(session_id, agent)
+        self._problems: list[str] = []  # of making ready, told with the next results
         self._is_fresh = True
 
     @staticmethod
@@ -41,7 +44,8 @@ class Toolbox:
     @property
     def notes(self) -> list[str]:
         """What the system prompt says of the session's resources."""
-        return [resource_kinds()[kind].prompt(resources) for kind, resources in self._resources.items()]
+        notes = [resource_kinds()[kind].prompt(resources) for kind, resources in self._resources.items()]
+        return [*notes, self._skills.note]
 
     def permission(self, name: str) -> dict[str, Any]:
         """What the platform says to a call before it runs: the wire members `evaluated_permission` and `evaluation`.
@@ -79,7 +83,7 @@ class Toolbox:
 
     def collect(self) -> list[str]:
         """Keep what the tools wrote into mounted resources; sentences for the agent about what could not be kept."""
-        problems: list[str] = []
+        problems, self._problems = self._problems, []
         for kind, resources in self._resources.items():
             try:
                 problems += resource_kinds()[kind].after_tools(resources, sandbox())
@@ -91,6 +95,7 @@ class Toolbox:
         if self._is_fresh:
             for kind, resources in self._resources.items():
                 resource_kinds()[kind].before_turn(resources, sandbox())
+            self._problems = self._skills.place(sandbox())
             self._is_fresh = False
 
 

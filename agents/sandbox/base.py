@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 from agents.exceptions import InvalidRequest, Unavailable
 
 Access = Literal["read_only", "read_write"]
+type SkillFiles = Mapping[str, tuple[bytes, bool]]  # path -> bytes, and whether it may be executed
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,8 @@ class Sandbox(Protocol):
     def list_outputs(self, session_id: str, *, is_hashed: bool) -> OutputListing: ...
 
     def take_output(self, session_id: str, path: str) -> TakenOutput: ...
+
+    def place_skill(self, session_id: str, name: str, version: str, load: Callable[[], SkillFiles]) -> None: ...
 
     def release(self, session_id: str) -> None: ...
 

@@ -21,6 +21,7 @@ from agents.sandbox.base import (
     SandboxReport,
     SandboxStopped,
     SandboxUnavailable,
+    SkillFiles,
     TakenOutput,
     ToolOutcome,
 )
@@ -108,6 +109,18 @@ class SandboxClient:
         """A copy of one output, which the caller deletes; BadPath when there is none."""
         answer = self._ask({"operation": "take_output", "session_id": session_id, "path": path}, seconds=COPY_SECONDS)
         return TakenOutput(answer["path"], answer["size"], answer["sha256"])
+
+    def place_skill(self, session_id: str, name: str, version: str, load: Callable[[], SkillFiles]) -> None:
+        """Let the session see the version below /mnt/skills/<name>; `load` is asked for it where this machine lacks it:
+        path to bytes, and whether the file may be executed."""
+        wanted = {"session_id": session_id, "name": name, "version": version}
+        for _ in range(2):
+            if self._ask({"operation": "place_skill", **wanted})["is_here"]:
+                return
+            files = {path: (base64.b64encode(data).decode(), program) for path, (data, program) in load().items()}
+            self._ask({"operation": "put_skill", "version": version, "files": files})
+        if not self._ask({"operation": "place_skill", **wanted})["is_here"]:
+            raise SandboxUnavailable(f"the skill {name} was unpacked and is gone again", "Try again")
 
     def release(self, session_id: str) -> None:
         """End the session's shell and processes; its files stay."""

@@ -36,6 +36,7 @@ class SessionFolders:
     uploads: str
     outputs: str
     memory: str
+    skills: str
 
 
 def bubblewraps() -> Iterator[str]:
@@ -142,6 +143,7 @@ def session(folders: SessionFolders, mounts: Sequence[Mount]) -> list[str]:
     arguments = ["--bind", folders.workspace, "/workspace", "--tmpfs", "/mnt", "--dir", "/mnt/memory"]
     arguments += ["--ro-bind", folders.uploads, "/mnt/session/uploads"]
     arguments += ["--bind", folders.outputs, "/mnt/session/outputs"]
+    arguments += ["--ro-bind", folders.skills, "/mnt/skills"]
     for mount in mounts:
         option = "--bind" if mount.access == "read_write" else "--ro-bind"
         arguments += [option, os.path.join(folders.memory, mount.slug), mount.path]

@@ -23,6 +23,8 @@ BOX_CPU_SECONDS = 600  # of one process; the shell itself is one, too
 BOX_OPEN_FILES = 1024
 BOX_TMP_SIZE = 256 * MIB  # /tmp and half of it for /dev/shm: both are memory
 
+SKILL_VERSIONS_MAX = 200  # unpacked versions that a machine keeps at hand: 6 GB, if each is as large as may be
+
 FILE_READ_MAX_BYTES = 64 * MIB  # `read_file`
 FILE_MAX_BYTES = 500 * MIB  # wire contract: of an upload that is mounted, and of an output that is kept
 OUTPUT_FILES_MAX = 1_000  # that a session may hand out

@@ -20,7 +20,7 @@ ETC = {
     "group": "root:x:0:\nagent:x:1000:\n",
     "hosts": "127.0.0.1 localhost sandbox\n::1 localhost sandbox\n",
 }
-SESSION_FOLDERS = ("workspace", "uploads", "outputs", "memory", "state")
+SESSION_FOLDERS = ("workspace", "uploads", "outputs", "memory", "skills", "state")
 AGENT_FOLDERS = ("workspace", "outputs")
 
 
@@ -125,7 +125,7 @@ class Machine:
 
     async def start(self, bwrap: str, session_id: str, mounts: Sequence[Mount], shell_was_lost: bool) -> Box:
         seen = os.path.join(self.seen_root, session_id)
-        folders = launch.SessionFolders(*(os.path.join(seen, name) for name in SESSION_FOLDERS[:4]))
+        folders = launch.SessionFolders(*(os.path.join(seen, name) for name in SESSION_FOLDERS[:5]))
         status_read, status_write = os.pipe()
         filter_fd = open_filter()
         inherited = [fd for fd in (status_write, filter_fd) if fd >= 0]
@@ -178,8 +178,12 @@ def roots(mounts: Sequence[Mount]) -> dict[str, object]:
     writable = [mount.path for mount in mounts if mount.access == "read_write"]
     return {
         "workdir": "/workspace",
-        "allowed": ["/mnt/session", "/mnt/memory"],
-        "read_only": ["/mnt/session/uploads", *(mount.path for mount in mounts if mount.access == "read_only")],
+        "allowed": ["/mnt/session", "/mnt/memory", "/mnt/skills"],
+        "read_only": [
+            "/mnt/session/uploads",
+            "/mnt/skills",
+            *(mount.path for mount in mounts if mount.access == "read_only"),
+        ],
         "sealed": "/mnt/memory",
         "open_below": writable,
         "measured": ["/workspace", "/mnt/session/outputs", *writable],

@@ -14,13 +14,16 @@ from weakref import WeakValueDictionary
 from agents.sandbox import arguments, exchange, folders, limits
 from agents.sandbox.base import BadPath, Mount, SandboxUnavailable
 from agents.sandbox.pool import Pool, failure
+from agents.sandbox.skills import SkillStore
 
 SESSION_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}")
 SLUG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}")
+SKILL_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")  # of a folder, and of a version
 PLACES = {"/workspace": "workspace", "/mnt/session/uploads": "uploads", "/mnt/session/outputs": "outputs"}
 NAMES = [
     *("run_tool", "put_files", "read_file", "sync_mount", "collect_mount"),
     *("sync_uploads", "put_upload", "list_outputs", "take_output"),
+    *("put_skill", "place_skill"),
     *("release", "destroy", "probe", "stats"),
 ]
 TRASH_AT_ONCE = 500  # what fits on a command line
@@ -41,6 +44,8 @@ class Operations:
         self._files: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.trash = os.path.join(self.machine.root, ".trash")
         os.makedirs(self.trash, mode=0o700, exist_ok=True)
+        self.skills = SkillStore(self.machine.root, self.trash)
+        self._skills = asyncio.Lock()  # no version is unpacked, linked and let go of at once
         self.taken = os.path.join(self.machine.root, ".taken")  # copies of outputs, until whoever asked has read them
         with suppress(FileNotFoundError):
             os.rename(self.taken, os.path.join(self.trash, secrets.token_hex(8)))
@@ -151,6 +156,26 @@ class Operations:
         taken = await asyncio.to_thread(exchange.take_output, outputs, str(request["path"]), self.taken)
         return {"path": taken.path, "size": taken.size, "sha256": taken.sha256}
 
+    async def put_skill(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Keep a version of a skill on this machine, for any session that is given it."""
+        version = skill_name(request["version"])
+        files = {str(path): (decoded(data), bool(is_program)) for path, (data, is_program) in request["files"].items()}
+        async with self._skills:
+            await asyncio.to_thread(self.skills.put, version, files)
+        await self.clear_trash()
+        return {}
+
+    async def place_skill(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Show a session the version under a folder's name, if it is here."""
+        session_id, version, name = session_of(request), skill_name(request["version"]), skill_name(request["name"])
+        async with self._skills, self.files_of(session_id):
+            if not self.skills.has(version):
+                return {"is_here": False}
+            await asyncio.to_thread(self.machine.prepare, session_id, ())
+            folder, note = self.inside(session_id, "skills"), self.inside(session_id, f"state/skill-{name}")
+            await asyncio.to_thread(self.skills.place, version, folder, name, note)
+        return {"is_here": True}
+
     async def release(self, request: dict[str, Any]) -> dict[str, Any]:
         await self.pool.release(session_of(request))
         return {}
@@ -219,6 +244,12 @@ def mount_of(value: dict[str, Any]) -> Mount:
     if mount.access not in ("read_only", "read_write"):
         raise BadRequest(f"{mount.access!r} is no access")
     return mount
+
+
+def skill_name(value: Any) -> str:
+    if not isinstance(value, str) or not SKILL_NAME.fullmatch(value):
+        raise BadRequest(f"{value!r} names no skill")
+    return value
 
 
 def place_of(path: str) -> tuple[str, str]:
