@@ -11,6 +11,7 @@ from agents.limits import AGENT_NAME_MAX
 from agents.services.prices import RATES
 
 USUAL_DAYS = 30
+EARLIEST = date(2020, 1, 1)  # before there was anything to count
 USD_MAX = Decimal(999_999)  # per million tokens: what the column holds
 LABELS = {
     "input": "Input",
@@ -83,9 +84,9 @@ class CostFilter(forms.Form):
         """Both inclusive, in UTC; the last month when nothing is chosen."""
         self.is_valid()
         today = timezone.now().astimezone(UTC).date()
-        until = self.cleaned_data.get("until") or today
+        until = max(EARLIEST, min(self.cleaned_data.get("until") or today, today))
         since = self.cleaned_data.get("since") or until - timedelta(days=USUAL_DAYS - 1)
-        return min(since, until), until
+        return max(EARLIEST, min(since, until)), until
 
     def moments(self) -> tuple[datetime, datetime]:
         """The first one that counts and the last."""

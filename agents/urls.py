@@ -12,6 +12,7 @@ from agents.views.answers import session_answer, session_confirm, session_interr
 from agents.views.api_keys import api_key_detail, api_key_list, api_key_revoke, api_key_rotate
 from agents.views.audit import audit_export, audit_list
 from agents.views.members import member_detail, member_link, member_list, member_remove, member_role
+from agents.views.costs import costs, costs_export
 from agents.views.environments import (
     environment_archive,
     environment_delete,
@@ -47,6 +48,8 @@ urlpatterns = [
     path("audit/", audit_list, name="audit"),
     path("audit/export/", audit_export, name="audit-export"),
     path("setup/", setup, name="setup"),
+    path("costs/", costs, name="costs"),
+    path("costs/export/", costs_export, name="costs-export"),
     path("prices/", price_list, name="prices"),
     path("prices/save/", price_save, name="price-save"),
     path("prices/runtime/", price_runtime, name="price-runtime"),

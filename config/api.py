@@ -5,7 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 
-from agents.api import agents, audit_events, deployments, environments, files, sessions, skills, vaults, webhooks
+from agents.api import agents, audit_events, costs, deployments, environments, files, sessions, skills, vaults, webhooks
 from agents.api.auth import authenticate
 from agents.api.document_page import serve_page
 from agents.api.errors import register_handlers
@@ -26,6 +26,7 @@ api.add_router("/deployments", deployments.router)
 api.add_router("/deployment_runs", deployments.runs_router)
 api.add_router("/vaults", vaults.router)
 api.add_router("/organizations/webhooks", webhooks.router)
+api.add_router("/costs", costs.router)
 api.add_router("/memory_stores", memory.router)
 api.add_router("/dreams", dreams.dreams_router)
 api.add_router("/dream_policies", dream_policies.router)

@@ -38,7 +38,7 @@ SECTIONS: list[Section] = [
     Section(
         name="prices",
         word="Prices",
-        icon="flag",
+        icon="coins",
         text="What tokens and running time cost, and from which day on.",
     ),
     Section(

@@ -69,16 +69,18 @@ def _x(share: float) -> float:
 
 
 @register.inclusion_tag("outcomes/stacked_bars.html")
-def stacked_bars(name: str, words: str, bars: Sequence[tuple[str, Sequence[int]]]) -> dict[str, Any]:
-    """One bar per label; the parts stack in the order given and share one scale."""
+def stacked_bars(
+    name: str, words: str, bars: Sequence[tuple[str, Sequence[int]]], currency: str = ""
+) -> dict[str, Any]:
+    """One bar per label; the parts stack in the order given and share one scale. With a currency they are cents."""
     highest = max((sum(parts) for _, parts in bars), default=0) or 1
     step = WIDTH / max(1, len(bars))
-    drawn = [_bar(index, step, label, parts, highest) for index, (label, parts) in enumerate(bars)]
+    drawn = [_bar(index, step, label, parts, highest, currency) for index, (label, parts) in enumerate(bars)]
     ends = (bars[0][0], bars[-1][0]) if bars else ("", "")
     return {"name": name, "words": words, "bars": drawn, "width": WIDTH, "height": BAR_HEIGHT, "ends": ends}
 
 
-def _bar(index: int, step: float, label: str, parts: Sequence[int], highest: int) -> Bar:
+def _bar(index: int, step: float, label: str, parts: Sequence[int], highest: int, currency: str) -> Bar:
     pieces, ground = [], float(BAR_HEIGHT - 20)
     for position, number in enumerate(parts, start=1):
         size = round(number / highest * (BAR_HEIGHT - 30), 1)
@@ -90,7 +92,7 @@ def _bar(index: int, step: float, label: str, parts: Sequence[int], highest: int
         x=round(index * step + (step - width) / 2, 1),
         width=round(width, 1),
         pieces=tuple(pieces),
-        title=f"{label}: {sum(parts)}",
+        title=f"{label}: {currency}{sum(parts) / 100:,.2f}" if currency else f"{label}: {sum(parts)}",
     )
 
 

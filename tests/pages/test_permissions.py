@@ -30,6 +30,8 @@ class Page(NamedTuple):
 PAGES = [
     Page("GET", "home", Role.VIEWER),
     Page("GET", "setup", Role.VIEWER),
+    Page("GET", "costs", Role.VIEWER),
+    Page("GET", "costs-export", Role.VIEWER),
     Page("GET", "prices", Role.VIEWER),
     Page("POST", "price-save", Role.ADMIN),
     Page("POST", "price-runtime", Role.ADMIN),

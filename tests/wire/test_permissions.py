@@ -125,6 +125,7 @@ ROUTES = [
     Route("POST", "organizations/webhooks/{endpoint}", Scope.WRITE, {"name": "x"}),
     Route("DELETE", "organizations/webhooks/{endpoint}", Scope.WRITE),
     Route("POST", "organizations/webhooks/{endpoint}/regenerate_signing_secret", Scope.WRITE),
+    Route("GET", "costs", Scope.READ),
     Route("GET", "memory_stores", Scope.READ),
     Route("POST", "memory_stores", Scope.WRITE, {"name": "x"}),
     Route("GET", STORE, Scope.READ),

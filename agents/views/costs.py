@@ -1,0 +1,120 @@
+"""What the workspace's sessions and dreams cost: the page, and the same by day as a file."""
+
+import csv
+from datetime import date, timedelta
+from typing import Any
+
+from django.http import HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from agents.access import require_role
+from agents.http import HtmxHttpRequest, page
+from agents.models import Agent, Role
+from agents.price_forms import CostFilter
+from agents.prices import RUNTIME, cents
+from agents.services.costs import Item, Sum, grouped, items_of, summed
+from agents.services.prices import book_of
+from agents.views.audit import FORMULA
+
+DEAREST = 20
+BARS_MAX = 92  # days; more would be thinner than a pixel on a phone
+COLUMNS = (
+    *("day", "kind", "agent_id", "agent", "model", "sessions", "tokens", "unpriced_tokens"),
+    *("list_cost_usd", "practice_list_cost_usd"),
+)
+
+
+@require_GET
+@require_role(Role.VIEWER)
+def costs(request: HtmxHttpRequest) -> HttpResponse:
+    form = CostFilter(request.GET)
+    items, (since, until) = _items(request, form), form.days()
+    kinds = summed(items, lambda item: item.kind)
+    context: dict[str, Any] = {
+        "section": "costs",
+        "form": form,
+        "since": since,
+        "until": until,
+        "now": timezone.now(),
+        "query": request.GET.urlencode(),
+        "runtime": book_of(request.workspace).runtime,
+        "total": summed(items, lambda item: "").get("", Sum()),
+        "sessions": kinds.get("session", Sum()),
+        "dreams": kinds.get("dream", Sum()),
+        "bars": _bars(items, since, until),
+        "days": grouped(items, ("day",)),
+        "agents": _by_agent(request, items),
+        "models": _dearest(summed(items, lambda item: item.model)),
+        "dearest": _sessions(items),
+        "runtime_key": RUNTIME,
+    }
+    return page(request, "agents/costs.html", context)
+
+
+@require_GET
+@require_role(Role.VIEWER)
+def costs_export(request: HtmxHttpRequest) -> HttpResponse:
+    """One row per day, kind, agent and model."""
+    form = CostFilter(request.GET)
+    items = _items(request, form)
+    since, until = form.days()
+    headers = {"Content-Disposition": f'attachment; filename="costs-{since}-{until}.csv"'}
+    response = HttpResponse(content_type="text/csv; charset=utf-8", headers=headers)
+    writer = csv.writer(response)
+    writer.writerow(COLUMNS)
+    names = _names(request)
+    for (day, kind, agent_id, model), total in grouped(items, ("day", "kind", "agent_id", "model")).items():
+        counts = (len(total.sessions), total.tokens, total.unpriced_tokens)
+        usd = "" if total.known_usd is None else _usd(total)
+        named = (agent_id, _cell(names.get(agent_id, "")), _cell(model or "running time"))
+        writer.writerow([day, kind, *named, *counts, usd, f"{total.practice_usd:.6f}"])
+    return response
+
+
+def _usd(total: Sum) -> str:
+    return f"{total.usd:.6f}"
+
+
+def _cell(text: str) -> str:
+    """Names are what people typed: no spreadsheet may take one for a formula."""
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def _items(request: HtmxHttpRequest, form: CostFilter) -> list[Item]:
+    first, last = form.moments()
+    return items_of(request.workspace, created_at__gte=first, created_at__lte=last)
+
+
+def _bars(items: list[Item], since: date, until: date) -> list[tuple[str, tuple[int, int]]]:
+    """Cents of sessions and of dreams for every day, also those without any; the last days where there are too many."""
+    sums = summed(items, lambda item: (item.day, item.kind))
+    number = min((until - since).days + 1, BARS_MAX)
+    days = [until - timedelta(days=back) for back in reversed(range(number))]
+    return [(f"{day:%d %b}".lstrip("0"), (_cents(sums, day, "session"), _cents(sums, day, "dream"))) for day in days]
+
+
+def _cents(sums: dict[Any, Sum], day: date, kind: str) -> int:
+    found = sums.get((day, kind))
+    return int(cents(found.usd)) if found else 0
+
+
+def _by_agent(request: HtmxHttpRequest, items: list[Item]) -> list[tuple[str, str, Sum]]:
+    names = _names(request)
+    sums = summed((item for item in items if item.kind == "session"), lambda item: item.agent_id)
+    return [(agent_id, names.get(agent_id, agent_id), total) for agent_id, total in _dearest(sums)]
+
+
+def _names(request: HtmxHttpRequest) -> dict[str, str]:
+    return dict(Agent.objects.in_workspace(request.workspace).values_list("pk", "name"))
+
+
+def _sessions(items: list[Item]) -> list[tuple[Item, Sum]]:
+    """The dearest sessions and dreams."""
+    first = {item.session_id: item for item in items}
+    dearest = _dearest(summed(items, lambda item: item.session_id))[:DEAREST]
+    return [(first[session_id], total) for session_id, total in dearest]
+
+
+def _dearest(sums: dict[Any, Sum]) -> list[tuple[Any, Sum]]:
+    return sorted(sums.items(), key=lambda entry: (entry[1].usd, entry[1].unpriced_tokens), reverse=True)
