@@ -335,7 +335,7 @@ def record(
     """One row of the proposal's own history and one of the audit log, in the caller's transaction."""
     said = columns.get("reason") or columns.get("reason_code") or ""
     about = f"{proposal.kind} in {proposal.path}"
-    audit.record(actor, f"proposal.{PAST[verb]}", proposal.pk, name=about, reason=said)
+    audit.record(actor, f"proposal.{PAST[Decision.Verb(verb)]}", proposal.pk, name=about, reason=said)
     return Decision.objects.create(
         workspace_id=proposal.workspace_id,
         proposal=proposal,

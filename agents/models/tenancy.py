@@ -62,7 +62,7 @@ class Member(WorkspaceOwned):
     last_seen_at = models.DateTimeField(null=True, blank=True)
     removed_at = models.DateTimeField(null=True, blank=True)
 
-    objects = MemberQuerySet.as_manager()
+    objects = MemberQuerySet.as_manager()  # type: ignore[misc]  # the stubs see a class variable overridden
 
     class Meta:
         constraints = [

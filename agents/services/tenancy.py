@@ -56,7 +56,7 @@ def update_workspace(
     try:
         with transaction.atomic():
             workspace = _lock(workspace)
-            now = {"principal_key": workspace.principal_key}
+            now: dict[str, Any] = {"principal_key": workspace.principal_key}
             now["allow_unreviewed_stores"] = workspace.allows_unreviewed_stores
             changes = [f"{key} {now[key]} → {value}" for key, value in wanted.items() if now[key] != value]
             changes += [f"name {workspace.name} → {name}"] if name != workspace.name else []

@@ -53,13 +53,13 @@ class ChangePassword(PasswordChangeView):
     def get_form(self, form_class: Any = None) -> Any:
         return _explained(super().get_form(form_class))
 
-    def form_valid(self, form: PasswordChangeForm[User]) -> HttpResponse:
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         response = super().form_valid(form)
         note_password(form.user)
         messages.success(self.request, "Your password is changed. Other browsers are signed out.")
         return response
 
-    def form_invalid(self, form: PasswordChangeForm[User]) -> HttpResponse:
+    def form_invalid(self, form: PasswordChangeForm) -> HttpResponse:
         return self.render_to_response(self.get_context_data(form=form), status=422)
 
 
