@@ -11,8 +11,8 @@ from django.core.cache import cache
 from django.db.models import QuerySet
 
 from agents.ids import MAX_ID_LENGTH, PREFIXES
-from agents.limits import METADATA_KEY_MAX, SIGN_IN_FAILURES_MAX, SIGN_IN_PAUSE_SECONDS
-from agents.models import Agent, AuditEvent, Role, Scope, Session, SessionStatus, VerdictResult
+from agents.limits import DISPLAY_NAME_MAX, METADATA_KEY_MAX, SIGN_IN_FAILURES_MAX, SIGN_IN_PAUSE_SECONDS
+from agents.models import Agent, AuditEvent, Role, Scope, Session, SessionStatus, Skill, VerdictResult
 from agents.services.tenancy import (
     DEFAULT_SCOPES,
     KEY_NAME_MAX,
@@ -85,6 +85,27 @@ class SessionFilter(forms.Form):
     def _chosen(self) -> dict[str, str]:
         self.is_valid()
         return {name: value for name, value in self.cleaned_data.items() if value}
+
+
+class SkillForm(forms.Form):
+    """A skill's folder as one zip; what it is called can be said once, with the first."""
+
+    archive = forms.FileField(
+        label="Zip of the skill's folder",
+        widget=forms.ClearableFileInput(attrs={"accept": ".zip,.skill,application/zip"}),
+        error_messages={"required": "Choose a zip first.", "empty": "The file is empty."},
+    )
+    display_name = forms.CharField(
+        label="Shown as",
+        required=False,
+        max_length=DISPLAY_NAME_MAX,
+        help_text="Left empty, the name in SKILL.md.",
+    )
+
+    def __init__(self, *given: Any, skill: Skill | None = None, **options: Any) -> None:
+        super().__init__(*given, **options)
+        if skill:
+            del self.fields["display_name"]
 
 
 class MessageForm(forms.Form):
@@ -214,12 +235,12 @@ KINDS_OF_ACTION = {
     "memory": "Memories",
     "memory_version": "Memory versions",
     "dream": "Dreams",
+    "dream_policy": "Dream policies",
     "proposal": "Proposals",
     "file": "Files",
     "skill": "Skills",
-    "skill_version": "Skill versions",
     "vault": "Vaults",
-    "credential": "Credentials",
+    "vault_credential": "Credentials",
     "deployment": "Deployments",
     "webhook_endpoint": "Webhooks",
     "price": "Prices",

@@ -31,11 +31,17 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 PAGES = {
     "agent": "agent",
     "apikey": "api-key",
+    "depl": "deployment",
+    "dpol": "dream-policy",
     "drm": "dream",
+    "env": "environment",
     "memstore": "store",
     "prop": "proposal",
     "sesn": "session",
+    "skill": "skill",
     "user": "member",
+    "vlt": "vault",
+    "whend": "webhook",
 }
 
 

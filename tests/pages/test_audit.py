@@ -1,14 +1,17 @@
 """The audit log as a page: who did what, narrowed, page by page, and as a file."""
 
 import csv
+import re
 from io import StringIO
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.test import Client
 
 from agents import audit
 from agents.actors import Actor
+from agents.forms import KINDS_OF_ACTION
 from agents.limits import SIGN_IN_FAILURES_MAX
 from agents.models import AuditEvent
 from agents.services.agents import create_agent
@@ -96,6 +99,15 @@ def test_who_signs_in_and_who_fails_to_is_told(alice):
     assert failed.count() == SIGN_IN_FAILURES_MAX
     assert {event.actor_name for event in failed} == {"Lucid"}
     assert AuditEvent.objects.get(action="member.signed_in").actor_name == "alice"
+
+
+def test_the_filter_knows_every_kind_of_action_that_any_verb_records():
+    recorded = set()
+    for app in ("agents", "memory", "outcomes", "dreams"):
+        for path in (settings.BASE_DIR / app).rglob("*.py"):
+            recorded |= set(re.findall(r'\brecord\([^"]*?"([a-z_]+)\.', path.read_text()))
+    assert recorded - set(KINDS_OF_ACTION) == set()
+    assert len(recorded) > 10
 
 
 def test_no_line_is_ever_changed_or_deleted(actor):
