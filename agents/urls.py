@@ -13,6 +13,17 @@ from agents.views.api_keys import api_key_detail, api_key_list, api_key_revoke, 
 from agents.views.audit import audit_export, audit_list
 from agents.views.members import member_detail, member_link, member_list, member_remove, member_role
 from agents.views.costs import costs, costs_export
+from agents.views.deployments import (
+    deployment_archive,
+    deployment_detail,
+    deployment_edit,
+    deployment_list,
+    deployment_new,
+    deployment_pause,
+    deployment_preview,
+    deployment_run,
+    deployment_unpause,
+)
 from agents.views.environments import (
     environment_archive,
     environment_delete,
@@ -67,6 +78,15 @@ urlpatterns = [
     path("environments/<str:environment_id>/edit/", environment_edit, name="environment-edit"),
     path("environments/<str:environment_id>/archive/", environment_archive, name="environment-archive"),
     path("environments/<str:environment_id>/delete/", environment_delete, name="environment-delete"),
+    path("deployments/", deployment_list, name="deployments"),
+    path("deployments/new/", deployment_new, name="deployment-new"),
+    path("deployments/preview/", deployment_preview, name="deployment-preview"),
+    path("deployments/<str:deployment_id>/", deployment_detail, name="deployment"),
+    path("deployments/<str:deployment_id>/edit/", deployment_edit, name="deployment-edit"),
+    path("deployments/<str:deployment_id>/run/", deployment_run, name="deployment-run"),
+    path("deployments/<str:deployment_id>/pause/", deployment_pause, name="deployment-pause"),
+    path("deployments/<str:deployment_id>/unpause/", deployment_unpause, name="deployment-unpause"),
+    path("deployments/<str:deployment_id>/archive/", deployment_archive, name="deployment-archive"),
     path("sessions/", session_list, name="sessions"),
     path("sessions/<str:session_id>/", session_detail, name="session"),
     path("sessions/<str:session_id>/send/", session_send, name="session-send"),

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from agents import audit, limits
+from agents import audit, cron, limits
 from agents.access import access_agent_version, access_environment
 from agents.actors import Actor
 from agents.client_events import check_deployment_events
@@ -136,6 +136,13 @@ def archive_deployments(rows: "QuerySet[Any]", *, actor: Actor) -> None:
     """All of these, inside the caller's transaction: an archived agent takes its deployments along."""
     for deployment in rows.filter(archived_at=None):
         archive_deployment(deployment, actor=actor)
+
+
+def upcoming_runs(deployment: Deployment, now: datetime) -> list[datetime]:
+    """What the schedule would start next; while it is paused, as if it were not."""
+    if deployment.is_archived or not deployment.cron:
+        return []
+    return cron.upcoming(deployment.cron, deployment.timezone, now)
 
 
 def session_body(deployment: Deployment) -> dict[str, Any]:

@@ -25,6 +25,12 @@ class Section:
 
 SECTIONS: list[Section] = [
     Section(
+        name="deployments",
+        word="Deployments",
+        icon="clock",
+        text="Sessions that start by the clock, or at the push of a button.",
+    ),
+    Section(
         name="environments", word="Environments", icon="tool", text="Where an agent's tools run, and what they reach."
     ),
     Section(name="members", word="Members", icon="person", text="Who is in this workspace, and as what."),

@@ -28,6 +28,9 @@ BADGES: dict[str, tuple[str, str, str]] = {
     "completed": ("completed", "good", "check"),
     "failed": ("failed", "bad", "cross"),
     "escalated": ("escalated", "warn", "person"),
+    # deployments
+    "active": ("active", "good", "check"),
+    "archived": ("archived", "quiet", "folder"),
     # dreams
     "pending": ("pending", "accent", "clock"),
     "canceled": ("canceled", "quiet", "stop"),

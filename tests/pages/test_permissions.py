@@ -11,11 +11,17 @@ from django.urls import URLResolver, get_resolver, reverse
 
 from agents.actors import Actor
 from agents.models import Role
+from agents.services.agents import create_agent
+from agents.services.deployments import create_deployment
+from agents.services.environments import create_environment
 from agents.services.prices import RATES, set_price
 from agents.services.tenancy import add_member, issue_api_key, remove_member
 from dreams.policies import create_policy
 from memory.models import Memory
 from tests.pages.reviews import make_proposal, make_session, make_store
+
+
+MESSAGE = {"type": "user.message", "content": [{"type": "text", "text": "Hello"}]}
 
 
 class Page(NamedTuple):
@@ -80,6 +86,18 @@ PAGES = [
     Page("POST", "environment-archive", Role.ADMIN, ("environment",)),
     Page("GET", "environment-delete", Role.ADMIN, ("environment",)),
     Page("POST", "environment-delete", Role.ADMIN, ("environment",)),
+    Page("GET", "deployments", Role.VIEWER),
+    Page("GET", "deployment-new", Role.ADMIN),
+    Page("POST", "deployment-new", Role.ADMIN),
+    Page("GET", "deployment-preview", Role.VIEWER),
+    Page("GET", "deployment", Role.VIEWER, ("deployment",)),
+    Page("GET", "deployment-edit", Role.ADMIN, ("deployment",)),
+    Page("POST", "deployment-edit", Role.ADMIN, ("deployment",)),
+    Page("POST", "deployment-run", Role.ADMIN, ("deployment",)),
+    Page("POST", "deployment-pause", Role.ADMIN, ("deployment",)),
+    Page("POST", "deployment-unpause", Role.ADMIN, ("deployment",)),
+    Page("GET", "deployment-archive", Role.ADMIN, ("deployment",)),
+    Page("POST", "deployment-archive", Role.ADMIN, ("deployment",)),
     Page("GET", "sessions", Role.VIEWER),
     Page("GET", "session", Role.VIEWER, ("session",)),
     Page("POST", "session-send", Role.ADMIN, ("session",)),
@@ -139,7 +157,11 @@ def one_of_each(actor):
     proposal = make_proposal(actor, store)
     memory = Memory.objects.get(store=store)
     person = add_member(actor.workspace, User.objects.create_user(f"mona of {actor.workspace}"), Role.VIEWER)
+    environment = create_environment({"name": "deployed"}, actor=actor)
+    deployed = create_agent({"name": "deployed", "model": "m"}, actor=actor)
+    recipe = {"agent": deployed.pk, "environment_id": environment.pk, "initial_events": [MESSAGE]}
     return {
+        "deployment": create_deployment({"name": "Report", **recipe}, actor=actor).pk,
         "member": person.pk,
         "key": issue_api_key(actor.workspace, "a program")[0].pk,
         "agent": session.agent_id,

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from agents import cron
 from agents.eventlog.wire import timestamp
 from agents.models import Deployment, DeploymentRun
+from agents.services.deployments import upcoming_runs
 
 
 def deployment_shape(deployment: Deployment, now: datetime) -> dict[str, Any]:
@@ -43,11 +43,6 @@ def run_shape(run: DeploymentRun) -> dict[str, Any]:
         "error": run.error,
         "created_at": timestamp(run.created_at),
     }
-
-
-def upcoming_runs(deployment: Deployment, now: datetime) -> list[datetime]:
-    """What the schedule would start next; while it is paused, as if it were not."""
-    return [] if deployment.is_archived else cron.upcoming(deployment.cron, deployment.timezone, now)
 
 
 def _schedule_shape(deployment: Deployment, now: datetime) -> dict[str, Any]:

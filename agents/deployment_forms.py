@@ -1,0 +1,204 @@
+"""Forms of the deployment pages: the filter of the list, a deployment, and what its schedule comes to."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.db.models import QuerySet
+
+from agents import cron, limits
+from agents.definition_forms import RefusableForm
+from agents.exceptions import InvalidRequest
+from agents.forms import MESSAGE_MAX_CHARS
+from agents.models import Deployment, DeploymentStatus
+from agents.price_forms import USD_MAX
+
+STORE = "memory_store"
+ARCHIVED = "archived"
+
+
+class DeploymentFilter(forms.Form):
+    """Which deployments the list shows; an unknown value counts as not chosen."""
+
+    state = forms.ChoiceField(
+        required=False,
+        label="State",
+        choices=[("", "All but archived"), *DeploymentStatus.choices, (ARCHIVED, "Archived")],
+    )
+
+    @property
+    def is_narrowing(self) -> bool:
+        """Whether any filter is set."""
+        return bool(self._chosen())
+
+    def narrow(self, rows: "QuerySet[Any]") -> "QuerySet[Any]":
+        """The deployments that fit."""
+        chosen = self._chosen()
+        if chosen == ARCHIVED:
+            return rows.exclude(archived_at=None)
+        rows = rows.filter(archived_at=None)
+        return rows.filter(status=chosen) if chosen else rows
+
+    def _chosen(self) -> str:
+        self.is_valid()
+        return str(self.cleaned_data.get("state") or "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a schedule that somebody types comes to: its next times by its own clocks, or what is wrong with it."""
+
+    zone: str = "UTC"
+    ahead: Sequence[str] = ()
+    problem: str = ""
+
+    @classmethod
+    def of(cls, expression: str, zone: str, now: datetime) -> "Preview":
+        if not expression.strip():
+            return cls()
+        try:
+            ahead = cron.upcoming(expression, zone, now)
+        except InvalidRequest as refusal:
+            return cls(problem=refusal.message.partition(": ")[2])
+        return cls(zone=zone, ahead=by_clocks_of(zone, ahead))
+
+
+def by_clocks_of(zone: str, moments: Iterable[datetime]) -> list[str]:
+    """Written here, because a template would show them by the clocks of the server."""
+    local = [moment.astimezone(ZoneInfo(zone)) for moment in moments]
+    return [f"{moment:%a} {moment.day} {moment:%b %Y, %H:%M %Z}" for moment in local]
+
+
+class DeploymentForm(RefusableForm):
+    """A deployment as people fill it in; `kept` is the one that is changed. Events and resources that this form cannot
+    show were set through the API, and stay."""
+
+    places = {"agent_id": "agent", "environment_id": "environment", "resources": "stores", "initial_events": "message"}
+
+    name = forms.CharField(label="Name", max_length=limits.DEPLOYMENT_NAME_MAX)
+    description = forms.CharField(label="Description", required=False, max_length=limits.AGENT_DESCRIPTION_MAX)
+    agent = forms.ChoiceField(label="Agent", error_messages={"required": "Choose an agent."})
+    version = forms.IntegerField(
+        label="Version",
+        required=False,
+        min_value=1,
+        max_value=2_147_483_647,
+        help_text="Optional: else the latest. A newer version is used only once you choose it here.",
+    )
+    environment = forms.ChoiceField(label="Environment", error_messages={"required": "Choose an environment."})
+    message = forms.CharField(
+        label="First message",
+        max_length=MESSAGE_MAX_CHARS,
+        widget=forms.Textarea(attrs={"rows": 5}),
+        help_text="What each session is asked to do. You speak here: sessions run on your behalf.",
+    )
+    expression = forms.CharField(
+        label="When",
+        required=False,
+        max_length=cron.EXPRESSION_MAX,
+        help_text="Minute, hour, day of month, month, day of week: 30 8 * * 1-5 is half past eight on weekdays."
+        " Leave it empty to start by hand only.",
+        widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "autocomplete": "off"}),
+    )
+    timezone = forms.ChoiceField(label="Time zone", initial="UTC")
+    stores = forms.MultipleChoiceField(label="Memory", required=False, widget=forms.CheckboxSelectMultiple)
+    dollars = forms.DecimalField(
+        label="Budget of each session in USD",
+        required=False,
+        min_value=Decimal("0.01"),
+        max_value=USD_MAX,
+        decimal_places=2,
+        help_text="Optional. A session that has used it up pauses until you raise it.",
+        widget=forms.NumberInput(attrs={"step": "0.01", "min": "0", "inputmode": "decimal"}),
+    )
+
+    def __init__(self, data: Any = None, *, kept: Deployment | None = None) -> None:
+        super().__init__(data, initial=_initial(kept) if kept else {"timezone": "UTC"})
+        self.kept = kept
+        self._choose("timezone", [(name, name) for name in cron.zone_names()])
+        if not self.shows_message:
+            del self.fields["message"]
+
+    @property
+    def shows_message(self) -> bool:
+        """Whether the first message is a plain text, and all that a session begins with."""
+        return self.kept is None or _plain_text(self.kept.initial_events) is not None
+
+    @classmethod
+    def as_typed(cls, data: Any, *, kept: Deployment | None = None) -> "DeploymentForm":
+        """With what somebody typed until now, and without a word about what is missing."""
+        form = cls(kept=kept)
+        for name in form.fields:
+            form.initial[name] = data.getlist(name) if name == "stores" else data.get(name, "")
+        return form
+
+    def offer(self, *, agents: Iterable[tuple[str, str]], environments: Iterable[tuple[str, str]], stores: Any) -> None:
+        """The choices that depend on the workspace."""
+        self._choose("agent", list(agents))
+        self._choose("environment", list(environments))
+        self._choose("stores", list(stores))
+
+    def body(self, attached: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+        """The wire's members; `attached` are the resources it has, with their tokens."""
+        said = self.cleaned_data
+        version = {"version": said["version"]} if said["version"] else {}
+        body = {
+            "name": said["name"],
+            "description": said["description"],
+            "agent": {"type": "agent", "id": said["agent"], **version},
+            "environment_id": said["environment"],
+            "schedule": self._schedule(),
+            "resources": self._resources(attached),
+            "budget": self._budget(),
+        }
+        if "message" in said:
+            body["initial_events"] = [{"type": "user.message", "content": [{"type": "text", "text": said["message"]}]}]
+        return body
+
+    def _schedule(self) -> dict[str, Any] | None:
+        expression = " ".join(self.cleaned_data["expression"].split())
+        zone = self.cleaned_data["timezone"]
+        return {"type": "cron", "expression": expression, "timezone": zone} if expression else None
+
+    def _resources(self, attached: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """A store that stays keeps what was said about it."""
+        wanted = self.cleaned_data["stores"]
+        known = {entry["memory_store_id"]: entry for entry in attached if entry["type"] == STORE}
+        others = [entry for entry in attached if entry["type"] != STORE]
+        return [*others, *(known.get(pk) or {"type": STORE, "memory_store_id": pk} for pk in wanted)]
+
+    def _budget(self) -> dict[str, Any] | None:
+        dollars = self.cleaned_data["dollars"]
+        if dollars is None:
+            return None
+        return {"type": "limit", "max_list_cost": {"amount": f"{dollars * 100:.0f}", "currency": "USD"}}
+
+    def _choose(self, name: str, choices: list[tuple[str, str]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices
+
+
+def _initial(kept: Deployment) -> dict[str, Any]:
+    return {
+        "name": kept.name,
+        "description": kept.description,
+        "agent": kept.agent_id,
+        "version": kept.agent_version,
+        "environment": kept.environment_id,
+        "message": _plain_text(kept.initial_events),
+        "expression": kept.cron,
+        "timezone": kept.timezone,
+        "stores": [entry["memory_store_id"] for entry in kept.resources if entry["type"] == STORE],
+        "dollars": Decimal(kept.budget["max_list_cost"]["amount"]) / 100 if kept.budget else None,
+    }
+
+
+def _plain_text(events: Sequence[dict[str, Any]]) -> str | None:
+    """The text of the one message that there is."""
+    content = events[0].get("content") or [] if len(events) == 1 else []
+    return str(content[0]["text"]) if len(content) == 1 and content[0]["type"] == "text" else None
