@@ -36,6 +36,16 @@ from agents.views.preferences import preferences
 from agents.views.prices import price_delete, price_list, price_runtime, price_save
 from agents.views.sessions import session_budget, session_detail, session_list, session_send, session_verdict
 from agents.views.setup import setup
+from agents.views.skills import (
+    skill_delete,
+    skill_detail,
+    skill_download,
+    skill_list,
+    skill_new,
+    skill_upload,
+    skill_version,
+    skill_version_delete,
+)
 from agents.views.workspace import workspace_settings
 
 urlpatterns = [
@@ -87,6 +97,14 @@ urlpatterns = [
     path("deployments/<str:deployment_id>/pause/", deployment_pause, name="deployment-pause"),
     path("deployments/<str:deployment_id>/unpause/", deployment_unpause, name="deployment-unpause"),
     path("deployments/<str:deployment_id>/archive/", deployment_archive, name="deployment-archive"),
+    path("skills/", skill_list, name="skills"),
+    path("skills/new/", skill_new, name="skill-new"),
+    path("skills/<str:skill_id>/", skill_detail, name="skill"),
+    path("skills/<str:skill_id>/upload/", skill_upload, name="skill-upload"),
+    path("skills/<str:skill_id>/delete/", skill_delete, name="skill-delete"),
+    path("skills/<str:skill_id>/versions/<str:version_id>/", skill_version, name="skill-version"),
+    path("skills/<str:skill_id>/versions/<str:version_id>/download/", skill_download, name="skill-download"),
+    path("skills/<str:skill_id>/versions/<str:version_id>/delete/", skill_version_delete, name="skill-version-delete"),
     path("sessions/", session_list, name="sessions"),
     path("sessions/<str:session_id>/", session_detail, name="session"),
     path("sessions/<str:session_id>/send/", session_send, name="session-send"),

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from io import BytesIO
 from typing import Any
+from zipfile import ZipFile
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -22,8 +23,10 @@ from agents.definitions.skills import LATEST, skills
 from agents.exceptions import Conflict, DomainError, InvalidRequest, NotFound
 from agents.models import Agent, AgentVersion, Skill, SkillVersion, Workspace
 from agents.models.skills import MICROSECOND
-from agents.skill_archives import SkillFolder, zip_of
+from agents.skill_archives import SKILL_FILE, SkillFolder, zip_of
 from agents.storable import storable
+
+TEXT_MAX_BYTES = 200_000  # of a text on a page
 
 
 def create_skill(folder: SkillFolder, *, actor: Actor, display_name: str | None = None) -> Skill:
@@ -87,6 +90,13 @@ def content_of(version: SkillVersion) -> bytes:
         return file.read()
 
 
+def text_of(version: SkillVersion) -> str:
+    """Its SKILL.md, as much of it as a page shows."""
+    path = f"{version.skill.name}/{SKILL_FILE}"
+    with blobs.open_blob(version.storage_key) as file, ZipFile(file) as archive, archive.open(path) as member:
+        return member.read(TEXT_MAX_BYTES).decode("utf-8", "replace")
+
+
 # What agents name
 
 
@@ -128,18 +138,12 @@ def check_pins(definition: Mapping[str, Any], workspace: Workspace) -> None:
         )
 
 
-def choices(workspace: Workspace) -> list[tuple[str, str]]:
-    """Id and label of every skill of the workspace, for a form where an agent's skills are chosen."""
-    rows = Skill.objects.in_workspace(workspace).order_by("display_name", "pk")
-    return [(row.pk, row.display_name) for row in rows]
-
-
-def agents_with(skill: Skill) -> list[Agent]:
-    """The agents that are not archived and whose latest version names the skill."""
+def agents_with(skill: Skill, version: SkillVersion | None = None) -> list[Agent]:
+    """The agents that are not archived and whose latest version names the skill, or that version of it."""
     latest = AgentVersion.objects.filter(
         agent__workspace=skill.workspace_id, agent__archived_at=None, number=F("agent__version")
     )
-    named = latest.filter(definition__skills__icontains=skill.pk).select_related("agent")
+    named = latest.filter(definition__skills__icontains=(version or skill).pk).select_related("agent")
     return [version.agent for version in named.order_by("agent__name")]
 
 

@@ -33,6 +33,9 @@ SECTIONS: list[Section] = [
     Section(
         name="environments", word="Environments", icon="tool", text="Where an agent's tools run, and what they reach."
     ),
+    Section(
+        name="skills", word="Skills", icon="book", text="What agents read up on when a task asks for it, in versions."
+    ),
     Section(name="members", word="Members", icon="person", text="Who is in this workspace, and as what."),
     Section(
         name="api-keys",

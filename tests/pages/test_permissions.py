@@ -18,6 +18,7 @@ from agents.services.prices import RATES, set_price
 from agents.services.tenancy import add_member, issue_api_key, remove_member
 from dreams.policies import create_policy
 from memory.models import Memory
+from tests.agents.skills import make_skill
 from tests.pages.reviews import make_proposal, make_session, make_store
 
 
@@ -98,6 +99,18 @@ PAGES = [
     Page("POST", "deployment-unpause", Role.ADMIN, ("deployment",)),
     Page("GET", "deployment-archive", Role.ADMIN, ("deployment",)),
     Page("POST", "deployment-archive", Role.ADMIN, ("deployment",)),
+    Page("GET", "skills", Role.VIEWER),
+    Page("GET", "skill-new", Role.ADMIN),
+    Page("POST", "skill-new", Role.ADMIN),
+    Page("GET", "skill", Role.VIEWER, ("skill",)),
+    Page("GET", "skill-upload", Role.ADMIN, ("skill",)),
+    Page("POST", "skill-upload", Role.ADMIN, ("skill",)),
+    Page("GET", "skill-delete", Role.ADMIN, ("skill",)),
+    Page("POST", "skill-delete", Role.ADMIN, ("skill",)),
+    Page("GET", "skill-version", Role.VIEWER, ("skill", "skill_version")),
+    Page("GET", "skill-download", Role.VIEWER, ("skill", "skill_version")),
+    Page("GET", "skill-version-delete", Role.ADMIN, ("skill", "skill_version")),
+    Page("POST", "skill-version-delete", Role.ADMIN, ("skill", "skill_version")),
     Page("GET", "sessions", Role.VIEWER),
     Page("GET", "session", Role.VIEWER, ("session",)),
     Page("POST", "session-send", Role.ADMIN, ("session",)),
@@ -155,6 +168,7 @@ def one_of_each(actor):
     """The id of one object of every kind in the actor's workspace, by the names that the pages use."""
     store, session = make_store(actor), make_session(actor)
     proposal = make_proposal(actor, store)
+    skill = make_skill(actor)
     memory = Memory.objects.get(store=store)
     person = add_member(actor.workspace, User.objects.create_user(f"mona of {actor.workspace}"), Role.VIEWER)
     environment = create_environment({"name": "deployed"}, actor=actor)
@@ -167,6 +181,8 @@ def one_of_each(actor):
         "agent": session.agent_id,
         "environment": session.environment_id,
         "session": session.pk,
+        "skill": skill.pk,
+        "skill_version": skill.latest_version_id,
         "store": store.pk,
         "memory": memory.pk,
         "version": memory.head_version_id,

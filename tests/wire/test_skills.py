@@ -306,7 +306,6 @@ def test_agents_that_use_a_skill_are_found(wire, skill, actor):
     agent_with(wire, pinned(skill))
     row = services.access_skill(actor, skill.id)
     assert [agent.name for agent in services.agents_with(row)] == ["a"]
-    assert services.choices(actor.workspace) == [(skill.id, "pdf-forms")]
 
 
 def test_bytes_that_are_gone_are_an_error_that_says_so(call, skill):
