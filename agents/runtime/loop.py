@@ -25,6 +25,7 @@ from agents.models import Event, InboxEvent, Session, Thread
 from agents.plugs import model_client
 from agents.prices import PriceBook, cost_of, monetary_amount
 from agents.runtime import decide as steps
+from agents.runtime.mcp import report_missing
 from agents.runtime.model import ModelError, ModelStopped, Reply
 from agents.runtime.prompt import INTERRUPTED, build_request
 from agents.runtime.toolbox import Toolbox
@@ -130,11 +131,14 @@ class Turn:
 
     @property
     def position(self) -> steps.Position:
+        return steps.position_of(self._since_rest())
+
+    def _since_rest(self) -> list[Logged]:
         for index in range(len(self.events) - 1, -1, -1):
             event = self.events[index]
             if steps.is_rest(event) and event.payload["session_thread_id"] == self.thread.pk:
-                return steps.position_of(self.events[index + 1 :])
-        return steps.position_of(self.events)
+                return self.events[index + 1 :]
+        return self.events
 
     def take(self, step: steps.Step) -> None:
         match step:
@@ -199,7 +203,8 @@ class Turn:
         messages = [NewEvent(type=row.type, payload=row.payload, event_id=row.pk, trust=row.trust) for row in taken]
         with transaction.atomic():
             opening = self._running() if opens_turn else []
-            self._append([*opening, *messages, *self._next_request()])
+            missing = report_missing(self.thread.agent_snapshot, self._since_rest())
+            self._append([*opening, *messages, *missing, *self._next_request()])
             InboxEvent.objects.filter(pk__in=[row.pk for row in taken]).delete()
 
     # The model

@@ -197,3 +197,19 @@ def test_a_worker_that_is_asked_to_end_hands_a_turn_over_between_two_steps(make_
     assert result.payload["content"] == [{"type": "text", "text": "out"}]
     assert rounds > 2
     assert session.repeated_requests == 0
+
+
+def test_every_turn_reports_the_servers_it_goes_on_without(make_session, run, agent):
+    servers = [{"type": "url", "name": name, "url": f"https://{name}.example.com"} for name in ("tickets", "logs")]
+    toolsets = [{"type": "mcp_toolset", "mcp_server_name": server["name"]} for server in servers]
+    overrides = {"type": "agent_with_overrides", "id": agent.pk, "mcp_servers": servers, "tools": toolsets}
+    session = make_session(agent=overrides)
+    for text in ("One.", program({"text": "Two."})):
+        events = run(session, text)
+    errors = [event.payload["error"] for event in events if event.type == "session.error"]
+    assert [error["mcp_server_name"] for error in errors] == ["tickets", "logs"] * 2
+    assert {(error["type"], error["retry_status"]["type"]) for error in errors} == {
+        ("mcp_connection_failed_error", "retrying")
+    }
+    assert types(events).count("agent.message") == 2
+    assert session.status == "idle"
