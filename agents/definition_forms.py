@@ -42,6 +42,7 @@ TOOL_WORDS = {
     "web_search": "Search the web",
 }
 NEW_ENVIRONMENT = "new"
+FIRST_WORDS_MAX = 80  # of the first message, as the title of a session that was given none
 
 
 def _area(rows: int, placeholder: str = "", *, is_code: bool = False) -> forms.Textarea:
@@ -114,7 +115,9 @@ class AgentForm(RefusableForm):
     )
     skills = forms.MultipleChoiceField(label="Skills", required=False, widget=forms.CheckboxSelectMultiple)
     roster = forms.MultipleChoiceField(label="May call in", required=False, widget=forms.CheckboxSelectMultiple)
-    metadata = _text("Metadata", longest=20_000, area=_area(2, "team = support", is_code=True))
+    metadata = _text(
+        "Metadata", longest=20_000, area=_area(2, "team = support", is_code=True), help_text="One a line: key = value."
+    )
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def __init__(
@@ -273,7 +276,7 @@ class StartForm(forms.Form):
         said = self.cleaned_data
         message = {"type": "user.message", "content": [{"type": "text", "text": said["text"]}]}
         start = {"agent": agent_id, "environment_id": environment_id, "initial_events": [message]}
-        return {**start, "title": said["title"] or None}
+        return {**start, "title": said["title"] or said["text"].strip().splitlines()[0][:FIRST_WORDS_MAX]}
 
 
 class EnvironmentForm(RefusableForm):
