@@ -46,6 +46,28 @@ from agents.views.skills import (
     skill_version,
     skill_version_delete,
 )
+from agents.views.vaults import (
+    credential_archive,
+    credential_check,
+    credential_delete,
+    credential_edit,
+    credential_new,
+    vault_archive,
+    vault_delete,
+    vault_detail,
+    vault_edit,
+    vault_list,
+    vault_new,
+)
+from agents.views.webhooks import (
+    webhook_delete,
+    webhook_detail,
+    webhook_edit,
+    webhook_list,
+    webhook_new,
+    webhook_secret,
+    webhook_state,
+)
 from agents.views.workspace import workspace_settings
 
 urlpatterns = [
@@ -113,4 +135,24 @@ urlpatterns = [
     path("sessions/<str:session_id>/answer/", session_answer, name="session-answer"),
     path("sessions/<str:session_id>/budget/", session_budget, name="session-budget"),
     path("sessions/<str:session_id>/verdict/", session_verdict, name="session-verdict"),
+    path("vaults/", vault_list, name="vaults"),
+    path("vaults/new/", vault_new, name="vault-new"),
+    path("vaults/<str:vault_id>/", vault_detail, name="vault"),
+    path("vaults/<str:vault_id>/edit/", vault_edit, name="vault-edit"),
+    path("vaults/<str:vault_id>/archive/", vault_archive, name="vault-archive"),
+    path("vaults/<str:vault_id>/delete/", vault_delete, name="vault-delete"),
+    path("vaults/<str:vault_id>/credentials/new/", credential_new, name="credential-new"),
+    path("vaults/<str:vault_id>/credentials/<str:credential_id>/", credential_edit, name="credential-edit"),
+    path("vaults/<str:vault_id>/credentials/<str:credential_id>/check/", credential_check, name="credential-check"),
+    path(
+        "vaults/<str:vault_id>/credentials/<str:credential_id>/archive/", credential_archive, name="credential-archive"
+    ),
+    path("vaults/<str:vault_id>/credentials/<str:credential_id>/delete/", credential_delete, name="credential-delete"),
+    path("webhooks/", webhook_list, name="webhooks"),
+    path("webhooks/new/", webhook_new, name="webhook-new"),
+    path("webhooks/<str:endpoint_id>/", webhook_detail, name="webhook"),
+    path("webhooks/<str:endpoint_id>/edit/", webhook_edit, name="webhook-edit"),
+    path("webhooks/<str:endpoint_id>/state/", webhook_state, name="webhook-state"),
+    path("webhooks/<str:endpoint_id>/secret/", webhook_secret, name="webhook-secret"),
+    path("webhooks/<str:endpoint_id>/delete/", webhook_delete, name="webhook-delete"),
 ]

@@ -54,8 +54,10 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 }
 # A subscriber may choose the first; what happens is told as the second.
 ALIASES = {
+    "session.pending": "session.created",
     "session.running": "session.status_run_started",
     "session.idled": "session.status_idled",
+    "session.requires_action": "session.status_idled",
 }
 # Of the wire, but about things that only the vendor's own service has: they can be chosen and never happen here.
 NEVER_HERE = (

@@ -52,3 +52,8 @@ class Credential(Archivable):
 
     def __str__(self) -> str:
         return self.display_name or self.id
+
+    @property
+    def target(self) -> str:
+        """What it is for: the address of an MCP server, or the name of a variable."""
+        return str(self.auth.get("mcp_server_url") or self.auth["secret_name"])

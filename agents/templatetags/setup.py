@@ -44,6 +44,8 @@ SECTIONS: list[Section] = [
         text="What programs sign in with: make, replace and revoke.",
         role=Role.ADMIN,
     ),
+    Section(name="vaults", word="Vaults", icon="shield", text="What agents sign in with elsewhere, sealed."),
+    Section(name="webhooks", word="Webhooks", icon="link", text="Which of your programs are told of what."),
     Section(
         name="prices",
         word="Prices",

@@ -39,6 +39,9 @@ BADGES: dict[str, tuple[str, str, str]] = {
     "started": ("dreamt", "good", "check"),
     "nothing_new": ("nothing new", "quiet", "moon"),
     "skipped": ("skipped", "warn", "alert"),
+    # webhook endpoints
+    "enabled": ("enabled", "good", "check"),
+    "disabled": ("disabled", "warn", "stop"),
     # proposals
     "approved": ("approved, being applied", "live", ""),
     "applied": ("applied", "good", "check"),

@@ -16,6 +16,8 @@ from agents.services.deployments import create_deployment
 from agents.services.environments import create_environment
 from agents.services.prices import RATES, set_price
 from agents.services.tenancy import add_member, issue_api_key, remove_member
+from agents.services.vaults import create_credential, create_vault
+from agents.services.webhooks import create_endpoint
 from dreams.policies import create_policy
 from memory.models import Memory
 from tests.agents.skills import make_skill
@@ -23,6 +25,8 @@ from tests.pages.reviews import make_proposal, make_session, make_store
 
 
 MESSAGE = {"type": "user.message", "content": [{"type": "text", "text": "Hello"}]}
+BEARER = {"type": "static_bearer", "mcp_server_url": "https://a.example", "token": "x"}
+ENDPOINT = {"url": "https://a.example.com", "enabled_events": ["vault.created"]}
 
 
 class Page(NamedTuple):
@@ -119,6 +123,36 @@ PAGES = [
     Page("POST", "session-answer", Role.ADMIN, ("session",)),
     Page("POST", "session-verdict", Role.REVIEWER, ("session",)),
     Page("POST", "session-budget", Role.ADMIN, ("session",)),
+    Page("GET", "vaults", Role.VIEWER),
+    Page("GET", "vault-new", Role.ADMIN),
+    Page("POST", "vault-new", Role.ADMIN),
+    Page("GET", "vault", Role.VIEWER, ("vault",)),
+    Page("GET", "vault-edit", Role.ADMIN, ("vault",)),
+    Page("POST", "vault-edit", Role.ADMIN, ("vault",)),
+    Page("GET", "vault-archive", Role.ADMIN, ("vault",)),
+    Page("POST", "vault-archive", Role.ADMIN, ("vault",)),
+    Page("GET", "vault-delete", Role.ADMIN, ("vault",)),
+    Page("POST", "vault-delete", Role.ADMIN, ("vault",)),
+    Page("GET", "credential-new", Role.ADMIN, ("vault",)),
+    Page("POST", "credential-new", Role.ADMIN, ("vault",)),
+    Page("GET", "credential-edit", Role.ADMIN, ("vault", "credential")),
+    Page("POST", "credential-edit", Role.ADMIN, ("vault", "credential")),
+    Page("POST", "credential-check", Role.ADMIN, ("vault", "credential")),
+    Page("GET", "credential-archive", Role.ADMIN, ("vault", "credential")),
+    Page("POST", "credential-archive", Role.ADMIN, ("vault", "credential")),
+    Page("GET", "credential-delete", Role.ADMIN, ("vault", "credential")),
+    Page("POST", "credential-delete", Role.ADMIN, ("vault", "credential")),
+    Page("GET", "webhooks", Role.VIEWER),
+    Page("GET", "webhook-new", Role.ADMIN),
+    Page("POST", "webhook-new", Role.ADMIN),
+    Page("GET", "webhook", Role.VIEWER, ("endpoint",)),
+    Page("GET", "webhook-edit", Role.ADMIN, ("endpoint",)),
+    Page("POST", "webhook-edit", Role.ADMIN, ("endpoint",)),
+    Page("POST", "webhook-state", Role.ADMIN, ("endpoint",)),
+    Page("GET", "webhook-secret", Role.ADMIN, ("endpoint",)),
+    Page("POST", "webhook-secret", Role.ADMIN, ("endpoint",)),
+    Page("GET", "webhook-delete", Role.ADMIN, ("endpoint",)),
+    Page("POST", "webhook-delete", Role.ADMIN, ("endpoint",)),
     Page("GET", "memory", Role.VIEWER),
     Page("GET", "store", Role.VIEWER, ("store",)),
     Page("GET", "memory-compare", Role.VIEWER, ("store",)),
@@ -170,6 +204,7 @@ def one_of_each(actor):
     proposal = make_proposal(actor, store)
     skill = make_skill(actor)
     memory = Memory.objects.get(store=store)
+    vault = create_vault({"display_name": "Keys"}, actor=actor)
     person = add_member(actor.workspace, User.objects.create_user(f"mona of {actor.workspace}"), Role.VIEWER)
     environment = create_environment({"name": "deployed"}, actor=actor)
     deployed = create_agent({"name": "deployed", "model": "m"}, actor=actor)
@@ -178,6 +213,9 @@ def one_of_each(actor):
         "deployment": create_deployment({"name": "Report", **recipe}, actor=actor).pk,
         "member": person.pk,
         "key": issue_api_key(actor.workspace, "a program")[0].pk,
+        "vault": vault.pk,
+        "credential": create_credential(vault, {"auth": BEARER}, actor=actor).pk,
+        "endpoint": create_endpoint(ENDPOINT, actor=actor)[0].pk,
         "agent": session.agent_id,
         "environment": session.environment_id,
         "session": session.pk,
