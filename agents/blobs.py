@@ -7,15 +7,17 @@ name it, and put on it again in the one that takes such a row away. So whatever 
 import logging
 import os
 import secrets
+import shutil
+import tempfile
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import IO
 
 from django.conf import settings
 from django.core.files import File as StoredFile
-from django.core.files.storage import Storage, storages
+from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.utils import timezone
 
 from agents import queue
@@ -52,6 +54,19 @@ def open_blob(key: str) -> IO[bytes]:
         return _storage().open(key)
     except OSError as error:
         raise Unavailable(f"The stored file cannot be read: {error.strerror or error}.")
+
+
+@contextmanager
+def on_this_disk(key: str) -> Iterator[str]:
+    """A path where the bytes can be read while the block lasts; a copy of them where they are stored elsewhere."""
+    storage = _storage()
+    if isinstance(storage, FileSystemStorage):
+        yield storage.path(key)
+        return
+    with open_blob(key) as file, tempfile.NamedTemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as copy:
+        shutil.copyfileobj(file, copy)
+        copy.flush()
+        yield copy.name
 
 
 def let_go(keys: Iterable[str]) -> None:

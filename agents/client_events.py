@@ -67,5 +67,3 @@ def _check_block(block: Mapping[str, Any], field: str) -> None:
         raise InvalidRequest(f"{field}.type: redacted blocks come from the server only.")
     if block["type"] == "text" and not block["text"].strip():
         raise InvalidRequest(f"{field}.text: it must not be empty.")
-    if block.get("source", {}).get("type") == "file":
-        raise InvalidRequest(f"{field}.source.type: files are not supported by this version of Lucid yet.")

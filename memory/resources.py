@@ -69,6 +69,14 @@ def finish(configs: list[dict[str, Any]]) -> None:
         config["mount_path"] = f"{MOUNT_ROOT}/{folder}"
 
 
+def attached(resources: list[SessionResource]) -> None:
+    """The store is what it was."""
+
+
+def detached(resource: SessionResource) -> None:
+    """So it is afterwards."""
+
+
 def shape(resource: SessionResource) -> dict[str, Any]:
     """On the wire a memory store has no resource id and no times."""
     members = ("memory_store_id", "access", "instructions", "name", "description", "mount_path")

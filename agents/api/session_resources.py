@@ -14,6 +14,7 @@ from agents.api.shapes.sessions import resource_shape
 from agents.exceptions import InvalidRequest, NotFound
 from agents.limits import SESSION_RESOURCES_PAGE_MAX
 from agents.models import Session, SessionResource
+from agents.services import attachments
 from agents.services import session_updates as services
 
 router = Router(tags=["sessions"])
@@ -39,9 +40,8 @@ def list_resources(request: ApiRequest, session_id: str) -> dict[str, Any]:
 
 @router.post("/{session_id}/resources", openapi_extra=takes(add_body))
 def add_resource(request: ApiRequest, session_id: str) -> dict[str, Any]:
-    access_session(request.auth, session_id)
-    kind = add_body(request)["type"]
-    raise InvalidRequest(f"type: {kind} resources are not supported by this version of Lucid yet.")
+    session = access_session(request.auth, session_id)
+    return resource_shape(attachments.attach_file(session, add_body(request), actor=request.auth))
 
 
 @router.get("/{session_id}/resources/{resource_id}")

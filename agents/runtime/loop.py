@@ -31,6 +31,7 @@ from agents.runtime.prompt import INTERRUPTED, build_request
 from agents.runtime.toolbox import Toolbox
 from agents.sandbox.base import SandboxStopped
 from agents.services.budgets import REACHED, announce, is_reached
+from agents.services.named_files import with_files
 from agents.services.prices import book_from
 
 logger = logging.getLogger(__name__)
@@ -215,6 +216,7 @@ class Turn:
         request = build_request(
             self.thread.agent_snapshot, self.events, tools=self.toolbox.definitions, notes=self.toolbox.notes
         )
+        request["messages"] = with_files(request["messages"], self.thread.session.workspace_id)
         rest_connection()
         try:
             reply = model_client().answer(request, stop=self._should_stop)

@@ -8,10 +8,14 @@ from agents.models import SessionResource
 from agents.plugs import resource_kinds, sandbox
 from agents.runtime.skills import Shelf
 from agents.runtime.tools.builtin import tool_definitions
+from agents.runtime.uploads import lay_uploads
 from agents.sandbox.base import Mount, SandboxStopped, ToolOutcome
+from agents.services.outputs import PROMPT as OUTPUTS_PROMPT
+from agents.services.outputs import publish_outputs
 
 TOOLSET = "agent_toolset_20260401"
 ALWAYS_ALLOW = "always_allow"
+WRITING = {"bash", "write"}  # tools with which an agent can hand files out
 SHOWN = ("name", "description", "input_schema")  # what the model sees of a custom tool
 
 
@@ -33,6 +37,7 @@ class Toolbox:
         self._skills = Shelf(session_id, agent)
         self._problems: list[str] = []  # of making ready, told with the next results
         self._is_fresh = True
+        self._told: set[str] = set()  # what could not be handed out is said once a turn
 
     @staticmethod
     def _group(resources: list[SessionResource]) -> dict[str, list[SessionResource]]:
@@ -45,7 +50,8 @@ class Toolbox:
     def notes(self) -> list[str]:
         """What the system prompt says of the session's resources."""
         notes = [resource_kinds()[kind].prompt(resources) for kind, resources in self._resources.items()]
-        return [*notes, self._skills.note]
+        notes.append(self._skills.note)
+        return [*notes, OUTPUTS_PROMPT] if self._names & WRITING else notes
 
     def permission(self, name: str) -> dict[str, Any]:
         """What the platform says to a call before it runs: the wire members `evaluated_permission` and `evaluation`.
@@ -89,10 +95,13 @@ class Toolbox:
                 problems += resource_kinds()[kind].after_tools(resources, sandbox())
             except DomainError as error:
                 problems.append(f"Changes under the mounts of {kind} were not saved: {error}")
-        return problems
+        new = [problem for problem in publish_outputs(self.session_id, sandbox()) if problem not in self._told]
+        self._told.update(new)
+        return [*problems, *new]
 
     def _refresh(self) -> None:
         if self._is_fresh:
+            lay_uploads(self.session_id, sandbox())
             for kind, resources in self._resources.items():
                 resource_kinds()[kind].before_turn(resources, sandbox())
             self._problems = self._skills.place(sandbox())

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from agents.sandbox import limits
 from agents.sandbox.base import BadPath, OutputFile, OutputListing, RefusedFile, TakenOutput
-from agents.sandbox.folders import Owner, check_name, enter, open_entry, opened, prune, segments
+from agents.sandbox.folders import FILE_FLAGS, Owner, check_name, enter, open_entry, opened, prune, segments
 
 UPLOADS_NOTE = "uploads.json"
 OUTPUTS_NOTE = "outputs.json"
@@ -44,12 +44,9 @@ def put_upload(root: str, state: str, path: str, name: str, source: str) -> None
     *parents, last = segments(path)
     temporary = os.path.join(state, secrets.token_hex(8))
     try:
-        with open(os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as original:
-            if not stat.S_ISREG(os.fstat(original.fileno()).st_mode):
-                raise BadPath(f"{source!r} is not a regular file")
-            with open(temporary, "xb") as copy:
-                os.fchmod(copy.fileno(), 0o644)
-                copy_all(original, copy, limits.FILE_MAX_BYTES)
+        with source_file(source) as original, open(temporary, "xb") as copy:
+            os.fchmod(copy.fileno(), 0o644)
+            copy_all(original, copy, limits.FILE_MAX_BYTES)
         with opened(root, parents, owner=NOBODY_ELSE) as folder:
             os.rename(temporary, last, dst_dir_fd=folder)
     finally:
@@ -161,6 +158,18 @@ def digest_of(folder: int, name: str, path: str, status: os.stat_result, looking
         _, digest = copy_all(file, None, limits.FILE_MAX_BYTES)
     looking.seen[path] = [*mark, digest]
     return digest
+
+
+def source_file(path: str) -> IO[bytes]:
+    """A regular file of this machine that a client of the host names."""
+    try:
+        file = os.fdopen(os.open(path, FILE_FLAGS), "rb")
+    except OSError as error:
+        raise BadPath(f"{path!r} cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise BadPath(f"{path!r} is not a regular file")
+    return file
 
 
 @contextmanager

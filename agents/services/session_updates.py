@@ -21,8 +21,10 @@ from agents.metadata import merge_metadata
 from agents.models import Session, SessionKind, SessionResource, SessionStatus, Thread
 from agents.outbox import emit
 from agents.overrides import resolved_at
+from agents.plugs import resource_kinds
 from agents.services import budgets
 from agents.services.environments import check_reach
+from agents.services.files import forget_session_files
 from agents.services.sessions import check_rests, principal_of, wake_thread
 
 DESTROY_SANDBOX = "agents.jobs.destroy_sandbox"
@@ -70,6 +72,7 @@ def delete_session(session: Session, *, actor: Actor) -> None:
     audit.record(actor, "session.deleted", session.pk, name=session.title or "")
     queue.enqueue(DESTROY_SANDBOX, session.pk)
     transaction.on_commit(partial(publish, session.pk, [(thread.pk, None, gone)]))
+    forget_session_files(session)
     session.delete()
 
 
@@ -147,5 +150,6 @@ def _shown(changes: dict[str, Any]) -> dict[str, Any]:
 def detach_resource(resource: SessionResource, *, actor: Actor) -> None:
     """Take something away from a session; its sandbox no longer gets it at the next turn."""
     session, detail = resource.session, f"{resource.kind} {resource.target_id}"
+    resource_kinds()[resource.kind].detached(resource)
     resource.delete()
     audit.record(actor, "session.resource_removed", session.pk, name=session.title or "", detail=detail)

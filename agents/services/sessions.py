@@ -39,6 +39,7 @@ from agents.plugs import model_client, resource_kinds
 from agents.services import budgets
 from agents.services.agent_extensions import default_resources
 from agents.services.environments import check_mounts, check_reach
+from agents.services.named_files import check_named_files
 from agents.services.rosters import snapshot_of
 from agents.services.skills import check_pins, pin
 from agents.services.vaults import checked_vault_ids
@@ -145,6 +146,7 @@ def principal_of(workspace: Workspace, metadata: dict[str, str], actor: Actor) -
 def send_events(session: Session, events: Sequence[dict[str, Any]], *, actor: Actor) -> list[dict[str, Any]]:
     """Take a batch of client events, all or none, and return them as the wire shows them: what answers a call is in
     the log at once, the rest is queued."""
+    check_named_files(events, actor=actor)
     session = lock_session(session.pk, next_position=F("next_position") + len(events))
     if session.is_terminated or session.is_archived:
         raise InvalidRequest(f"The session {session.pk} is {session.end_word}: it takes no more events.")
@@ -306,7 +308,7 @@ def _checked_resources(entries: list[dict[str, Any]], actor: Actor) -> list[tupl
 
 
 def _attach(session: Session, resources: list[tuple[str, str, dict[str, Any]]]) -> None:
-    SessionResource.objects.bulk_create(
+    rows = [
         SessionResource(
             session=session,
             kind=kind,
@@ -316,7 +318,11 @@ def _attach(session: Session, resources: list[tuple[str, str, dict[str, Any]]]) 
             created_at=session.created_at,
         )
         for position, (kind, target_id, config) in enumerate(resources)
-    )
+    ]
+    SessionResource.objects.bulk_create(rows)
+    for name, kind in resource_kinds().items():
+        if mine := [row for row in rows if row.kind == name]:
+            kind.attached(mine)
 
 
 def _running(thread: Thread) -> list[NewEvent]:

@@ -16,3 +16,7 @@ def shape(resource: SessionResource) -> dict[str, Any]:
         "created_at": at,
         "updated_at": at,
     }
+
+
+def detached(resource: SessionResource) -> None:
+    pass

@@ -61,7 +61,6 @@ def test_a_resource_with_an_id_is_read_and_taken_away(resources, session, note):
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ({"type": "file", "file_id": "file_1"}, "type: file resources are not supported"),
         ({"type": "memory_store", "file_id": "file_1"}, "type: "),
         ({"type": "github_repository", "file_id": "file_1"}, "type: "),
         ({"type": "file"}, "file_id: "),

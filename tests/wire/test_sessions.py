@@ -57,7 +57,7 @@ def test_a_session_shows_the_stores_that_it_mounts(wire, agent, environment, sto
         ({"agent": "agent_x"}, 404, "Agent 'agent_x'"),
         ({"environment_id": "env_x"}, 404, "Environment 'env_x'"),
         ({"resources": [{"type": "memory_store", "memory_store_id": "memstore_x"}]}, 404, "Memory store 'memstore_x'"),
-        ({"resources": [{"type": "file", "file_id": "file_x"}]}, 400, "resources.0"),
+        ({"resources": [{"type": "file", "file_id": "file_x"}]}, 404, "File 'file_x'"),
         ({"vault_ids": ["vlt_x"]}, 404, "Vault 'vlt_x'"),
         ({"budget": {"type": "limit", "max_list_cost": {"amount": "0", "currency": "USD"}}}, 400, "budget"),
         ({"title": "x" * 513}, 400, "title"),
