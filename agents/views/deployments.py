@@ -54,6 +54,7 @@ def deployment_detail(request: HtmxHttpRequest, deployment_id: str) -> HttpRespo
         "deployment": deployment,
         "author": author_of(deployment).name,
         "opening": _opening(deployment),
+        "attached": _attached(request.actor, deployment),
         "budget_usd": Decimal(deployment.budget["max_list_cost"]["amount"]) / 100 if deployment.budget else None,
         "ahead": by_clocks_of(deployment.timezone, services.upcoming_runs(deployment, timezone.now())),
         "runs": runs.items,
@@ -148,6 +149,13 @@ def _opening(deployment: Deployment) -> list[str]:
         for event in deployment.initial_events
         for block in event.get("content") or [{"type": event["type"]}]
     ]
+
+
+def _attached(actor: Actor, deployment: Deployment) -> list[tuple[str, str]]:
+    """The kind of each resource, and what people call it."""
+    names = dict(_stores(actor)) if deployment.resources else {}
+    ids = [entry.get("memory_store_id") or entry.get("file_id") or entry["url"] for entry in deployment.resources]
+    return [(entry["type"], names.get(pk, pk)) for entry, pk in zip(deployment.resources, ids, strict=True)]
 
 
 def _form(request: HtmxHttpRequest, kept: Deployment | None = None) -> DeploymentForm:

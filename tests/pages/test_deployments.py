@@ -112,6 +112,7 @@ def test_the_form_keeps_what_it_cannot_show(as_alice, make, actor, typed, agent)
     made.refresh_from_db()
     assert (made.agent_version, made.cron, len(made.initial_events)) == (1, "30 8 * * 1-5", 2)
     assert resources_with_tokens(made) == [entry]
+    assert f"Memory store: {store.name}" in text_of(as_alice.get(f"/deployments/{made.pk}/"))
 
 
 def test_without_a_version_the_latest_is_pinned_and_without_a_line_it_starts_by_hand(
