@@ -38,7 +38,7 @@ def apply(
         if policy:
             archive_policy(policy, actor=actor)
         return None
-    body = {name: wanted[name] for name in ("enabled", "objective", "mode") if name in wanted}
+    body: dict[str, Any] = {name: wanted[name] for name in ("enabled", "objective", "mode") if name in wanted}
     if schedule := _schedule(wanted, policy):
         body["schedule"] = schedule
     if policy:

@@ -162,7 +162,9 @@ class DreamFilter(forms.Form):
     status = forms.ChoiceField(required=False, label="Status", choices=[("", "Any status"), *DreamStatus.choices])
     store = forms.ChoiceField(required=False, label="Store")
     policy = forms.ChoiceField(required=False, label="Started by")
-    archived = forms.ChoiceField(required=False, label="Archived", choices=[("", "In use"), ("all", "Archived, too")])
+    archived = forms.ChoiceField(
+        required=False, label="Archived", choices=[("", "Not archived"), ("all", "Archived ones, too")]
+    )
 
     def offer(self, stores: Iterable[MemoryStore], policies: Iterable[DreamPolicy]) -> None:
         """The choices that depend on the workspace."""

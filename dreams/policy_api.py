@@ -36,12 +36,11 @@ class ModelParams(TypedDict, total=False):
     speed: Literal["standard", "fast"] | None
 
 
-class DreamPolicyUpdateParams(TypedDict, total=False):
-    """What is left out stays. `schedule` null: by hand only; `model` null: the agent's own."""
+class _PolicyParams(TypedDict, total=False):
+    """`schedule` null: by hand only; `model` null: the agent's own."""
 
     name: str
     agent_id: str | None
-    memory_store_id: str
     objective: str | None
     mode: Literal["review", "auto"]
     model: str | ModelParams | None
@@ -50,10 +49,16 @@ class DreamPolicyUpdateParams(TypedDict, total=False):
     enabled: bool
 
 
-class DreamPolicyCreateParams(DreamPolicyUpdateParams, total=False):
+class DreamPolicyUpdateParams(_PolicyParams, total=False):
+    """What is left out stays."""
+
+    memory_store_id: str
+
+
+class DreamPolicyCreateParams(_PolicyParams):
     """Without a schedule: every night at 03:00 UTC. Without an agent: the sessions of all of them."""
 
-    memory_store_id: Required[str]
+    memory_store_id: str
 
 
 router = Router(tags=["dream policies"])

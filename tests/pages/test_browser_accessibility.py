@@ -9,6 +9,7 @@ from playwright.sync_api import Page
 from agents.actors import Actor
 from agents.services.tenancy import issue_api_key
 from dreams import reviewing
+from dreams.policies import create_policy, run_policy
 from memory.models import Memory
 from tests.pages.reviews import NEW, PATH, add_evidence, make_proposal, make_session, make_store
 from tests.stack import Stack
@@ -26,9 +27,12 @@ def addresses(stack: Stack, actor: Actor) -> list[str]:
     add_evidence(waiting, session)
     applied = reviewing.approve_proposal(make_proposal(actor, store, after=NEW.replace("cc", "dd")), actor=actor)
     memory = Memory.objects.get(store=store, path=PATH)
+    policy = create_policy({"memory_store_id": store.pk}, actor=actor)
+    run_policy(policy, actor=actor)
     key, _ = issue_api_key(actor.workspace, "a program", actor=actor)
     return [
         "/", "/inbox/", "/inbox/?tab=decided", "/dreams/", "/dreams/new/", "/memory/", "/sessions/", "/agents/",
+        "/dreams/schedules/", "/dreams/schedules/new/", f"/dreams/schedules/{policy.pk}/",
         f"/proposals/{waiting.pk}/", f"/proposals/{waiting.pk}/?mode=edit", f"/proposals/{waiting.pk}/?mode=reject",
         f"/proposals/{applied.pk}/", f"/dreams/{waiting.review.dream_id}/", f"/sessions/{session.pk}/",
         f"/memory/{store.pk}/", f"/memory/{store.pk}/files/{memory.pk}/",
