@@ -174,7 +174,7 @@ def _pinned(entries: Sequence[Entry], field: str, owner: Owner) -> list[dict[str
 
 
 def _pin(entry: Entry, field: str, owner: Owner) -> dict[str, Any]:
-    reference = {"type": "agent", "id": entry} if isinstance(entry, str) else entry
+    reference: Mapping[str, Any] = {"type": "agent", "id": entry} if isinstance(entry, str) else entry
     if reference["type"] == "self":
         return dict(SELF)
     agent_id, version = reference["id"], reference.get("version")

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 from agents import diffs
 from agents.access import access_agent, access_environment, require_role
 from agents.definition_forms import KNOWN_MODELS, NEW_ENVIRONMENT, AgentForm, StartForm
+from agents.definitions import resolve
 from agents.definitions.as_text import as_text
 from agents.definitions.parts import Definition
 from agents.exceptions import Conflict, DomainError, InvalidRequest
@@ -161,20 +162,21 @@ def _conflict(
     request: HtmxHttpRequest, form: AgentForm, parts: Sequence[Any], agent: Agent, before: Definition
 ) -> HttpResponse:
     """Theirs against what was typed; saving once more lies over theirs, and says so."""
+    agent.refresh_from_db()
     theirs = agent.versions.get(number=agent.version).definition
     mine = {**theirs, **_shown(form, before)}
-    form.data = form.data.copy()
-    form.data["version"] = str(agent.version)
+    form.data = again = request.POST.copy()
+    again["version"] = str(agent.version)
     return _form_page(request, form, parts, agent, diff=diffs.compare(as_text(theirs), as_text(mine)), is_conflict=True)
 
 
 def _shown(form: AgentForm, before: Definition) -> Definition:
     """What was typed, as the definition that it would make."""
-    from agents.definitions import resolve
-
-    body = {name: value for name, value in form.body().items() if name not in ("multiagent", "skills")}
+    body = form.body()
+    skills = [{"version": "latest", **skill} for skill in body.pop("skills")]
+    beside = {"skills": skills, "multiagent": body.pop("multiagent", before["multiagent"])}
     try:
-        return resolve(body, previous={**before, "multiagent": None})
+        return {**resolve(body, previous={**before, "skills": [], "multiagent": None}), **beside}
     except InvalidRequest:
         return {name: body[name] for name in ("name", "description", "system")}
 
