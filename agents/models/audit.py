@@ -25,8 +25,8 @@ class AuditEvent(WorkspaceOwned):
     class Meta:
         indexes = [
             models.Index(fields=["workspace", "-created_at", "-id"], name="audit_newest"),
-            models.Index(fields=["workspace", "object_id", "-created_at"], name="audit_of_object"),
-            models.Index(fields=["workspace", "actor_id", "-created_at"], name="audit_of_actor"),
+            models.Index(fields=["workspace", "object_id", "-created_at", "-id"], name="audit_of_object"),
+            models.Index(fields=["workspace", "actor_id", "-created_at", "-id"], name="audit_of_actor"),
         ]
 
     def __str__(self) -> str:
