@@ -37,7 +37,7 @@ class Skill(WorkspaceOwned):
     display_name = models.CharField(max_length=limits.DISPLAY_NAME_MAX)
     updated_at = models.DateTimeField()
 
-    objects = SkillQuerySet.as_manager()
+    objects = SkillQuerySet.as_manager()  # type: ignore[misc]  # the stubs see a class variable overridden
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="skill_name_once")]

@@ -1,7 +1,6 @@
 """Skills: upload, look into, download and delete them."""
 
 from django.contrib import messages
-from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -12,7 +11,7 @@ from agents.forms import SkillForm
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Role, Skill, SkillVersion
 from agents.services import skills as services
-from agents.skill_archives import SkillFolder, folder_of_zip
+from agents.skill_archives import folder_of_zip
 
 LIST, DETAIL = "agents/skill_list.html", "agents/skill_detail.html"
 FORM, CONFIRM = "agents/skill_form.html", "agents/skill_confirm.html"
@@ -121,7 +120,7 @@ def _form_page(request: HtmxHttpRequest, skill: Skill | None) -> HttpResponseBas
     form = SkillForm(request.POST if is_sent else None, request.FILES if is_sent else None, skill=skill)
     if is_sent and form.is_valid():
         try:
-            folder = _folder_in(form.cleaned_data["archive"])
+            folder = folder_of_zip(form.cleaned_data["archive"].read())
             if skill:
                 services.add_version(skill, folder, actor=request.actor)
             else:
@@ -134,7 +133,3 @@ def _form_page(request: HtmxHttpRequest, skill: Skill | None) -> HttpResponseBas
             return go(request, "skill", skill.pk)
     context = {"section": "setup", "skill": skill, "form": form}
     return page(request, FORM, context, status=422 if form.errors else 200)
-
-
-def _folder_in(upload: UploadedFile) -> SkillFolder:
-    return folder_of_zip(upload.read())
