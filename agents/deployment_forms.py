@@ -19,6 +19,9 @@ from agents.price_forms import USD_MAX
 
 STORE = "memory_store"
 ARCHIVED = "archived"
+CENT = Decimal("0.01")
+
+type Choice = tuple[str, str]
 
 
 class DeploymentFilter(forms.Form):
@@ -109,7 +112,7 @@ class DeploymentForm(RefusableForm):
     dollars = forms.DecimalField(
         label="Budget of each session in USD",
         required=False,
-        min_value=Decimal("0.01"),
+        min_value=CENT,
         max_value=USD_MAX,
         decimal_places=2,
         help_text="Optional. A session that has used it up pauses until you raise it.",
@@ -136,11 +139,12 @@ class DeploymentForm(RefusableForm):
             form.initial[name] = data.getlist(name) if name == "stores" else data.get(name, "")
         return form
 
-    def offer(self, *, agents: Iterable[tuple[str, str]], environments: Iterable[tuple[str, str]], stores: Any) -> None:
-        """The choices that depend on the workspace."""
-        self._choose("agent", list(agents))
-        self._choose("environment", list(environments))
-        self._choose("stores", list(stores))
+    def offer(self, *, agents: Iterable[Choice], environments: Iterable[Choice], stores: Iterable[Choice]) -> None:
+        """The choices that depend on the workspace, and what the deployment has, even if nobody may choose it anew."""
+        kept = self.kept
+        self._choose("agent", _with(agents, [(kept.agent_id, kept.agent.name)] if kept else []))
+        self._choose("environment", _with(environments, [(kept.environment_id, kept.environment.name)] if kept else []))
+        self._choose("stores", _with(stores, [(pk, pk) for pk in self.initial.get("stores") or []]))
 
     def body(self, attached: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
         """The wire's members; `attached` are the resources it has, with their tokens."""
@@ -177,7 +181,7 @@ class DeploymentForm(RefusableForm):
             return None
         return {"type": "limit", "max_list_cost": {"amount": f"{dollars * 100:.0f}", "currency": "USD"}}
 
-    def _choose(self, name: str, choices: list[tuple[str, str]]) -> None:
+    def _choose(self, name: str, choices: list[Choice]) -> None:
         field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)
         field.choices = choices
@@ -194,8 +198,14 @@ def _initial(kept: Deployment) -> dict[str, Any]:
         "expression": kept.cron,
         "timezone": kept.timezone,
         "stores": [entry["memory_store_id"] for entry in kept.resources if entry["type"] == STORE],
-        "dollars": Decimal(kept.budget["max_list_cost"]["amount"]) / 100 if kept.budget else None,
+        "dollars": (Decimal(kept.budget["max_list_cost"]["amount"]) / 100).quantize(CENT) if kept.budget else None,
     }
+
+
+def _with(offered: Iterable[Choice], kept: Iterable[Choice]) -> list[Choice]:
+    choices = dict(offered)
+    gone = {pk: f"{name} (no longer offered)" for pk, name in kept if pk not in choices}
+    return [*choices.items(), *gone.items()]
 
 
 def _plain_text(events: Sequence[dict[str, Any]]) -> str | None:

@@ -8,6 +8,7 @@ from agents.models import Deployment, DeploymentRun, Session
 from agents.services.agents import create_agent, update_agent
 from agents.services.deployments import archive_deployment, create_deployment, pause_deployment, resources_with_tokens
 from agents.services.environments import archive_environment, create_environment
+from memory.services import archive_store
 from tests.dreams.dreaming import store_of
 
 MESSAGE = {"type": "user.message", "content": [{"type": "text", "text": "Write <b>the report</b>"}]}
@@ -115,6 +116,18 @@ def test_the_form_keeps_what_it_cannot_show(as_alice, make, actor, typed, agent)
     assert f"Memory store: {store.name}" in text_of(as_alice.get(f"/deployments/{made.pk}/"))
 
 
+def test_the_form_changes_nothing_that_is_no_longer_offered(as_alice, make, actor, typed, environment):
+    store = store_of(actor, {})
+    made = make(resources=[{"type": "memory_store", "memory_store_id": store.pk}])
+    archive_environment(environment, actor=actor)
+    archive_store(store, actor=actor)
+    page = text_of(as_alice.get(f"/deployments/{made.pk}/edit/"))
+    assert f'<option value="{environment.pk}" selected>box (no longer offered)' in page
+    assert page.count("(no longer offered)") == 2
+    answer = as_alice.post(f"/deployments/{made.pk}/edit/", typed | {"message": "Another", "stores": [store.pk]})
+    assert "is archived" in text_of(answer)
+
+
 def test_without_a_version_the_latest_is_pinned_and_without_a_line_it_starts_by_hand(
     as_alice, make, actor, typed, agent
 ):
@@ -153,7 +166,7 @@ def test_pausing_and_archiving_by_hand(as_alice, make):
 def test_a_pause_after_an_error_says_which(as_bob, make, actor):
     made = make(schedule=NIGHTLY)
     pause_deployment(made, actor=actor, reason={"type": "error", "error": {"type": "vault_not_found_error"}})
-    assert "Paused after an error: vault not found error" in text_of(as_bob.get(f"/deployments/{made.pk}/"))
+    assert "Paused after an error: vault not found." in text_of(as_bob.get(f"/deployments/{made.pk}/"))
 
 
 def test_the_list_leaves_archived_ones_out_until_asked(as_bob, make, actor):
