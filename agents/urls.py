@@ -11,6 +11,7 @@ from agents.views.agents import agent_list
 from agents.views.answers import session_answer, session_confirm, session_interrupt
 from agents.views.api_keys import api_key_detail, api_key_list, api_key_revoke, api_key_rotate
 from agents.views.audit import audit_export, audit_list
+from agents.views.files import file_delete, file_download, file_list, file_upload
 from agents.views.members import member_detail, member_link, member_list, member_remove, member_role
 from agents.views.costs import costs, costs_export
 from agents.views.deployments import (
@@ -119,6 +120,10 @@ urlpatterns = [
     path("deployments/<str:deployment_id>/pause/", deployment_pause, name="deployment-pause"),
     path("deployments/<str:deployment_id>/unpause/", deployment_unpause, name="deployment-unpause"),
     path("deployments/<str:deployment_id>/archive/", deployment_archive, name="deployment-archive"),
+    path("files/", file_list, name="files"),
+    path("files/upload/", file_upload, name="file-upload"),
+    path("files/<str:file_id>/download/", file_download, name="file-download"),
+    path("files/<str:file_id>/delete/", file_delete, name="file-delete"),
     path("skills/", skill_list, name="skills"),
     path("skills/new/", skill_new, name="skill-new"),
     path("skills/<str:skill_id>/", skill_detail, name="skill"),

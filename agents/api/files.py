@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from ninja import Router
 
@@ -16,6 +15,7 @@ from agents.downloads import send_file
 from agents.exceptions import InvalidRequest
 from agents.limits import FILE_IDS_MAX, FILE_MAX_BYTES, FILES_PAGE_MAX
 from agents.models import File
+from agents.models.files import FileQuerySet
 from agents.services import files as services
 from agents.services.files import access_file
 
@@ -120,7 +120,7 @@ def _ids(request: ApiRequest) -> set[str]:
     return ids
 
 
-def _page_by_ids(request: ApiRequest, rows: QuerySet[File], limit: int) -> dict[str, Any]:
+def _page_by_ids(request: ApiRequest, rows: FileQuerySet, limit: int) -> dict[str, Any]:
     """The shape that older clients know, beside the present one's members."""
     after, before = queries.text(request, "after_id"), queries.text(request, "before_id")
     if not after and not before:

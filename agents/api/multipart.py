@@ -91,7 +91,7 @@ def _boundary(request: HttpRequest) -> str:
 def _begin(segment: MultipartSegment, files: ExitStack) -> Part:
     if not segment.name or any("\x00" in value for value in (segment.name, segment.filename or "")):
         raise InvalidRequest("The request body has a part whose name is missing or cannot be stored.")
-    folder = settings.FILE_UPLOAD_TEMP_DIR
+    folder = str(settings.FILE_UPLOAD_TEMP_DIR)
     file = files.enter_context(tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES, dir=folder))  # noqa: SIM115
     return Part(
         name=segment.name,

@@ -12,9 +12,9 @@ from agents.models.base import PublicIdField, WorkspaceOwned, WorkspaceQuerySet
 
 
 class FileQuerySet(WorkspaceQuerySet):
-    def uploads(self) -> Self:
-        """What people and programs sent, each once: not what sessions made, nor the copies mounted in them."""
-        return self.filter(session=None)
+    def originals(self) -> Self:
+        """What was uploaded and what sessions made, without the copies that are mounted in sessions."""
+        return self.filter(Q(session=None) | Q(downloadable=True))
 
     def outputs(self) -> Self:
         """What sessions made."""
@@ -45,7 +45,7 @@ class File(WorkspaceOwned):
     expires_at = models.DateTimeField(null=True, blank=True)
     created_by = models.CharField(max_length=MAX_ID_LENGTH, blank=True)  # the actor's id
 
-    objects = FileQuerySet.as_manager()
+    objects = FileQuerySet.as_manager()  # type: ignore[misc]  # the stubs see a class variable overridden
 
     class Meta:
         indexes = [

@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 from typing import IO
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import Sum
 from django.utils import timezone
 
 from agents import audit, blobs
@@ -24,6 +25,7 @@ from agents.limits import (
 from agents.models import File, Session, Workspace
 
 GIB = 1024**3
+CHUNK_BYTES = 256 * 1024
 SWEPT_AT_ONCE = 500
 
 
@@ -47,6 +49,17 @@ def access_usable(scoped: Scoped, file_id: str) -> File:
     file = access_file(scoped, file_id)
     check_not_expired(file)
     return file
+
+
+def content_of(file: IO[bytes], *, filename: str | None, mime_type: str | None) -> Content:
+    """A file that was taken in elsewhere, measured and hashed."""
+    file.seek(0)
+    digest, size = sha256(), 0
+    while chunk := file.read(CHUNK_BYTES):
+        digest.update(chunk)
+        size += len(chunk)
+    file.seek(0)
+    return Content(file=file, filename=filename, mime_type=mime_type, size=size, sha256=digest.hexdigest())
 
 
 def upload_file(content: Content, *, expires_in_seconds: int | None = None, actor: Actor) -> File:
@@ -92,8 +105,7 @@ def check_room(workspace: Workspace, size: int) -> None:
 
 def stored_bytes(workspace: Workspace) -> int:
     """What the workspace's files take; a copy mounted in a session shares the bytes of its original."""
-    own = File.objects.in_workspace(workspace).filter(Q(session=None) | Q(downloadable=True))
-    return int(own.aggregate(total=Sum("size_bytes", default=0))["total"])
+    return int(File.objects.in_workspace(workspace).originals().aggregate(total=Sum("size_bytes", default=0))["total"])
 
 
 def open_file(file: File) -> IO[bytes]:

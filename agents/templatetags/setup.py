@@ -36,6 +36,7 @@ SECTIONS: list[Section] = [
     Section(
         name="skills", word="Skills", icon="book", text="What agents read up on when a task asks for it, in versions."
     ),
+    Section(name="files", word="Files", icon="file", text="What was uploaded, and what sessions made."),
     Section(name="members", word="Members", icon="person", text="Who is in this workspace, and as what."),
     Section(
         name="api-keys",

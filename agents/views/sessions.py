@@ -27,6 +27,7 @@ TEMPLATE = "agents/session_detail.html"
 PROPOSAL_ID = re.compile(r"prop_\w{1,60}", re.ASCII)
 PAGE_SIZE = 50
 EVENTS_SHOWN = 200
+OUTPUTS_SHOWN = 10
 CHART_EVENTS_MAX = 5_000
 CHART_TYPES = Q(type__startswith="span.model_request") | Q(type__contains="tool_")
 
@@ -89,6 +90,8 @@ def session_detail(request: HtmxHttpRequest, session_id: str) -> HttpResponse:
         "window": window,
         "chart": _chart(session, lanes),
         "resources": list(session.resources.all()),
+        "outputs": list(session.files.outputs().newest_first()[:OUTPUTS_SHOWN]),
+        "outputs_count": session.files.outputs().count(),
         "estimated_tokens": estimated_tokens(session) if session.kind == SessionKind.IMPORTED else None,
         "verdict": session.verdicts.order_by("-created_at", "-pk").first(),
         "is_live": _is_live(session) and not window.has_later,

@@ -20,6 +20,7 @@ from agents.services.vaults import create_credential, create_vault
 from agents.services.webhooks import create_endpoint
 from dreams.policies import create_policy
 from memory.models import Memory
+from tests.agents.files import make_upload
 from tests.agents.skills import make_skill
 from tests.pages.reviews import make_proposal, make_session, make_store
 
@@ -103,6 +104,12 @@ PAGES = [
     Page("POST", "deployment-unpause", Role.ADMIN, ("deployment",)),
     Page("GET", "deployment-archive", Role.ADMIN, ("deployment",)),
     Page("POST", "deployment-archive", Role.ADMIN, ("deployment",)),
+    Page("GET", "files", Role.VIEWER),
+    Page("GET", "file-upload", Role.ADMIN),
+    Page("POST", "file-upload", Role.ADMIN),
+    Page("GET", "file-download", Role.VIEWER, ("file",)),
+    Page("GET", "file-delete", Role.ADMIN, ("file",)),
+    Page("POST", "file-delete", Role.ADMIN, ("file",)),
     Page("GET", "skills", Role.VIEWER),
     Page("GET", "skill-new", Role.ADMIN),
     Page("POST", "skill-new", Role.ADMIN),
@@ -213,6 +220,7 @@ def one_of_each(actor):
         "deployment": create_deployment({"name": "Report", **recipe}, actor=actor).pk,
         "member": person.pk,
         "key": issue_api_key(actor.workspace, "a program")[0].pk,
+        "file": make_upload(actor).pk,
         "vault": vault.pk,
         "credential": create_credential(vault, {"auth": BEARER}, actor=actor).pk,
         "endpoint": create_endpoint(ENDPOINT, actor=actor)[0].pk,
