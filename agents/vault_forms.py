@@ -160,7 +160,7 @@ class VariableForm(CredentialForm):
     secret_name = forms.CharField(
         label="Variable", max_length=SECRET_NAME_MAX, widget=forms.TextInput(attrs={"placeholder": "GITHUB_TOKEN"})
     )
-    secret_value = secret_field("Value", help_text="The agent sees a stand-in; the value itself is put into requests.")
+    secret_value = secret_field("Value")
     allowed_hosts = forms.CharField(
         label="Hosts that may receive it",
         required=False,
@@ -168,8 +168,8 @@ class VariableForm(CredentialForm):
         widget=forms.Textarea(attrs={"rows": 3, "class": "code", "placeholder": "api.example.com\n*.example.org"}),
         help_text="One to a line, a star for any name below. Empty: every host that the environment permits.",
     )
-    in_headers = forms.BooleanField(label="In headers of requests", required=False, initial=True)
-    in_bodies = forms.BooleanField(label="In bodies of requests", required=False, initial=True)
+    in_headers = forms.BooleanField(label="It may stand in headers of requests", required=False, initial=True)
+    in_bodies = forms.BooleanField(label="It may stand in bodies of requests", required=False, initial=True)
 
     def shown(self, credential: Credential) -> dict[str, Any]:
         location = credential.auth["injection_location"]

@@ -49,7 +49,7 @@ class WebhookForm(forms.Form):
         assert isinstance(field, forms.MultipleChoiceField)
         offered = {name for _, names in self.families() for name, _ in names}
         if others := [name for name in chosen if name not in offered]:
-            field.choices = [*field.choices, ("Others", [(name, name) for name in others])]
+            field.choices = [*self.families(), ("Others", [(name, name) for name in others])]
 
     def families(self) -> list[tuple[str, list[tuple[str, str]]]]:
         """The groups of the picker."""

@@ -51,7 +51,7 @@ class Credential(Archivable):
         ]
 
     def __str__(self) -> str:
-        return self.display_name or self.id
+        return self.display_name or self.target
 
     @property
     def target(self) -> str:
