@@ -1,0 +1,63 @@
+"""The official TypeScript SDK, unmodified, against the running product."""
+
+import json
+import os
+import shutil
+import subprocess
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parent.parent / "typescript"
+INSTALL_SECONDS, WALK_SECONDS = 180, 90
+
+
+@pytest.fixture(scope="session")
+def node_modules(request) -> Path:
+    """The SDK as the lock file names it, installed once for each lock file."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("no Node.js with npm on this machine")
+    lock = (FOLDER / "package-lock.json").read_bytes()
+    folder = Path(request.config.cache.mkdir(f"typescript-{sha256(lock).hexdigest()[:12]}"))
+    if not (folder / "complete").exists():
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(FOLDER / name, folder)
+        command = ["npm", "ci", "--no-audit", "--no-fund"]
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=INSTALL_SECONDS)
+        (folder / "complete").touch()
+    return folder
+
+
+@pytest.fixture
+def walk(node_modules, stack, api_key) -> dict[str, object]:
+    """What the SDK saw on its way through agents, memory, files, a session and its stream."""
+    script = shutil.copy(FOLDER / "smoke.mjs", node_modules)
+    environment = {"PATH": os.environ["PATH"], "LUCID_URL": stack.url, "LUCID_KEY": api_key}
+    done = subprocess.run(
+        ["node", script], cwd=node_modules, env=environment, capture_output=True, text=True, timeout=WALK_SECONDS
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_typescript_sdk_walks_through_agents_memory_files_and_a_session(walk):
+    assert walk["agent_versions"] == [1, 2]
+    assert walk["listed_agents"] == ["Ann"]
+    assert walk["versions"] == [2, 1]
+    assert walk["stale_update"] == [409, "conflict_error"]
+    assert walk["memory"] == [True, "Water boils at 99 °C up here."]
+    assert sorted(walk["memory_versions"]) == ["created", "modified"]
+    assert walk["taken_path"] == [409, "memory_path_conflict_error"]
+    assert walk["file"] == ["table.csv", 8, False]
+    assert walk["same_file"]
+    assert walk["download"] == [400, "file_not_downloadable"]
+    assert walk["tool_result"] == "a,b\n1,2"
+    assert walk["outputs"] == [["copy.csv", "a,b\n1,2\n"]]
+    assert [*walk["streamed"]][-1] == "session.status_idle"
+    assert [kind for kind in walk["streamed"] if kind != "user.message"] == [
+        kind for kind in walk["listed"] if kind != "user.message"
+    ]
+    assert walk["status"] == "idle"
+    assert walk["archived"] == "terminated"
+    assert walk["deleted_file"] == "file_deleted"
