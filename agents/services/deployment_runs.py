@@ -42,8 +42,7 @@ def start_scheduled(deployment: Deployment, occurrence: Occurrence) -> None:
     emit(deployment.workspace_id, "deployment_run.started", run.pk)
     emit(deployment.workspace_id, f"deployment_run.{'failed' if run.error else 'succeeded'}", run.pk)
     if run.error and pauses(run.error["type"]):
-        reason = {"type": "error", "error": {"type": run.error["type"]}}
-        pause_deployment(deployment, actor=platform(deployment.workspace), reason=reason)
+        pause_deployment(deployment, actor=platform(deployment.workspace), error_type=run.error["type"])
 
 
 @transaction.atomic

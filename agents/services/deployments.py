@@ -21,7 +21,6 @@ from agents.services.schedules import scheduled_columns, unscheduled_columns
 from agents.services.sessions import check_session
 
 TOKEN = "authorization_token"  # noqa: S105 (the name of a member)
-MANUAL = {"type": "manual"}
 RECIPE = (
     "agent",
     "agent_version",
@@ -87,17 +86,16 @@ def update_deployment(deployment: Deployment, body: dict[str, Any], *, actor: Ac
 
 
 @transaction.atomic
-def pause_deployment(deployment: Deployment, *, actor: Actor, reason: dict[str, Any] | None = None) -> Deployment:
+def pause_deployment(deployment: Deployment, *, actor: Actor, error_type: str = "") -> Deployment:
     """Its schedule starts nothing until it is unpaused; one that is paused already keeps its reason."""
     deployment = _lock(deployment)
     if deployment.is_archived:
         raise _archived(deployment)
     if deployment.status != DeploymentStatus.PAUSED:
-        reason = reason or MANUAL
+        reason: Columns = {"type": "error", "error": {"type": error_type}} if error_type else {"type": "manual"}
         _write(deployment, status=DeploymentStatus.PAUSED, paused_reason=reason, next_run_at=None)
         emit(deployment.workspace_id, "deployment.paused", deployment.pk)
-        why = reason["error"]["type"] if "error" in reason else ""
-        audit.record(actor, "deployment.paused", deployment.pk, name=deployment.name, reason=why)
+        audit.record(actor, "deployment.paused", deployment.pk, name=deployment.name, reason=error_type)
     return deployment
 
 

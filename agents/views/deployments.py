@@ -110,10 +110,10 @@ def deployment_run(request: HtmxHttpRequest, deployment_id: str) -> HttpResponse
     """Start a session now and go there; the page says why there is none."""
     deployment = access_deployment(request.actor, deployment_id)
     run = run_deployment(deployment, actor=request.actor)
-    if run.session_id:
-        return go(request, "session", run.session_id)
-    messages.error(request, f"No session was started. {run.error['message']}")
-    return go(request, "deployment", deployment.pk)
+    if run.error:
+        messages.error(request, f"No session was started. {run.error['message']}")
+        return go(request, "deployment", deployment.pk)
+    return go(request, "session", run.session_id)
 
 
 @require_POST

@@ -165,7 +165,7 @@ def test_pausing_and_archiving_by_hand(as_alice, make):
 
 def test_a_pause_after_an_error_says_which(as_bob, make, actor):
     made = make(schedule=NIGHTLY)
-    pause_deployment(made, actor=actor, reason={"type": "error", "error": {"type": "vault_not_found_error"}})
+    pause_deployment(made, actor=actor, error_type="vault_not_found_error")
     assert "Paused after an error: vault not found." in text_of(as_bob.get(f"/deployments/{made.pk}/"))
 
 

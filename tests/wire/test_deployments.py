@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from agents.api.auth import MANAGED_AGENTS
-from agents.models import Deployment, DeploymentRun, Environment, InboxEvent, OutboxEvent, Session
+from agents.models import AgentVersion, Deployment, DeploymentRun, Environment, InboxEvent, OutboxEvent, Session
 from agents.services.deployment_runs import start_due_deployments
 
 MESSAGE = {"type": "user.message", "content": [{"type": "text", "text": "Write the report"}]}
@@ -352,9 +352,38 @@ def lose_a_vault(wire, deployment, store):
     Deployment.objects.update(vault_ids=["vlt_x"], environment=Deployment.objects.get().environment)
 
 
+def archive_vault(wire, deployment, store):
+    vault = wire.beta.vaults.create(display_name="Keys")
+    wire.beta.deployments.update(deployment.id, vault_ids=[vault.id])
+    wire.beta.vaults.archive(vault.id)
+
+
+def lose_a_file(wire, deployment, store):
+    Deployment.objects.update(resources=[{"type": "file", "file_id": "file_x", "mount_path": None}])
+
+
+def lose_a_skill(wire, deployment, store):
+    redefine(skills=[{"type": "custom", "skill_id": "skill_x", "version": "skver_x"}])
+
+
+def close_the_network(wire, deployment, store):
+    redefine(mcp_servers=[{"type": "url", "name": "a", "url": "https://a.example/mcp"}])
+    closed = {"type": "limited", "allowed_hosts": [], "allow_mcp_servers": False, "allow_package_managers": False}
+    Environment.objects.update(config={**Environment.objects.get().config, "networking": closed})
+
+
+def redefine(**members):
+    version = AgentVersion.objects.get()
+    AgentVersion.objects.update(definition={**version.definition, **members})
+
+
 @pytest.mark.parametrize(
     ("breaks", "error"),
     [
+        (archive_vault, "vault_archived_error"),
+        (lose_a_file, "file_not_found_error"),
+        (lose_a_skill, "skill_not_found_error"),
+        (close_the_network, "mcp_egress_blocked_error"),
         (archive_environment, "environment_archived_error"),
         (delete_environment, "environment_not_found_error"),
         (archive_store, "memory_store_archived_error"),
