@@ -18,7 +18,11 @@ from agents.services.credential_checks import validate_oauth
 from agents.vault_forms import CREDENTIAL_FORMS, CredentialForm, VaultForm, show_refusal
 
 PAGE_SIZE = 50
-KIND_WORDS = {"static_bearer": "bearer token", "mcp_oauth": "OAuth tokens", "environment_variable": "environment variable"}
+KIND_WORDS = {
+    "static_bearer": "bearer token",
+    "mcp_oauth": "OAuth tokens",
+    "environment_variable": "environment variable",
+}
 FOUND_WORDS = {
     "valid": "The MCP server takes the token.",
     "invalid": "The MCP server refuses the token.",
