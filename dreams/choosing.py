@@ -33,7 +33,7 @@ def choose_sessions(policy: DreamPolicy, now: datetime) -> Choice:
     rows = _in_window(policy, since)
     skipped: Counter[str] = Counter()
     fresh: list[dict[str, Any]] = []
-    read = _read_before(policy)
+    read = _read_since(policy, since)
     for row in rows.values(*COLUMNS).order_by("-at", "-pk").iterator():
         if reason := _why_not(row, read, now):
             skipped[reason] += 1
@@ -61,9 +61,11 @@ def _in_window(policy: DreamPolicy, since: datetime) -> QuerySet[Session]:
     return rows.filter(Q(created_at__gte=since) | Q(at__gte=since))
 
 
-def _read_before(policy: DreamPolicy) -> dict[str, datetime]:
-    """When a dream of the policy last took a session in. Dreams that failed or were canceled have read nothing."""
-    dreams = policy.dreams.exclude(status__in=(DreamStatus.FAILED, DreamStatus.CANCELED)).order_by("created_at")
+def _read_since(policy: DreamPolicy, since: datetime) -> dict[str, datetime]:
+    """When a dream of the policy last took a session in; one from before the window has read nothing that is in it as
+    it is now. Dreams that failed or were canceled have read nothing at all."""
+    dreams = policy.dreams.exclude(status__in=(DreamStatus.FAILED, DreamStatus.CANCELED))
+    dreams = dreams.filter(created_at__gte=since).order_by("created_at")
     return {
         session_id: created_at
         for created_at, session_ids in dreams.values_list("created_at", "input_session_ids")

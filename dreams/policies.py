@@ -170,7 +170,7 @@ def _set(policy: DreamPolicy, body: Mapping[str, Any], actor: Actor) -> None:
     """Check every member that is given and put it on the row."""
     if "name" in body:
         policy.name = _text("name", body["name"], POLICY_NAME_MAX_CHARS)
-    if "agent_id" in body:
+    if body.get("agent_id", policy.agent_id) != policy.agent_id:
         policy.agent = _check_agent(body["agent_id"], actor)
     if "memory_store_id" in body:
         policy.store = access_store(actor, body["memory_store_id"])
@@ -181,7 +181,8 @@ def _set(policy: DreamPolicy, body: Mapping[str, Any], actor: Actor) -> None:
     if "model" in body:
         policy.model = check_model(body["model"]) if body["model"] else None
     _set_sessions(policy, body.get("sessions") or {})
-    _check_store(policy)
+    if "memory_store_id" in body or "mode" in body:
+        _check_store(policy)
     _set_schedule(policy, body)
 
 

@@ -9,7 +9,9 @@ from django.db import connection
 from django.utils import timezone
 
 from agents.actors import Actor
+from agents.exceptions import InvalidRequest
 from agents.models import Session, SessionStatus
+from agents.services.agents import archive_agent
 from agents.services.sessions import record_verdict
 from dreams import policies
 from dreams.choosing import choose_sessions
@@ -214,6 +216,18 @@ def test_a_store_that_went_away_is_told_of_at_every_run(actor: Actor, clock: Any
     policies.run_policy(policy, actor=actor)
     assert [result for result, _ in runs()] == ["failed", "failed"]
     assert ["is archived" in reason or "was deleted" in reason for _, reason in runs()] == [True, True]
+
+
+def test_a_policy_whose_store_or_agent_went_away_can_still_be_paused(
+    actor: Actor, clock: Any, store: MemoryStore
+) -> None:
+    agent = ended(actor).agent
+    policy = make_policy(actor, store, agent_id=agent.pk)
+    archive_agent(agent, actor=actor)
+    delete_store(store)
+    assert not policies.update_policy(policy, {"enabled": False, "agent_id": agent.pk}, actor=actor).is_enabled
+    with pytest.raises(InvalidRequest, match="was deleted"):
+        policies.update_policy(policy, {"mode": "auto"}, actor=actor)
 
 
 def test_an_auto_policy_updates_its_store_and_waits_for_another_that_does(
