@@ -37,6 +37,7 @@ def addresses(stack: Stack, actor: Actor) -> list[str]:
         f"/proposals/{applied.pk}/", f"/dreams/{waiting.review.dream_id}/", f"/sessions/{session.pk}/",
         f"/memory/{store.pk}/", f"/memory/{store.pk}/files/{memory.pk}/",
         f"/memory/{store.pk}/files/{memory.pk}/history/", f"/agents/{session.agent_id}/", "/memory/none/",
+        "/deployments/", "/deployments/new/",
         "/setup/", "/members/", f"/members/{actor.id}/", f"/members/{actor.id}/remove/", "/password/",
         "/api-keys/", f"/api-keys/{key.pk}/", f"/api-keys/{key.pk}/revoke/", "/audit/", "/workspace/", "/workspaces/",
     ]  # fmt: skip
