@@ -14,6 +14,7 @@ HOUR_SECONDS = Decimal(3600)
 RUNTIME_USD_PER_HOUR = Decimal("0.08")
 WEB_SEARCH_USD = Decimal("0.01")  # 10 USD per 1,000 searches
 CURRENCY = "USD"
+PRACTICE_MODEL = "practice"  # what the demo's agents run on
 # Where a model's price depends on the length of the prompt, this is the boundary: cache reads and writes included.
 LONG_PROMPT_TOKENS = 100_000
 RUNTIME = ""  # in the place of a model's id: the session's own running time and its searches
@@ -185,6 +186,7 @@ _MODEL_PAGE = "Anthropic's page of the model"
 _RECHECKED = "Anthropic's pricing page, as two cost trackers copied it"
 _RESELLER = "Anthropic's list price, as a reseller stated it; the 1-hour cache write is 2 × input, as for every model"
 _ANNOUNCED = "Anthropic's announcement, as articles quoted it; cache at the usual 0.1, 1.25 and 2 × input"
+_OURS = "Lucid's own stand-in, which runs on this machine and costs nothing"
 _SEPTEMBER, _OCTOBER = date(2026, 9, 1), date(2026, 10, 24)
 _OPUS = _rates("5", "25", "0.50", "6.25", "10")
 _SONNET_4 = _rates("3", "15", "0.30", "3.75", "6")
@@ -235,6 +237,7 @@ BUILT_IN: tuple[Price, ...] = (
     ),
     _listed("claude-haiku-4-5", _HAIKU_4, _PAGE, _SEPTEMBER),
     _listed("claude-haiku-4-5-20251001", _HAIKU_4, _PAGE, _SEPTEMBER),
+    _listed(PRACTICE_MODEL, _rates("0", "0", "0", "0", "0"), _OURS, _OCTOBER),
 )
 _TABLE: dict[str, list[Price]] = {}
 for _price in BUILT_IN:

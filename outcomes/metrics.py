@@ -7,6 +7,8 @@ from statistics import median
 from django.db.models import Q, QuerySet
 
 from agents.models import Agent, Session, SessionResource, VerdictResult
+from agents.prices import Cost, PriceBook, lines_of, total
+from agents.services.prices import book_of
 from memory.models import MemoryVersion
 from outcomes.baselines import Comparison, Rate, compare, rate
 
@@ -16,13 +18,16 @@ JUDGED = Q(verdict__isnull=False)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """The sessions on one side of the first change to memory."""
+    """The sessions on one side of the first change to memory. Costs are of those with a verdict whose usage is known,
+    imported ones left out; `per_completed` includes what the others cost."""
 
     rate: Rate
     escalated: int
     unjudged: int
     median_seconds: float | None
     median_tokens: float | None
+    per_session: Cost | None
+    per_completed: Cost | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +60,12 @@ class AgentOutcome:
 def agent_outcome(agent: Agent) -> AgentOutcome:
     """Completed before and after the first promotion into a store that this agent's sessions mount."""
     change = first_change(agent)
-    sessions = Session.objects.filter(agent=agent)
+    sessions, book = Session.objects.filter(agent=agent), book_of(agent.workspace)
     if change is None:
-        before, after = _side(sessions), _side(sessions.none())
+        before, after = _side(sessions, book), _side(sessions.none(), book)
     else:
-        before = _side(sessions.filter(created_at__lt=change.created_at))
-        after = _side(sessions.filter(created_at__gte=change.created_at))
+        before = _side(sessions.filter(created_at__lt=change.created_at), book)
+        after = _side(sessions.filter(created_at__gte=change.created_at), book)
     return AgentOutcome(first_change=change, before=before, after=after, comparison=compare(before.rate, after.rate))
 
 
@@ -88,18 +93,26 @@ def day_rates(agent: Agent, since: datetime) -> list[tuple[str, Rate]]:
     return [(day, rate(done, total)) for day, (done, total) in days.items()]
 
 
-def _side(sessions: QuerySet[Session]) -> Side:
+def _side(sessions: QuerySet[Session], book: PriceBook) -> Side:
     judged = sessions.filter(JUDGED)
-    rows = list(judged.values_list("active_seconds", "usage"))
-    tokens = [used for _, usage in rows if (used := _tokens(usage))]
-    seconds = [active for active, _ in rows if active]
+    rows = list(judged.values_list("active_seconds", "usage", "spent"))
+    tokens = [used for _, usage, _ in rows if (used := _tokens(usage))]
+    seconds = [active for active, _, _ in rows if active]
+    bills = [spent for _, _, spent in rows if spent]
+    cost = total(line for spent in bills for line in lines_of(spent, book))
     return Side(
         rate=rate(sessions.filter(COMPLETED).count(), len(rows)),
         escalated=sessions.exclude(escalated_at=None).count(),
         unjudged=sessions.filter(verdict=None).count(),
         median_seconds=median(seconds) if seconds else None,
         median_tokens=median(tokens) if tokens else None,
+        per_session=_each(cost, len(bills)),
+        per_completed=_each(cost, sessions.filter(COMPLETED).exclude(spent={}).count()),
     )
+
+
+def _each(cost: Cost, number: int) -> Cost | None:
+    return Cost(usd=cost.usd / number, unpriced=cost.unpriced) if number else None
 
 
 def _tokens(usage: dict[str, int] | None) -> int:

@@ -98,3 +98,15 @@ def test_only_the_demo_agent_offers_to_run_its_tasks_again(as_rita: Client, agen
 
 def test_a_stranger_finds_no_agent(as_charlie: Client, agent: Agent) -> None:
     assert as_charlie.get(f"/agents/{agent.pk}/").status_code == 404
+
+
+def test_an_agent_shows_what_a_completed_session_costs(as_bob: Client, actor: Actor) -> None:
+    sessions = [make_session(actor) for _ in range(2)]
+    counters = {"input_tokens": 1_000_000, "output_tokens": 0}
+    Session.objects.filter(pk__in=[session.pk for session in sessions]).update(
+        spent={"2026-11-01": {"claude-opus-5": counters}}, agent=sessions[0].agent, verdict="failed"
+    )
+    Session.objects.filter(pk=sessions[0].pk).update(verdict="completed")
+    html = as_bob.get(f"/agents/{sessions[0].agent_id}/").content.decode()
+    assert "$5.00" in html
+    assert "$10.00" in html
