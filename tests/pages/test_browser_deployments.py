@@ -1,6 +1,7 @@
 """Deploying an agent in a real browser: the preview follows the typing, and the button starts a session."""
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.test import Client
 from playwright.sync_api import Page, expect
@@ -8,9 +9,15 @@ from playwright.sync_api import Page, expect
 from agents.actors import Actor
 from agents.services.agents import create_agent
 from agents.services.environments import create_environment
+from tests.pages.test_browser_accessibility import RULES
 from tests.stack import Stack
 
 pytestmark = pytest.mark.browser
+
+
+def problems(page: Page) -> list[str]:
+    found = Axe().run(page, options=RULES).response["violations"]
+    return [f"{problem['id']}: {node['html'][:160]}" for problem in found for node in problem["nodes"]]
 
 
 def test_an_agent_is_deployed_and_run(stack: Stack, actor: Actor, as_alice: Client, page: Page) -> None:
@@ -35,6 +42,10 @@ def test_an_agent_is_deployed_and_run(stack: Stack, actor: Actor, as_alice: Clie
 
     expect(page.get_by_role("heading", name="Morning report")).to_be_visible()
     expect(page.get_by_text("The next five starts")).to_be_visible()
+    assert not problems(page)
+    page.get_by_role("link", name="Change").click()
+    assert not problems(page)
+    page.go_back()
     page.get_by_role("button", name="Run now").click()
     expect(page.get_by_role("heading", name="Morning report")).to_be_visible()
     expect(page.get_by_text("Write the report").first).to_be_visible()

@@ -141,6 +141,7 @@ def test_without_a_version_the_latest_is_pinned_and_without_a_line_it_starts_by_
 def test_the_page_shows_the_next_starts_and_everything_that_was_started(as_alice, make, actor, environment):
     made = make(schedule=NIGHTLY)
     assert as_alice.post(f"/deployments/{made.pk}/run/").url == f"/sessions/{Session.objects.get().pk}/"
+    assert f'href="/deployments/{made.pk}/"' in text_of(as_alice.get(f"/sessions/{Session.objects.get().pk}/"))
     archive_environment(environment, actor=actor)
     answer = as_alice.post(f"/deployments/{made.pk}/run/", follow=True)
     page = text_of(answer)
