@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.bench.report import Row, print_table
 from tests.stack import running_up, short_folder
 
-PARTS = ("memory", "turns", "throughput", "dream", "inbox", "lists")
+PARTS = ("memory", "turns", "throughput", "dream", "inbox", "lists", "uploads")
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
 
 def measure(folder: Path, parts: list[str], transcripts: Path | None) -> list[Row]:
     prepare_django(folder)
-    from tests.bench import dream, inbox, lists, turns
+    from tests.bench import dream, inbox, lists, turns, uploads
     from tests.bench.client import Product
     from tests.bench.memory import idle_memory
 
@@ -44,6 +44,7 @@ def measure(folder: Path, parts: list[str], transcripts: Path | None) -> list[Ro
             "dream": lambda: dream.time_to_review(product, transcripts),
             "inbox": lambda: inbox.server_time(product),
             "lists": lambda: lists.server_time(product),
+            "uploads": lambda: uploads.memory(product),
         }
         for name in parts:
             print(f"measuring {name} …", file=sys.stderr, flush=True)

@@ -2,9 +2,10 @@
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
 from agents import blobs
-from agents.models import File
+from agents.models import File, SessionResource
 from tests.agents.files import make_output, make_upload
 from tests.pages.reviews import make_session
 
@@ -81,3 +82,12 @@ def test_names_are_shown_as_text(as_bob, actor):
     html = as_bob.get("/files/").content.decode()
     assert "&lt;script&gt;x" in html
     assert "<script>x" not in html
+
+
+def test_a_sessions_page_names_what_is_attached(as_bob, session):
+    kept = {"filename": "data.csv", "mount_path": "/mnt/session/uploads/in/a.csv"}
+    at = timezone.now()
+    SessionResource.objects.create(session=session, kind="file", target_id="file_x", config=kept, created_at=at)
+    html = as_bob.get(f"/sessions/{session.pk}/").content.decode()
+    assert "data.csv" in html
+    assert "/mnt/session/uploads/in/a.csv" in html
