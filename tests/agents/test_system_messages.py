@@ -16,6 +16,7 @@ def message(text):
     return {"type": "user.message", "content": [{"type": "text", "text": text}]}
 
 
+@pytest.mark.django_db(transaction=True)
 def test_both_are_taken_in_together_before_the_model_is_asked(make_session, actor, clean_redis):
     session = make_session()
     send_events(session, [message("one"), SYSTEM], actor=actor)
