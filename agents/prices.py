@@ -88,9 +88,9 @@ class PriceBook:
         own = [price for price in self.own.get(model, ()) if price.valid_from <= day]
         if own:
             return own[-1]
-        listed = _TABLE.get(model, ())
-        valid = [price for price in listed if price.valid_from <= day]
-        return (valid or listed[:1] or [None])[-1]
+        listed = _TABLE.get(model, [])
+        valid = [price for price in listed if price.valid_from <= day] or listed[:1]
+        return valid[-1] if valid else None
 
     def runtime_on(self, day: date) -> Decimal:
         return next((price for until, price in self.runtime_before if day < until), self.runtime)
@@ -114,7 +114,8 @@ def lines_of(spent: Mapping[str, Mapping[str, Any]], book: PriceBook, *, with_ru
 
 
 def total(lines: Iterable[Line]) -> Cost:
-    usd, unpriced = Decimal(0), {}
+    usd = Decimal(0)
+    unpriced: dict[str, int] = {}
     for line in lines:
         if line.usd is None and line.tokens:
             unpriced[line.model] = unpriced.get(line.model, 0) + line.tokens

@@ -154,7 +154,7 @@ def money(dollars: float | Decimal | None) -> str:
     if dollars is None:
         return "unpriced"
     if 0 < dollars < 0.0001:
-        return "under $0.0001"
+        return "<$0.0001"
     if 0 < float(dollars) < 0.01:
         return f"${dollars:.4f}"
     return f"${dollars:,.2f}"
