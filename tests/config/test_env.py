@@ -24,6 +24,8 @@ from tests.stack import ROOT, clean_environment
         ("REDIS_URL", "localhost:6379", "redis:// or rediss:// or unix://"),
         ("ANTHROPIC_BASE_URL", "api.example.com", "http:// or https://"),
         ("LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING, ERROR"),
+        ("LUCID_FILES_STORAGE", "/some/folder", "a URL that starts with s3://"),
+        ("LUCID_FILES_STORAGE", "s3://bucket?acl=public", "s3://BUCKET/FOLDER with the options endpoint, region"),
         ("SECRET_KEY_FILE", "/nowhere/secret", "cannot be read"),
         ("LUCID_SEALING_KEYS", "k" * 40 + ",tooshort", "key 2 is too short: use keys of at least 32 characters"),
     ],
