@@ -15,8 +15,8 @@ from django.http import HttpRequest
 from pydantic import TypeAdapter
 from pydantic_core import SchemaValidator, ValidationError
 
-from agents.exceptions import InvalidRequest, TooLarge
-from agents.limits import BODY_MAX_BYTES
+from agents.api.decoding import body_of
+from agents.exceptions import InvalidRequest
 
 type Schema = dict[str, Any]
 
@@ -50,10 +50,7 @@ class Body:
         self._validator = SchemaValidator(self._strict(TypeAdapter(typed_dict).core_schema))
 
     def __call__(self, request: HttpRequest) -> dict[str, Any]:
-        raw = request.body
-        if len(raw) > BODY_MAX_BYTES:
-            raise TooLarge(f"The request body is larger than {BODY_MAX_BYTES:,} bytes.")
-        return self.parse(raw or b"{}")
+        return self.parse(body_of(request) or b"{}")
 
     def parse(self, raw: bytes) -> dict[str, Any]:
         try:

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
+from agents.api.decoding import encoding_of, unsupported
 from agents.exceptions import InvalidRequest, TooLarge
 
 CHUNK_BYTES = 256 * 1024
@@ -81,6 +82,8 @@ def _parts(request: HttpRequest, files: ExitStack, parts_max: int, bytes_max: in
 
 
 def _boundary(request: HttpRequest) -> str:
+    if encoding := encoding_of(request):
+        raise unsupported(encoding, "files as they are, without one")
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     boundary: str = options.get("boundary", "")
     if kind != "multipart/form-data" or not 1 <= len(boundary) <= 256:

@@ -17,6 +17,7 @@ from agents.access import access_session
 from agents.api import queries, session_resources, threads
 from agents.api.auth import ApiRequest
 from agents.api.bodies import Body
+from agents.api.decoding import body_of
 from agents.api.event_pages import events_page
 from agents.api.openapi import asks, takes
 from agents.api.pagination import NEWEST_FIRST, OLDEST_FIRST, page_of
@@ -103,7 +104,7 @@ def list_sessions(request: ApiRequest) -> dict[str, Any]:
 def import_sessions(request: ApiRequest) -> dict[str, Any]:
     """JSON with `agent` and `transcripts`, or JSON lines with the agent's name in the query."""
     if request.content_type in JSON_LINES:
-        agent, lines = queries.text(request, "agent"), request.body.splitlines()
+        agent, lines = queries.text(request, "agent"), body_of(request).splitlines()
         if agent is None:
             raise InvalidRequest("agent: name the agent in the query: ?agent=NAME.")
         report = imports.import_transcripts(lines, agent, actor=request.auth)

@@ -194,7 +194,9 @@ def test_an_unknown_address_is_an_api_404(call, path):
     assert (response.status_code, error(response)["type"]) == (404, "not_found_error")
 
 
-@pytest.mark.parametrize(("method", "path"), [("POST", "messages"), ("PUT", "files/x"), ("GET", "files"), ("POST", "")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "messages"), ("PUT", "batches/x"), ("GET", "batches"), ("POST", "")]
+)
 def test_an_unknown_address_is_named_and_never_called_a_forged_form(call, method, path):
     call.client = Client(raise_request_exception=False, enforce_csrf_checks=True)
     response = call(method, path, "{}")
@@ -203,10 +205,21 @@ def test_an_unknown_address_is_named_and_never_called_a_forged_form(call, method
     assert f"/v1/{path}" in told["message"]
 
 
-def test_a_wrong_method_is_a_405_in_the_envelope(call):
-    response = call("PUT", "agents")
-    assert response.status_code == 405
-    assert error(response)["type"] == "invalid_request_error"
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "agents", "GET, POST"),
+        ("HEAD", "agents", "GET, POST"),
+        ("OPTIONS", "agents/agent_x", "GET, POST"),
+        ("PATCH", "memory_stores/x/memories/y", "DELETE, GET, POST"),
+        ("POST", "sessions/x/events/stream", "GET"),
+        ("POST", "sessions/x/threads/y/stream", "GET"),
+    ],
+)
+def test_a_wrong_method_is_a_405_in_the_envelope_that_names_the_right_ones(call, method, path, allowed):
+    response = call(method, path)
+    assert (response.status_code, ", ".join(sorted(response.headers["allow"].split(", ")))) == (405, allowed)
+    assert method == "HEAD" or error(response)["type"] == "invalid_request_error"
 
 
 def test_a_fault_of_ours_is_a_500_in_the_envelope(call, monkeypatch, caplog):
