@@ -7,6 +7,7 @@ from django.test import Client
 from playwright.sync_api import Page
 
 from agents.actors import Actor
+from agents.models import Session, SessionKind
 from agents.services.tenancy import issue_api_key
 from dreams import reviewing
 from dreams.policies import create_policy, run_policy
@@ -29,6 +30,7 @@ def addresses(stack: Stack, actor: Actor) -> list[str]:
     memory = Memory.objects.get(store=store, path=PATH)
     policy = create_policy({"memory_store_id": store.pk}, actor=actor)
     run_policy(policy, actor=actor)
+    paused = make_paused_session(actor)
     key, _ = issue_api_key(actor.workspace, "a program", actor=actor)
     return [
         "/", "/inbox/", "/inbox/?tab=decided", "/dreams/", "/dreams/new/", "/memory/", "/sessions/", "/agents/",
@@ -37,10 +39,21 @@ def addresses(stack: Stack, actor: Actor) -> list[str]:
         f"/proposals/{applied.pk}/", f"/dreams/{waiting.review.dream_id}/", f"/sessions/{session.pk}/",
         f"/memory/{store.pk}/", f"/memory/{store.pk}/files/{memory.pk}/",
         f"/memory/{store.pk}/files/{memory.pk}/history/", f"/agents/{session.agent_id}/", "/memory/none/",
-        "/deployments/", "/deployments/new/",
+        "/deployments/", "/deployments/new/", "/costs/", "/prices/", f"/sessions/{paused.pk}/",
         "/setup/", "/members/", f"/members/{actor.id}/", f"/members/{actor.id}/remove/", "/password/",
         "/api-keys/", f"/api-keys/{key.pk}/", f"/api-keys/{key.pk}/revoke/", "/audit/", "/workspace/", "/workspaces/",
     ]  # fmt: skip
+
+
+def make_paused_session(actor: Actor) -> Session:
+    """One that used up its budget, and cost something."""
+    session = make_session(actor)
+    counters = {"input_tokens": 1_000_000, "output_tokens": 0}
+    spent = {f"{session.created_at:%Y-%m-%d}": {"claude-opus-5": counters, "llama-9": counters}}
+    budget = {"type": "limit", "max_list_cost": {"amount": "1", "currency": "USD"}}
+    paused = {"status": "idle", "stop_reason": {"type": "budget_reached"}, "kind": SessionKind.AGENT}
+    Session.objects.filter(pk=session.pk).update(spent=spent, budget=budget, **paused)
+    return session
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
