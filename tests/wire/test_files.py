@@ -126,6 +126,13 @@ def test_only_what_a_session_made_is_downloaded(wire, made):
     assert "sandbox" in headers["content-security-policy"]
 
 
+def test_the_clients_beta_files_are_the_same_files(wire, made):
+    assert wire.beta.files.download(made.pk).read() == b"<b>1</b>"
+    assert wire.beta.files.retrieve_metadata(made.pk).filename == wire.files.retrieve_metadata(made.pk).filename
+    assert wire.beta.files.delete(made.pk).type == "file_deleted"
+    assert list(wire.beta.files.list()) == list(wire.files.list()) == []
+
+
 def test_what_a_session_made_is_listed_by_its_scope(wire, session, made):
     wire.files.upload(file=b"x")
     (found,) = wire.beta.files.list(scope_id=session.id)

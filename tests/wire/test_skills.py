@@ -71,6 +71,17 @@ def test_the_lists_are_paged_newest_first(wire, skill):
     assert wire.skills.retrieve(skill.id).latest_version_id == second.id
 
 
+def test_the_clients_beta_skills_are_the_same_skills(wire, skill):
+    beta = wire.beta.skills
+    assert [found.id for found in beta.list()] == [found.id for found in wire.skills.list()] == [skill.id]
+    second = beta.versions.create(skill.id, files=files(description="Better."))
+    assert [found.id for found in wire.skills.versions.list(skill.id)] == [second.id, skill.latest_version_id]
+    assert beta.versions.delete(skill.latest_version_id, skill_id=skill.id).type == "skill_version_deleted"
+    assert beta.retrieve(skill.id).latest_version_id == second.id
+    assert beta.delete(skill.id).type == "skill_deleted"
+    assert list(beta.list()) == []
+
+
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "source=moon", "page=page_x"])
 def test_a_list_that_cannot_be_is_refused(call, skill, query):
     assert call("GET", f"skills?{query}").status_code == 400
