@@ -125,7 +125,7 @@ def update_memory(request: ApiRequest, store_id: str, memory_id: str) -> dict[st
         memory,
         path=body.get("path"),
         content=body.get("content"),
-        expected_sha256=body.get("precondition", {}).get("content_sha256"),
+        expected_sha256=_expected(body),
         actor=request.auth,
     )
     return memory_shape(updated, full=is_full)
@@ -173,6 +173,15 @@ def redact_version(request: ApiRequest, store_id: str, version_id: str) -> dict[
 
 def _is_full(request: ApiRequest, default: str) -> bool:
     return queries.choice(request, "view", VIEWS, default) == "full"
+
+
+def _expected(body: dict[str, Any]) -> str | None:
+    """What the precondition demands. One without a hash would hold always, which nobody means who sends one."""
+    if "precondition" not in body:
+        return None
+    if "content_sha256" not in body["precondition"]:
+        raise InvalidRequest("precondition.content_sha256: it is missing.")
+    return str(body["precondition"]["content_sha256"])
 
 
 def _limit(request: ApiRequest, is_full: bool) -> int:

@@ -89,10 +89,13 @@ def archive_store(store: MemoryStore, *, actor: Actor | None = None) -> MemorySt
 
 
 @transaction.atomic
-def delete_store(store: MemoryStore, *, actor: Actor | None = None) -> None:
+def delete_store(store: MemoryStore, *, expected_files: int | None = None, actor: Actor | None = None) -> None:
     """Take the store away with its memories, their versions and what was proposed for it. Sessions that mount it go on
-    without it."""
+    without it. With `expected_files` only if it holds as many: who deletes knows what is lost."""
     store = _lock(store)
+    files = Memory.objects.filter(store=store).count()
+    if expected_files is not None and expected_files != files:
+        raise PreconditionFailed(f"The store holds {files:,} files, not {expected_files:,}: nothing was deleted.")
     emit(store.workspace_id, "memory_store.deleted", store.pk)
     _note(store, "deleted", actor)
     store.delete()
@@ -177,8 +180,10 @@ def delete_memory(
 
 
 @transaction.atomic
-def redact_version(version: MemoryVersion, *, actor: Actor) -> MemoryVersion:
+def redact_version(version: MemoryVersion, *, reason: str = "", actor: Actor) -> MemoryVersion:
     """Wipe what a version said and keep who wrote it and when; the head of a living memory is refused."""
+    if actor.session_id:
+        raise PermissionDenied("Agents may not redact memory.")
     _lock(version.store)
     if Memory.objects.filter(head_version_id=version.pk).exists():
         raise InvalidRequest("The current version of a memory cannot be redacted: change or delete the memory first.")
@@ -192,7 +197,8 @@ def redact_version(version: MemoryVersion, *, actor: Actor) -> MemoryVersion:
         redacted_by_id=actor.id,
     )
     if redacted:
-        audit.record(actor, "memory_version.redacted", version.pk, detail=f"{version.store_id} {version.memory_id}")
+        of = f"{version.store_id} {version.memory_id}"
+        audit.record(actor, "memory_version.redacted", version.pk, reason=reason, detail=of)
     version.refresh_from_db()
     return version
 
@@ -284,7 +290,10 @@ def _note(store: MemoryStore, verb: str, actor: Actor | None, *, detail: str = "
 def _note_memory(memory: Memory, operation: Operation, actor: Actor, provenance: Provenance | None) -> None:
     """What people and programs write themselves; of an agent's writes and of proposals there is another record."""
     if (actor.member or actor.api_key) and not (provenance and provenance.proposal_id):
-        audit.record(actor, f"memory.{operation.value}", memory.pk, name=memory.path, detail=memory.store_id)
+        why = provenance.note if provenance else ""
+        audit.record(
+            actor, f"memory.{operation.value}", memory.pk, name=memory.path, reason=why, detail=memory.store_id
+        )
 
 
 def _new_version(

@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 import anthropic
 import pytest
 
-from agents.models import OutboxEvent, SessionResource
-from memory.models import Memory, MemoryVersion
-from memory.services import sha256_of
+from agents.actors import Actor
+from agents.models import OutboxEvent, Session, SessionResource
+from memory.limits import MEMORIES_PER_STORE_MAX
+from memory.models import Memory, MemoryStore, MemoryVersion
+from memory.services import create_memory, sha256_of
 
 
 def precondition(content: str):
@@ -157,6 +159,38 @@ def test_create_and_update_answer_without_content_and_retrieve_with_it(memories,
     assert memories.create(store.id, path="/b", content="", view="full").content == ""
     assert memories.retrieve(made.id, memory_store_id=store.id).content == "tëxt"
     assert memories.retrieve(made.id, memory_store_id=store.id, view="basic").content is None
+
+
+def test_a_precondition_without_its_hash_is_refused_and_not_taken_for_none(memories, store, memory):
+    with pytest.raises(anthropic.BadRequestError, match=r"precondition\.content_sha256: "):
+        memories.update(memory.id, memory_store_id=store.id, content="two", precondition={"type": "content_sha256"})
+    assert memories.retrieve(memory.id, memory_store_id=store.id).content == "one"
+
+
+def test_a_full_store_takes_no_more_and_changes_what_it_has(memories, store, memory):
+    row = Memory.objects.get()
+    columns = {name: getattr(row, name) for name in ("content_sha256", "content_size_bytes", "head_version_id")}
+    times = {"created_at": row.created_at, "updated_at": row.updated_at}
+    more = range(MEMORIES_PER_STORE_MAX - 1)
+    Memory.objects.bulk_create(Memory(store_id=store.id, path=f"/{n}", **columns, **times) for n in more)
+    with pytest.raises(anthropic.BadRequestError, match="2,000 memories"):
+        memories.create(store.id, path="/one-more", content="")
+    assert memories.update(memory.id, memory_store_id=store.id, path="/moved").path == "/moved"
+    assert len({entry.path for entry in memories.list(store.id, limit=100)}) == MEMORIES_PER_STORE_MAX
+
+
+def test_what_a_session_writes_names_it_and_is_found_by_it(wire, memories, store, memory, session):
+    agent = Actor.of_session(Session.objects.get(pk=session.id))
+    written = create_memory(MemoryStore.objects.get(), path="/by-agent", content="learnt", actor=agent)
+    versions = wire.beta.memory_stores.memory_versions
+    (only,) = versions.list(store.id, session_id=session.id)
+    assert (only.memory_id, only.created_by.type, only.created_by.session_id) == (
+        written.pk,
+        "session_actor",
+        session.id,
+    )
+    assert list(versions.list(store.id, service_account_id=session.id)) == []
+    assert list(versions.list(store.id, session_id=session.id, api_key_id=session.id)) == []
 
 
 def test_an_update_with_its_precondition_moves_the_head(memories, store, memory):
