@@ -19,30 +19,32 @@ from django.utils.crypto import salted_hmac
 from agents.exceptions import SecretUnreadable
 
 KEY_PREFIX = "lucid_"
-SHOWN_LENGTH = 12  # what lists show of a key, prefix included; the other characters carry all its secrecy
+ENVIRONMENT_KEY_PREFIX = "sk-ant-oat01-"  # wire contract
+TOKEN_PREFIX = "lucid_work_"  # of the secret that comes with a work item
+SHOWN_LENGTH = 6  # what lists show of a key after its prefix; the other characters carry all its secrecy
 
 _ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _SECRET_LENGTH = 44  # base58 digits: 257 bits
 _CHECKSUM_LENGTH = 6  # base58 digits that hold a CRC-32
 
 
-def new_key() -> str:
+def new_key(prefix: str = KEY_PREFIX) -> str:
     secret = "".join(secrets.choice(_ALPHABET) for _ in range(_SECRET_LENGTH))
-    return f"{KEY_PREFIX}{secret}{_checksum(secret)}"
+    return f"{prefix}{secret}{_checksum(secret)}"
 
 
-def is_well_formed(key: str) -> bool:
+def is_well_formed(key: str, prefix: str = KEY_PREFIX) -> bool:
     """Whether the checksum fits: a mistyped or cut-off key is refused without a query."""
-    secret, checksum = key[len(KEY_PREFIX) : -_CHECKSUM_LENGTH], key[-_CHECKSUM_LENGTH:]
-    return key.startswith(KEY_PREFIX) and len(secret) == _SECRET_LENGTH and checksum == _checksum(secret)
+    secret, checksum = key[len(prefix) : -_CHECKSUM_LENGTH], key[-_CHECKSUM_LENGTH:]
+    return key.startswith(prefix) and len(secret) == _SECRET_LENGTH and checksum == _checksum(secret)
 
 
 def key_digest(key: str) -> str:
     return salted_hmac("agents.api_key", key, algorithm="sha256").hexdigest()
 
 
-def shown_prefix(key: str) -> str:
-    return key[:SHOWN_LENGTH]
+def shown_prefix(key: str, prefix: str = KEY_PREFIX) -> str:
+    return key[: len(prefix) + SHOWN_LENGTH]
 
 
 def _checksum(secret: str) -> str:

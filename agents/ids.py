@@ -16,6 +16,7 @@ PREFIXES = {
     "dream_policy": "dpol_",
     "dream_policy_run": "dprun_",
     "environment": "env_",
+    "environment_key": "ekey_",
     "event": "sevt_",
     "evidence": "evd_",
     "file": "file_",
@@ -36,6 +37,7 @@ PREFIXES = {
     "vault": "vlt_",
     "verdict": "vrd_",
     "webhook_endpoint": "whend_",
+    "work": "work_",
     "workspace": "wrkspc_",
 }
 

@@ -57,6 +57,8 @@ ENVIRONMENT_PACKAGES_MAX = 256  # of one manager; the wire states no bound
 PACKAGE_NAME_MAX = 512  # an address of a Go module with its version; the wire states no bound
 ENVIRONMENT_DESCRIPTION_MAX = 2_048  # like an agent's; the wire states no bound
 ENVIRONMENT_NAME_MAX = 255  # shown in lists; the wire states no bound
+ENVIRONMENT_KEY_NAME_MAX = 255  # like an API key's
+ENVIRONMENT_KEYS_MAX = 100  # of one environment; people read the list
 SESSION_TITLE_MAX = 512  # shown in lists; the wire states no bound
 SESSION_INITIAL_EVENTS_MAX = 50  # wire contract
 SESSION_MEMORY_STORES_MAX = 8  # wire contract
@@ -79,6 +81,22 @@ BEAT_SECONDS = 2.0  # three beats per lease: two may be lost
 SWEEP_SECONDS = 1.0
 WAKE_AGAIN_SECONDS = 3.0  # a wake-up that nobody took is repeated no sooner than this
 
+WORK_PAGE_DEFAULT = 100  # the wire states none; a queue is looked at as a whole
+WORK_PAGE_MAX = 1_000
+WORK_BLOCK_MS_MAX = 999  # wire contract
+WORK_RECLAIM_MS = 5_000  # wire contract: what was handed out and not taken by then is handed out again
+WORK_RECLAIM_MS_MAX = 86_400_000  # a day; nobody waits longer for a worker to say that it has the item
+WORK_TTL_SECONDS = 90  # what workers assume before they are told; they beat every 30 s, so two beats may be lost
+WORK_TTL_MIN_SECONDS, WORK_TTL_MAX_SECONDS = 30, 300  # how far a worker's own wish goes
+WORK_TEARDOWN_SECONDS = 300  # of a worker that was told to stop: a tool of 150 s, two syncs of memory of 30 s
+WORK_IDLE_SECONDS = 120  # a worker whose session rests for so long is told to stop; by itself it does so after 60
+WORK_TOKEN_SECONDS = 600  # how long a stopped item's token still opens its session: the last results and memory
+WORK_RETRY_SECONDS_MAX = 60  # between two workers that gave up at once
+WORK_KEPT_DAYS = 30  # how long a stopped item stays in the list
+WORKER_ID_MAX = 255
+WORKER_SEEN_SECONDS = 30  # wire contract: who polled within these counts as polling
+WORKER_TOUCH_SECONDS = 5  # a worker's poll is written down at most this often
+
 MODEL_TIMEOUT_SECONDS = 600.0  # the client's own default
 MODEL_RETRY_DELAYS = (1.0, 4.0)  # seconds before the second and third try of a model request
 MODEL_MAX_TOKENS = 16_000  # answer size asked of the model
@@ -90,3 +108,15 @@ MEMBER_TOUCH_SECONDS = 300  # the same for when a person was last seen
 
 SIGN_IN_FAILURES_MAX = 10  # wrong passwords for one name from one address before a pause; a person needs fewer
 SIGN_IN_PAUSE_SECONDS = 300  # counted from the first of them
+
+MCP_CONNECT_SECONDS = 15.0  # to greet a server and list its tools; a turn waits no longer for one that hangs
+MCP_CALL_SECONDS = 300.0  # of one call; an interrupt ends it earlier
+MCP_CLOSE_SECONDS = 5.0  # to tell a server that its session is over
+MCP_ANSWER_MAX_BYTES = 8 * 1024 * 1024  # of one HTTP answer; more is not read
+MCP_LIST_PAGES_MAX = 20  # a list of tools that never ends
+MCP_SCHEMA_MAX_CHARS = 65_536  # of one tool's input schema; those that people write have a few hundred
+MCP_DESCRIPTION_MAX = 8_192  # characters; every model request pays for them
+MCP_TOOLS_MAX_CHARS = 1_000_000  # of all definitions that MCP servers add to a model request
+MCP_RESULT_MAX_CHARS = 100_000  # of one result's text; it is kept in the log and sent with every later request
+MCP_IMAGE_MAX_BYTES = 5 * 1024 * 1024  # what the Messages API takes
+MCP_RESULT_BLOCKS_MAX = 100  # of one result

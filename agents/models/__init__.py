@@ -22,6 +22,7 @@ from agents.models.skills import Skill, SkillVersion
 from agents.models.tenancy import ApiKey, Member, Role, Scope, Workspace
 from agents.models.vaults import AuthType, Credential, Vault
 from agents.models.webhooks import EndpointState, WebhookEndpoint
+from agents.models.work import EnvironmentKey, PollingWorker, WorkItem, WorkState
 
 __all__ = [
     "Agent",
@@ -35,12 +36,14 @@ __all__ = [
     "DeploymentStatus",
     "EndpointState",
     "Environment",
+    "EnvironmentKey",
     "Event",
     "File",
     "InboxEvent",
     "Member",
     "ModelPrice",
     "OutboxEvent",
+    "PollingWorker",
     "Role",
     "RunTrigger",
     "Scheduled",
@@ -57,5 +60,7 @@ __all__ = [
     "Verdict",
     "VerdictResult",
     "WebhookEndpoint",
+    "WorkItem",
+    "WorkState",
     "Workspace",
 ]

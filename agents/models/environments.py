@@ -39,3 +39,8 @@ class Environment(Archivable, WorkspaceOwned):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_self_hosted(self) -> bool:
+        """Whether workers of somebody's own run the tools, not this installation."""
+        return bool(self.config.get("type") == "self_hosted")
