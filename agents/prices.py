@@ -136,8 +136,7 @@ def tokens_cost(counters: Mapping[str, Any], price: Price) -> Decimal:
 
 
 def token_count(counters: Mapping[str, Any]) -> int:
-    names = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-    return sum(int(counters.get(name) or 0) for name in names)
+    return sum([counters.get(name) or 0 for name in _COUNTERS])
 
 
 def cents(usd: Decimal) -> str:

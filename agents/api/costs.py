@@ -23,12 +23,14 @@ def get_costs(request: ApiRequest) -> dict[str, Any]:
     `unpriced_tokens` says how much that is, and `priced_list_cost` is the rest. A null model is running
     time and searches, a null agent a dream."""
     names = list(dict.fromkeys(queries.many(request, "group_by", costs.GROUPS)))
-    items = costs.items_between(request.auth.workspace, queries.bounds(request, "created_at", OPERATORS))
+    cells = costs.cells_of(
+        costs.items_between(request.auth.workspace, queries.bounds(request, "created_at", OPERATORS))
+    )
     return {
         "type": "cost_report",
         "currency": CURRENCY,
         "group_by": names,
-        "data": [_row(dict(zip(names, key, strict=True)), total) for key, total in costs.grouped(items, names).items()],
+        "data": [_row(dict(zip(names, key, strict=True)), total) for key, total in costs.grouped(cells, names).items()],
     }
 
 

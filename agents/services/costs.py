@@ -1,10 +1,10 @@
 """What a workspace's sessions and dreams cost at list price, summed by day, kind, agent or model."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from agents.models import Session, SessionKind, VerdictResult, Workspace
 from agents.prices import RUNTIME, Line, lines_of, token_count
@@ -57,6 +57,12 @@ class Sum:
         self.usd += item.usd or 0
         self.practice_usd += (item.usd or 0) if item.is_practice else 0
 
+    def merge(self, other: "Sum") -> None:
+        for name in ("usd", "practice_usd", "tokens", "input_tokens", "cached_tokens", "unpriced_tokens"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.sessions |= other.sessions
+        self.completed |= other.completed
+
     @property
     def is_known(self) -> bool:
         return not self.unpriced_tokens
@@ -85,6 +91,15 @@ class Sum:
         return round(100 * self.cached_tokens / self.input_tokens) if self.input_tokens else None
 
 
+class Cell(NamedTuple):
+    """What sums are grouped by."""
+
+    day: date
+    kind: str
+    agent_id: str
+    model: str
+
+
 def items_of(workspace: Workspace, **filters: Any) -> list[Item]:
     """Every session that fits, split by day and model."""
     rows = Session.objects.in_workspace(workspace).filter(kind__in=COUNTED, **filters).exclude(spent={})
@@ -108,16 +123,31 @@ def items_between(workspace: Workspace, created_at: dict[str, datetime]) -> list
     return items_of(workspace, **{f"created_at__{operator}": moment for operator, moment in created_at.items()})
 
 
-def summed(items: Iterable[Item], key: Callable[[Item], Any]) -> dict[Any, Sum]:
-    sums: dict[Any, Sum] = {}
+def cells_of(items: Iterable[Item]) -> dict[Cell, Sum]:
+    """The finest groups, which every other sum is put together from: there are few of them."""
+    return summed(items, lambda item: Cell(item.day, item.kind, item.agent_id, item.model))
+
+
+def summed[Key](items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, Sum]:
+    sums: dict[Key, Sum] = {}
     for item in items:
-        sums.setdefault(key(item), Sum()).add(item)
+        of = key(item)
+        if of not in sums:
+            sums[of] = Sum()
+        sums[of].add(item)
     return sums
 
 
-def grouped(items: Iterable[Item], names: Sequence[str]) -> dict[tuple[Any, ...], Sum]:
-    """By these members of an item, in order."""
-    sums = summed(items, lambda item: tuple(getattr(item, name) for name in names))
+def merged[Key](cells: Mapping[Cell, Sum], key: Callable[[Cell], Key]) -> dict[Key, Sum]:
+    sums: dict[Key, Sum] = {}
+    for cell, found in cells.items():
+        sums.setdefault(key(cell), Sum()).merge(found)
+    return sums
+
+
+def grouped(cells: Mapping[Cell, Sum], names: Sequence[str]) -> dict[tuple[Any, ...], Sum]:
+    """By these members of a cell, in order."""
+    sums = merged(cells, lambda cell: tuple(getattr(cell, name) for name in names))
     return dict(sorted(sums.items(), key=lambda entry: tuple(str(part) for part in entry[0])))
 
 

@@ -13,7 +13,7 @@ from agents.http import HtmxHttpRequest, page
 from agents.models import Agent, Role
 from agents.price_forms import CostFilter
 from agents.prices import RUNTIME, cents
-from agents.services.costs import Item, Sum, grouped, items_of, summed
+from agents.services.costs import Cell, Item, Sum, cells_of, grouped, items_of, merged, summed
 from agents.services.prices import book_of
 from agents.views.audit import FORMULA
 
@@ -30,7 +30,8 @@ COLUMNS = (
 def costs(request: HtmxHttpRequest) -> HttpResponse:
     form = CostFilter(request.GET)
     items, (since, until) = _items(request, form), form.days()
-    kinds = summed(items, lambda item: item.kind)
+    cells = cells_of(items)
+    kinds = merged(cells, lambda cell: cell.kind)
     context: dict[str, Any] = {
         "section": "costs",
         "form": form,
@@ -39,13 +40,13 @@ def costs(request: HtmxHttpRequest) -> HttpResponse:
         "now": timezone.now(),
         "query": request.GET.urlencode(),
         "runtime": book_of(request.workspace).runtime,
-        "total": summed(items, lambda item: "").get("", Sum()),
+        "total": merged(cells, lambda cell: "").get("", Sum()),
         "sessions": kinds.get("session", Sum()),
         "dreams": kinds.get("dream", Sum()),
-        "bars": _bars(items, since, until),
-        "days": grouped(items, ("day",)),
-        "agents": _by_agent(request, items),
-        "models": _dearest(summed(items, lambda item: item.model)),
+        "bars": _bars(cells, since, until),
+        "days": grouped(cells, ("day",)),
+        "agents": _by_agent(request, cells),
+        "models": _dearest(merged(cells, lambda cell: cell.model)),
         "dearest": _sessions(items),
         "runtime_key": RUNTIME,
     }
@@ -57,14 +58,14 @@ def costs(request: HtmxHttpRequest) -> HttpResponse:
 def costs_export(request: HtmxHttpRequest) -> HttpResponse:
     """One row per day, kind, agent and model."""
     form = CostFilter(request.GET)
-    items = _items(request, form)
+    cells = cells_of(_items(request, form))
     since, until = form.days()
     headers = {"Content-Disposition": f'attachment; filename="costs-{since}-{until}.csv"'}
     response = HttpResponse(content_type="text/csv; charset=utf-8", headers=headers)
     writer = csv.writer(response)
     writer.writerow(COLUMNS)
     names = _names(request)
-    for (day, kind, agent_id, model), total in grouped(items, ("day", "kind", "agent_id", "model")).items():
+    for (day, kind, agent_id, model), total in grouped(cells, Cell._fields).items():
         counts = (len(total.sessions), total.tokens, total.unpriced_tokens)
         usd = "" if total.known_usd is None else _usd(total)
         named = (agent_id, _cell(names.get(agent_id, "")), _cell(model or "running time"))
@@ -86,9 +87,9 @@ def _items(request: HtmxHttpRequest, form: CostFilter) -> list[Item]:
     return items_of(request.workspace, created_at__gte=first, created_at__lte=last)
 
 
-def _bars(items: list[Item], since: date, until: date) -> list[tuple[str, tuple[int, int]]]:
+def _bars(cells: dict[Cell, Sum], since: date, until: date) -> list[tuple[str, tuple[int, int]]]:
     """Cents of sessions and of dreams for every day, also those without any; the last days where there are too many."""
-    sums = summed(items, lambda item: (item.day, item.kind))
+    sums = merged(cells, lambda cell: (cell.day, cell.kind))
     number = min((until - since).days + 1, BARS_MAX)
     days = [until - timedelta(days=back) for back in reversed(range(number))]
     return [(f"{day:%d %b}".lstrip("0"), (_cents(sums, day, "session"), _cents(sums, day, "dream"))) for day in days]
@@ -99,9 +100,9 @@ def _cents(sums: dict[Any, Sum], day: date, kind: str) -> int:
     return int(cents(found.usd)) if found else 0
 
 
-def _by_agent(request: HtmxHttpRequest, items: list[Item]) -> list[tuple[str, str, Sum]]:
+def _by_agent(request: HtmxHttpRequest, cells: dict[Cell, Sum]) -> list[tuple[str, str, Sum]]:
     names = _names(request)
-    sums = summed((item for item in items if item.kind == "session"), lambda item: item.agent_id)
+    sums = merged({cell: found for cell, found in cells.items() if cell.agent_id}, lambda cell: cell.agent_id)
     return [(agent_id, names.get(agent_id, agent_id), total) for agent_id, total in _dearest(sums)]
 
 
