@@ -38,8 +38,8 @@ class VerdictResult(models.TextChoices):
 class Session(Archivable, WorkspaceOwned):
     """`agent_snapshot` is the wire's agent object at creation; `principal` is on whose behalf the session runs.
 
-    `usage` holds the wire members that the log folds to, `spent` the same by day and model, which is what a cost is made
-    of; `verdict` repeats the latest `Verdict` row.
+    `usage` holds the wire members that the log folds to, `spent` the same by day and model, which is what a cost is
+    made of; `verdict` repeats the latest `Verdict` row.
     """
 
     id = PublicIdField("session", primary_key=True)
