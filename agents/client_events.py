@@ -1,5 +1,6 @@
 """PURE: what a client may put into a session; shapes are checked before, these are the rules beyond them."""
 
+from binascii import a2b_base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -67,3 +68,20 @@ def _check_block(block: Mapping[str, Any], field: str) -> None:
         raise InvalidRequest(f"{field}.type: redacted blocks come from the server only.")
     if block["type"] == "text" and not block["text"].strip():
         raise InvalidRequest(f"{field}.text: it must not be empty.")
+    if isinstance(source := block.get("source"), Mapping):
+        _check_source(source, f"{field}.source")
+
+
+def _check_source(source: Mapping[str, Any], field: str) -> None:
+    """What no model could read: the turn would fail, and every later one with it, because history is sent again."""
+    if source["type"] == "url" and not source["url"].lower().startswith(("http://", "https://")):
+        raise InvalidRequest(f"{field}.url: it must begin with https:// or http://.")
+    if source["type"] == "base64" and not _is_base64(source["data"]):
+        raise InvalidRequest(f"{field}.data: it is not base64.")
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        return bool(a2b_base64(text, strict_mode=True))
+    except ValueError:
+        return False

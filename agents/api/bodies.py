@@ -54,7 +54,7 @@ class Body:
 
     def parse(self, raw: bytes) -> dict[str, Any]:
         try:
-            body: dict[str, Any] = self._validator.validate_json(raw)
+            body: dict[str, Any] = self._validator.validate_json(raw, strict=True)
         except ValidationError as error:
             raise InvalidRequest(_message_of(error, raw), code=self._code_of(error))
         if UNSTORABLE.search(raw):
@@ -178,13 +178,18 @@ def _or_null(field: Schema) -> Schema:
 def _message_of(error: ValidationError, raw: bytes) -> str:
     """One line: the path of the first member that is wrong, and what is wrong with it."""
     errors = error.errors(include_url=False, include_input=False)
-    errors.sort(key=lambda found: (found["type"] in BARE_MISMATCHES, -len(found["loc"])))
+    errors.sort(key=lambda found: (not _is_wrong_kind(found), found["type"] in BARE_MISMATCHES, -len(found["loc"])))
     first = errors[0]
     if first["type"] == "json_invalid":
         return f"The request body is not JSON: {first['msg'].removeprefix('Invalid JSON: ')}."
     if not first["loc"]:
         return "The request body must be a JSON object."
     return f"{'.'.join(_path(first['loc'], json.loads(raw)))}: {first['msg']}"
+
+
+def _is_wrong_kind(found: Any) -> bool:
+    """A body of another `type`: what else is wrong with it follows from that."""
+    return bool(found["type"] == "literal_error" and found["loc"] == ("type",))
 
 
 def _path(location: Sequence[int | str], value: Any) -> Iterator[str]:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.handlers.asgi import ASGIRequest
+from django.db.models import Q
 
 from agents.access import access_session, access_thread
 from agents.api.auth import authenticate
 from agents.api.errors import as_domain_error
 from agents.eventlog.follow import Item, following, in_database
 from agents.exceptions import InvalidRequest
+from agents.models import SessionStatus, Thread
 from agents.sse import PING, Receive, Scope, Send, json_frame, new_request_id, request_of, send_error, send_stream
 
 ADDRESS = re.compile(r"/v1/sessions/(?P<session>[^/]+)/(?:events|threads/(?P<thread>[^/]+))/stream")
@@ -46,7 +48,9 @@ async def api_stream(found: re.Match[str], scope: Scope, receive: Receive, send:
         await send_error(as_domain_error(error), send, request_id=request_id)
         return
     async with following(wanted.session_id) as items:
-        await send_stream(_frames(items, wanted), receive, send, request_id=request_id)
+        # Asked once nothing can be missed any more: who listens to what is over would wait for ever.
+        frames = _frames(items, wanted) if await in_database(_goes_on, wanted) else _no_frames()
+        await send_stream(frames, receive, send, request_id=request_id)
 
 
 def _access(request: ASGIRequest, session_id: str, thread_id: str | None) -> Wanted:
@@ -57,6 +61,11 @@ def _access(request: ASGIRequest, session_id: str, thread_id: str | None) -> Wan
     return Wanted(session_id=session.pk, thread_id=thread.pk, is_primary=thread.is_primary, previews=previews)
 
 
+def _goes_on(wanted: Wanted) -> bool:
+    over = Q(status=SessionStatus.TERMINATED) | Q(session__status=SessionStatus.TERMINATED)
+    return Thread.objects.filter(pk=wanted.thread_id).exclude(over).exists()
+
+
 def _previews(request: ASGIRequest) -> frozenset[str]:
     values = [*request.GET.getlist("event_deltas[]"), *request.GET.getlist("event_deltas")]
     if len(values) > PREVIEWS_MAX:
@@ -65,6 +74,11 @@ def _previews(request: ASGIRequest) -> frozenset[str]:
         if value not in PREVIEWS:
             raise InvalidRequest(f"event_deltas: {value!r} is not allowed; use {' or '.join(PREVIEWS)}.")
     return frozenset(values)
+
+
+async def _no_frames() -> AsyncIterator[bytes]:
+    for frame in ():
+        yield frame
 
 
 async def _frames(items: AsyncIterator[Item | None], wanted: Wanted) -> AsyncIterator[bytes]:

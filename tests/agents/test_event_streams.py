@@ -115,6 +115,15 @@ def test_a_stream_ends_after_the_session_does(stack, session, api_key):
         assert [name for name, _, _ in incoming] == ["session.status_terminated"]
 
 
+def test_a_stream_of_what_is_over_ends_at_once(stack, session, api_key):
+    child = child_of(session)
+    with transaction.atomic():
+        append(session.pk, session.threads.primary().get(), [NewEvent(type="session.status_terminated")])
+    for path in (path_of(session), f"/v1/sessions/{session.pk}/threads/{child.pk}/stream"):
+        with listening(stack, path, authorization=f"Bearer {api_key}") as incoming:
+            assert list(incoming) == []
+
+
 @pytest.mark.parametrize("is_heard", [True, False])
 def test_a_deleted_session_says_so_on_every_stream_and_ends_it(stack, session, api_key, actor, monkeypatch, is_heard):
     child = child_of(session)

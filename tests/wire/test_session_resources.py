@@ -63,6 +63,7 @@ def test_a_resource_with_an_id_is_read_and_taken_away(resources, session, note):
     [
         ({"type": "memory_store", "file_id": "file_1"}, "type: "),
         ({"type": "github_repository", "file_id": "file_1"}, "type: "),
+        ({"type": "github_repository", "url": "https://github.com/a/b"}, "type: "),
         ({"type": "file"}, "file_id: "),
     ],
 )

@@ -10,6 +10,10 @@ from agents.models import InboxEvent, Session, SessionKind, Verdict
 MESSAGE = {"type": "user.message", "content": [{"type": "text", "text": "Hello"}]}
 
 
+def image(**source):
+    return {"type": "image", "source": source}
+
+
 def test_a_new_session_freezes_its_agent(wire, agent, environment):
     session = wire.beta.sessions.create(
         agent={"type": "agent", "id": agent.id, "version": 1},
@@ -63,6 +67,9 @@ def test_a_session_shows_the_stores_that_it_mounts(wire, agent, environment, sto
         ({"title": "x" * 513}, 400, "title"),
         ({"metadata": {"": "x"}}, 400, "metadata"),
         ({"initial_events": [{"type": "user.interrupt"}]}, 400, "initial_events.0"),
+        ({"agent": {"type": "agent", "id": "agent_x", "version": "1"}}, 400, "agent.version"),
+        ({"agent": {"type": "robot", "id": "agent_x"}}, 400, "agent"),
+        ({"initial_events": [MESSAGE] * 51}, 400, "initial_events"),
         ({"more": 1}, 400, "more"),
     ],
 )
@@ -198,6 +205,16 @@ def test_events_page_forwards_and_backwards_over_log_and_inbox(wire, agent, envi
         ([{**MESSAGE, "content": [{"type": "text", "text": " "}]}], "events.0.content.0.text"),
         ([{**MESSAGE, "content": [{"type": "redacted"}]}], "events.0.content.0"),
         ([MESSAGE, {"type": "user.tool_confirmation", "tool_use_id": "x", "result": "allow"}], "tool_use_id"),
+        (
+            [{**MESSAGE, "content": [image(type="base64", media_type="image/png", data="no!")]}],
+            "events.0.content.0.source",
+        ),
+        (
+            [{**MESSAGE, "content": [image(type="base64", media_type="image/png", data="")]}],
+            "events.0.content.0.source",
+        ),
+        ([{**MESSAGE, "content": [image(type="url", url="javascript:x")]}], "events.0.content.0.source.url"),
+        ([{**MESSAGE, "id": "sevt_x"}], "events.0.id"),
     ],
 )
 def test_one_bad_event_refuses_the_batch(wire, session, events, field):
