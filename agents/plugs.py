@@ -20,7 +20,7 @@ class ResourceKind(Protocol):
         """Settle what concerns all resources of this kind in one session together: counts, mount paths."""
 
     def attached(self, resources: list[Any]) -> None:
-        """They were just added to a session, in the transaction that does so."""
+        """They are being added to a session, in the transaction that stores them; they may still be changed."""
 
     def detached(self, resource: Any) -> None:
         """It is being taken away from its session, in the transaction that does so."""
@@ -34,8 +34,8 @@ class ResourceKind(Protocol):
     def mounts(self, resources: list[Any]) -> list[Any]:
         """The `agents.sandbox.base.Mount` of each."""
 
-    def before_turn(self, resources: list[Any], sandbox: Any) -> None:
-        """Bring the mounted folders up to date."""
+    def before_turn(self, resources: list[Any], sandbox: Any) -> list[dict[str, Any]] | None:
+        """Bring what is mounted up to date; return the wire's errors for what could not be, if anything."""
 
     def after_tools(self, resources: list[Any], sandbox: Any) -> list[str]:
         """Keep what tools wrote; return a sentence for everything that could not be kept."""

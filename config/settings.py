@@ -171,6 +171,7 @@ LOCAL_URL = "http://127.0.0.1:8000"
 REQUIRE_BETA_HEADERS = env_bool("REQUIRE_BETA_HEADERS", True)
 # of one workspace, archived ones aside
 LUCID_MEMORY_STORES_MAX = env_int("LUCID_MEMORY_STORES_MAX", 10_000, minimum=1, maximum=10_000_000)
+LUCID_GIT_HOSTS = env_list("LUCID_GIT_HOSTS", "github.com")  # where repositories may be cloned from
 LUCID_ALLOW_PRIVATE_WEBHOOKS = env_bool("LUCID_ALLOW_PRIVATE_WEBHOOKS", False)
 LUCID_ALLOW_PRIVATE_MCP = env_bool("LUCID_ALLOW_PRIVATE_MCP", False)
 LUCID_SCHEDULE_JITTER = env_bool("LUCID_SCHEDULE_JITTER", False)
@@ -179,7 +180,11 @@ LUCID_SCHEDULE_JITTER = env_bool("LUCID_SCHEDULE_JITTER", False)
 MODEL_CLIENT = "agents.runtime.messages_api.MessagesClient"
 SANDBOX_BACKEND = "agents.sandbox.client.SandboxClient"
 AGENT_TOOLSETS: list[str] = []
-SESSION_RESOURCE_KINDS = {"file": "agents.services.file_resources", "memory_store": "memory.resources"}
+SESSION_RESOURCE_KINDS = {
+    "file": "agents.services.file_resources",
+    "github_repository": "agents.services.repository_resources",
+    "memory_store": "memory.resources",
+}
 AGENT_EXTENSIONS = {"memory": "memory.agent_memory", "outcomes": "outcomes.agent_outcomes", "dreaming": "dreams.agent_dreaming"}
 OUTCOME_EVALUATOR = ""
 READINESS_CHECKS: list[str] = []

@@ -11,7 +11,7 @@ from agents.api.bodies import Body
 from agents.api.openapi import asks, takes
 from agents.api.pagination import OLDEST_FIRST, limit_of, slice_of
 from agents.api.shapes.sessions import resource_shape
-from agents.exceptions import InvalidRequest, NotFound
+from agents.exceptions import NotFound
 from agents.limits import SESSION_RESOURCES_PAGE_MAX
 from agents.models import Session, SessionResource
 from agents.services import attachments
@@ -52,8 +52,8 @@ def get_resource(request: ApiRequest, session_id: str, resource_id: str) -> dict
 @router.post("/{session_id}/resources/{resource_id}", openapi_extra=takes(update_body))
 def update_resource(request: ApiRequest, session_id: str, resource_id: str) -> dict[str, Any]:
     resource = _access(access_session(request.auth, session_id), resource_id)
-    update_body(request)
-    raise InvalidRequest(f"authorization_token: a {resource.kind} resource has none.")
+    token = update_body(request)["authorization_token"]
+    return resource_shape(attachments.replace_token(resource, token, actor=request.auth))
 
 
 @router.delete("/{session_id}/resources/{resource_id}")

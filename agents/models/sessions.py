@@ -185,6 +185,7 @@ class SessionResource(models.Model):
     kind = models.CharField(max_length=32)
     target_id = models.CharField(max_length=MAX_ID_LENGTH, db_index=True)
     config = models.JSONField(default=dict)
+    sealed_token = models.TextField(blank=True, default="")  # what a private repository is cloned with
     position = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField()
 

@@ -284,6 +284,7 @@ class Turn:
             except SandboxStopped:
                 break
             results.append(_result(call, outcome.content, is_error=outcome.is_error))
+        self._log_errors()
         problems = self.toolbox.collect()
         if problems and results:
             results[-1].payload["content"] = [*results[-1].payload["content"], *_text("\n".join(problems))]
@@ -293,6 +294,12 @@ class Turn:
             self._await_client(results)
         else:
             self._commit([*results, *self._next_request()])
+
+    def _log_errors(self) -> None:
+        """What could not be made ready for the tools; the session goes on without it."""
+        errors, self.toolbox.errors = self.toolbox.errors, []
+        if errors:
+            self._commit([NewEvent(type="session.error", payload={"error": error}) for error in errors])
 
     def _await_client(self, events: list[NewEvent]) -> None:
         """Rest until clients have answered what only they can; they may have done so already."""

@@ -37,6 +37,7 @@ class Toolbox:
         self._skills = Shelf(session_id, agent)
         self._problems: list[str] = []  # of making ready, told with the next results
         self._is_fresh = True
+        self.errors: list[dict[str, Any]] = []  # of making ready, as the wire's; whoever logs them takes them away
         self._told: set[str] = set()  # what could not be handed out is said once a turn
 
     @staticmethod
@@ -103,8 +104,8 @@ class Toolbox:
         if self._is_fresh:
             lay_uploads(self.session_id, sandbox())
             for kind, resources in self._resources.items():
-                resource_kinds()[kind].before_turn(resources, sandbox())
-            self._problems = self._skills.place(sandbox())
+                self.errors += resource_kinds()[kind].before_turn(resources, sandbox()) or []
+            self._problems = [error["message"] for error in self.errors] + self._skills.place(sandbox())
             self._is_fresh = False
 
 

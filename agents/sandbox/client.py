@@ -97,6 +97,11 @@ class SandboxClient:
         request = {"operation": "put_upload", "session_id": session_id, "path": path, "name": name, "source": source}
         self._ask(request, seconds=COPY_SECONDS)
 
+    def put_folder(self, session_id: str, path: str, source: str) -> None:
+        """Copy a folder of this machine below /workspace, for the agent to have; BadPath where something is already."""
+        request = {"operation": "put_folder", "session_id": session_id, "path": path, "source": source}
+        self._ask(request, seconds=COPY_SECONDS)
+
     def list_outputs(self, session_id: str, *, is_hashed: bool) -> OutputListing:
         """What lies below /mnt/session/outputs; links and special files are named, not followed."""
         answer = self._ask(

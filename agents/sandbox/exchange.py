@@ -8,6 +8,7 @@ import errno
 import json
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -21,6 +22,7 @@ from agents.sandbox.folders import FILE_FLAGS, Owner, check_name, enter, open_en
 
 UPLOADS_NOTE = "uploads.json"
 OUTPUTS_NOTE = "outputs.json"
+FOLDERS_NOTE = "folders.json"
 CHUNK_BYTES = 1024 * 1024
 NOBODY_ELSE = Owner(None, None)  # uploads belong to the host: boxes only read them
 
@@ -225,3 +227,41 @@ def write_note(state: str, name: str, content: Mapping[str, Any]) -> None:
     with open(temporary, "x") as file:
         json.dump(content, file)
     os.rename(temporary, os.path.join(state, name))
+
+
+def put_folder(root: str, state: str, path: str, source: str, owner: Owner) -> None:
+    """Copy a whole folder to a place where nothing is yet; links in it are copied as links. What an earlier call that
+    was cut off has laid there counts."""
+    *parents, last = segments(path)
+    laid = read_note(state, FOLDERS_NOTE)
+    temporary = os.path.join(state, secrets.token_hex(8))
+    try:
+        shutil.copytree(source, temporary, symlinks=True)
+        for place, _, names in os.walk(temporary):
+            for name in (".", *names):
+                give(os.path.join(place, name), owner)
+        with opened(root, parents, owner=owner) as folder:
+            if is_there(folder, last):
+                if path not in laid:
+                    raise BadPath(f"{path!r} is there already")
+                return
+            write_note(state, FOLDERS_NOTE, {**laid, path: True})
+            os.mkdir(last, 0o700, dir_fd=folder)  # fails where the agent was faster
+            os.rename(temporary, last, dst_dir_fd=folder)  # goes over an empty folder only
+    except (FileExistsError, NotADirectoryError) as error:
+        raise BadPath(f"{path!r} is there already") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def is_there(folder: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def give(path: str, owner: Owner) -> None:
+    if owner.uid is not None and owner.gid is not None:
+        os.chown(path, owner.uid, owner.gid, follow_symlinks=False)

@@ -22,7 +22,7 @@ SKILL_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")  # of a folder, and of a versio
 PLACES = {"/workspace": "workspace", "/mnt/session/uploads": "uploads", "/mnt/session/outputs": "outputs"}
 NAMES = [
     *("run_tool", "put_files", "read_file", "sync_mount", "collect_mount"),
-    *("sync_uploads", "put_upload", "list_outputs", "take_output"),
+    *("sync_uploads", "put_upload", "put_folder", "list_outputs", "take_output"),
     *("put_skill", "place_skill"),
     *("release", "destroy", "probe", "stats"),
 ]
@@ -141,6 +141,18 @@ class Operations:
         async with self.files_of(session_id):
             await asyncio.to_thread(self.machine.prepare, session_id, ())
             await asyncio.to_thread(exchange.put_upload, uploads, state, path, name, source)
+        return {}
+
+    async def put_folder(self, request: dict[str, Any]) -> dict[str, Any]:
+        session_id = session_of(request)
+        place, rest = place_of(request["path"])
+        if place != "workspace":
+            raise BadPath(f"{request['path']!r} is not below /workspace")
+        workspace, state = self.inside(session_id, place), self.inside(session_id, "state")
+        async with self.files_of(session_id):
+            await asyncio.to_thread(self.machine.prepare, session_id, ())
+            source, owner = str(request["source"]), self.machine.owner
+            await asyncio.to_thread(exchange.put_folder, workspace, state, rest, source, owner)
         return {}
 
     async def list_outputs(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from agents.eventlog.append import lock_session
 from agents.exceptions import InvalidRequest
 from agents.models import Session, SessionKind, SessionResource
 from agents.plugs import resource_kinds
+from agents.services import repository_resources
 from agents.services.environments import check_mounts
 
 
@@ -24,7 +25,7 @@ def attach_file(session: Session, entry: dict[str, Any], *, actor: Actor) -> Ses
     target_id, config = kind.validate(entry, actor=actor)
     there = list(session.resources.all())
     kind.finish([*(row.config for row in there if row.kind == entry["type"]), config])
-    resource = SessionResource.objects.create(
+    resource = SessionResource(
         session=session,
         kind=entry["type"],
         target_id=target_id,
@@ -33,8 +34,22 @@ def attach_file(session: Session, entry: dict[str, Any], *, actor: Actor) -> Ses
         created_at=timezone.now(),
     )
     kind.attached([resource])
+    resource.save(force_insert=True)
     detail = f"{resource.kind} {config['filename']}"
     audit.record(actor, "session.resource_added", session.pk, name=session.title or "", detail=detail)
+    return resource
+
+
+@transaction.atomic
+def replace_token(resource: SessionResource, token: str, *, actor: Actor) -> SessionResource:
+    """What a repository is cloned with from now on; nobody can read it again."""
+    session = lock_session(resource.session_id)
+    if resource.kind != repository_resources.KIND:
+        raise InvalidRequest(f"authorization_token: a {resource.kind} resource has none.")
+    _check_takes_more(session)
+    repository_resources.replace_token(resource, token)
+    detail = f"authorization_token of {resource.config['url']}"
+    audit.record(actor, "session.resource_updated", session.pk, name=session.title or "", detail=detail)
     return resource
 
 

@@ -8,13 +8,14 @@ from django.db.models import Model
 
 from agents.crypto import is_sealed_with_newest_key, purpose_of, seal, unseal
 from agents.exceptions import SecretUnreadable
-from agents.models import Credential, Deployment, WebhookEndpoint
+from agents.models import Credential, Deployment, SessionResource, WebhookEndpoint
 
 # Whoever adds a column of sealed texts adds it here; its texts are sealed for `purpose_of(row, column)`.
 COLUMNS: tuple[tuple[type[Model], str], ...] = (
     (Credential, "sealed"),
     (WebhookEndpoint, "sealed_secret"),
     (Deployment, "sealed_tokens"),
+    (SessionResource, "sealed_token"),
 )
 BATCH = 200
 

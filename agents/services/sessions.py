@@ -319,10 +319,10 @@ def _attach(session: Session, resources: list[tuple[str, str, dict[str, Any]]]) 
         )
         for position, (kind, target_id, config) in enumerate(resources)
     ]
-    SessionResource.objects.bulk_create(rows)
     for name, kind in resource_kinds().items():
         if mine := [row for row in rows if row.kind == name]:
             kind.attached(mine)
+    SessionResource.objects.bulk_create(rows)
 
 
 def _running(thread: Thread) -> list[NewEvent]:

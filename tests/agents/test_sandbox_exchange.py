@@ -110,3 +110,25 @@ def test_outputs_have_bounds(host, monkeypatch, tmp_path):
     found = exchange.list_outputs(str(tmp_path), str(tmp_path), is_hashed=False)
     assert list(found.files) == ["a", "c"]
     assert [each.path for each in found.refused] == ["/b", "/d"]
+
+
+def test_a_folder_is_laid_whole_for_the_agent_and_over_nothing(host, tmp_path):
+    session = "sesn_folder"
+    (tmp_path / "repo" / "sub").mkdir(parents=True)
+    (tmp_path / "repo" / "sub" / "a").write_text("text")
+    (tmp_path / "repo" / "link").symlink_to("/etc/shadow")
+    for folder in (tmp_path, *tmp_path.parents):
+        if str(folder).startswith("/tmp/") and os.geteuid() == 0:
+            folder.chmod(0o755)
+    source = str(tmp_path / "repo")
+    for _ in range(2):  # a second call, after a first that was cut off, finds it done
+        host.client.put_folder(session, "/workspace/deep/repo", source)
+    assert (
+        host.bash("cd deep/repo; echo more >> sub/a; cat sub/a; readlink link", session).text == "textmore\n/etc/shadow"
+    )
+    host.bash("mkdir /workspace/own; ln -s /etc /workspace/away", session)
+    for path in ("own", "away", "away/x", "../x"):
+        with pytest.raises(BadPath):
+            host.client.put_folder(session, f"/workspace/{path}", source)
+    with pytest.raises(BadPath):
+        host.client.put_folder(session, "/mnt/session/outputs/x", source)
