@@ -5,11 +5,21 @@ from typing import Any
 from django import forms
 from django.db.models import Q, QuerySet
 
+from agents.exceptions import DomainError
 from agents.ids import MAX_ID_LENGTH
 from agents.models import Workspace
-from memory.models import Memory, MemoryStore
+from memory.limits import CONTENT_MAX_BYTES, STORE_DESCRIPTION_MAX, STORE_NAME_MAX
+from memory.models import Memory, MemoryStore, Tier
+from memory.provenance import Provenance
 
 STORES_OFFERED = 200
+REASON_MAX = 500
+SHA256_LENGTH = 64
+TIERS = (
+    (Tier.WORKING, "Working memory: agents and dreams may write"),
+    (Tier.VERIFIED, "Verified facts: agents only read"),
+    (Tier.ORGANIZATION, "Organization standards: agents only read"),
+)
 
 
 class FileSearch(forms.Form):
@@ -36,6 +46,143 @@ class CompareForm(forms.Form):
 
     old = forms.CharField(max_length=MAX_ID_LENGTH)
     new = forms.CharField(max_length=MAX_ID_LENGTH)
+
+
+class RefusableForm(forms.Form):
+    def add_refusal(self, refusal: DomainError) -> None:
+        """What a service refused, beside the field that it names, else above the form."""
+        name, _, said = refusal.message.partition(": ")
+        self.add_error(name if name in self.fields else None, said if name in self.fields else refusal.message)
+
+
+class StoreForm(RefusableForm):
+    """A store's name, description and tier. Each field remembers what it showed, so that an edit sends only what the
+    person changed."""
+
+    name = forms.CharField(label="Name", max_length=STORE_NAME_MAX, show_hidden_initial=True)
+    description = forms.CharField(
+        label="Description",
+        required=False,
+        max_length=STORE_DESCRIPTION_MAX,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Agents read it when the store is mounted: say what is in it and when to look.",
+        show_hidden_initial=True,
+    )
+    tier = forms.ChoiceField(
+        label="What it is for",
+        choices=TIERS,
+        initial=Tier.WORKING,
+        help_text="Working memory is what agents note and dreams tidy up. Verified facts were confirmed by a person, "
+        "standards hold for everybody; people alone write those two.",
+        show_hidden_initial=True,
+    )
+
+    def clean_description(self) -> str:
+        """A browser sends line ends as CR LF."""
+        return _plain_ends(self.cleaned_data["description"])
+
+    def changes(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in self.changed_data}
+
+
+class StoreDeleteForm(forms.Form):
+    files = forms.IntegerField(label="Number of files that go with it", min_value=0)
+
+
+class ReasonForm(RefusableForm):
+    """Why somebody writes by hand; it stands beside the version and in the audit log."""
+
+    reason = forms.CharField(
+        label="Why (optional)", required=False, max_length=REASON_MAX, help_text="Kept with the version for ever."
+    )
+
+    def provenance(self) -> Provenance | None:
+        reason = self.cleaned_data["reason"]
+        return Provenance(note=reason) if reason else None
+
+
+class MemoryForm(ReasonForm):
+    """A file as a person writes it. `base_sha256` is the text that the person started from, and `replaces` the same
+    once somebody else's text came between: then saving replaces theirs, and wants a reason."""
+
+    path = forms.CharField(
+        label="Path",
+        help_text="Such as /projects/foo/notes.md: up to 20 parts and 1,024 bytes. Another path moves the file.",
+        widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "autocomplete": "off"}),
+        show_hidden_initial=True,
+    )
+    content = forms.CharField(
+        label="Text",
+        required=False,
+        strip=False,
+        help_text=f"Up to {CONTENT_MAX_BYTES:,} bytes. It is stored as you write it.",
+        widget=forms.Textarea(attrs={"rows": 16, "class": "code", "spellcheck": "true"}),
+    )
+    base_sha256 = forms.CharField(required=False, max_length=SHA256_LENGTH, widget=forms.HiddenInput)
+    replaces = forms.CharField(required=False, max_length=SHA256_LENGTH, widget=forms.HiddenInput)
+    field_order = ("path", "content", "reason")
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.replaced:
+            self._ask_why()
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or self.cleaned_data
+        if said.get("replaces") and not said.get("reason"):
+            self.add_error("reason", "Say why yours is to replace theirs.")
+        return said
+
+    @property
+    def typed(self) -> str:
+        """The text that the browser sent, with plain line ends, whether or not the form is valid."""
+        return _plain_ends(self.data.get("content", ""))
+
+    @property
+    def replaced(self) -> str:
+        """The hash of the text that this person started from, while another one stands there."""
+        return str(self.data.get("replaces", ""))
+
+    def text(self, base: str = "") -> str:
+        """What is to be stored: a browser sends every line end as CR LF, so the ends that the file had are kept."""
+        if self.typed == _plain_ends(base):
+            return base
+        ends = base.count("\n")
+        return self.typed.replace("\n", "\r\n") if ends and base.count("\r\n") == ends else self.typed
+
+    def text_if_changed(self, base: str | None) -> str | None:
+        text = self.text(base or "")
+        return None if text == base else text
+
+    def replace(self, theirs: str) -> None:
+        """From here on saving means to replace the text with this hash."""
+        self._send(replaces=self.replaced or self.data.get("base_sha256", ""), base_sha256=theirs)
+        self._ask_why()
+
+    def forget_base(self) -> None:
+        self._send(replaces="", base_sha256="")
+
+    def _ask_why(self) -> None:
+        self.fields["reason"].label = "Why yours is to replace theirs"
+
+    def _send(self, **values: str) -> None:
+        self.data = self.data.copy()
+        for name, value in values.items():
+            self.data[name] = value
+
+
+class DeleteForm(ReasonForm):
+    base_sha256 = forms.CharField(max_length=SHA256_LENGTH, widget=forms.HiddenInput)
+
+    def start_from(self, sha256: str) -> None:
+        self.data = self.data.copy()
+        self.data["base_sha256"] = sha256
+
+
+class RedactForm(forms.Form):
+    reason = forms.CharField(
+        label="Why it must go", max_length=REASON_MAX, help_text="Kept in the audit log; do not repeat what is wiped."
+    )
 
 
 class AgentMemoryForm(forms.Form):
@@ -65,3 +212,7 @@ class AgentMemoryForm(forms.Form):
         if not self.was_set and not said["memory_enabled"]:
             return None
         return {"enabled": said["memory_enabled"], "scope": "agent", "stores": said["memory_stores"]}
+
+
+def _plain_ends(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")

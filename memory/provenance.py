@@ -8,8 +8,8 @@ from typing import Any
 class Provenance:
     """A promoted proposal's trail: which dream proposed it, who approved it, and the events that prove it.
 
-    `evidence` holds `{"session_id", "event_id"}` pairs; `note` says in a sentence what was done, such as an undo, or why a
-    person changed the file by hand.
+    `evidence` holds `{"session_id", "event_id"}` pairs; `note` says in a sentence what was done, such as an undo, or
+    why a person changed the file by hand.
     """
 
     proposal_id: str | None = None

@@ -26,6 +26,7 @@ def addresses(stack: Stack, actor: Actor) -> list[str]:
     store, session = make_store(actor), make_session(actor)
     waiting = make_proposal(actor, store, risks=[{"code": "conflict", "severity": "danger", "message": "It clashes."}])
     add_evidence(waiting, session)
+    old = Memory.objects.get(store=store, path=PATH).head_version_id
     applied = reviewing.approve_proposal(make_proposal(actor, store, after=NEW.replace("cc", "dd")), actor=actor)
     memory = Memory.objects.get(store=store, path=PATH)
     policy = create_policy({"memory_store_id": store.pk}, actor=actor)
@@ -39,6 +40,10 @@ def addresses(stack: Stack, actor: Actor) -> list[str]:
         f"/proposals/{applied.pk}/", f"/dreams/{waiting.review.dream_id}/", f"/sessions/{session.pk}/",
         f"/memory/{store.pk}/", f"/memory/{store.pk}/files/{memory.pk}/",
         f"/memory/{store.pk}/files/{memory.pk}/history/", f"/agents/{session.agent_id}/", "/memory/none/",
+        "/memory/new/", f"/memory/{store.pk}/edit/", f"/memory/{store.pk}/archive/", f"/memory/{store.pk}/delete/",
+        f"/memory/{store.pk}/files/new/", f"/memory/{store.pk}/files/{memory.pk}/edit/",
+        f"/memory/{store.pk}/files/{memory.pk}/delete/", f"/memory/{store.pk}/versions/{old}/",
+        f"/memory/{store.pk}/versions/{old}/redact/", f"/memory/{store.pk}/versions/{memory.head_version_id}/redact/",
         "/deployments/", "/deployments/new/", "/costs/", "/prices/", f"/sessions/{paused.pk}/",
         "/setup/", "/members/", f"/members/{actor.id}/", f"/members/{actor.id}/remove/", "/password/",
         "/api-keys/", f"/api-keys/{key.pk}/", f"/api-keys/{key.pk}/revoke/", "/audit/", "/workspace/", "/workspaces/",

@@ -26,6 +26,7 @@ from tests.pages.reviews import make_proposal, make_session, make_store
 
 
 MESSAGE = {"type": "user.message", "content": [{"type": "text", "text": "Hello"}]}
+
 BEARER = {"type": "static_bearer", "mcp_server_url": "https://a.example", "token": "x"}
 ENDPOINT = {"url": "https://a.example.com", "enabled_events": ["vault.created"]}
 
@@ -162,10 +163,26 @@ PAGES = [
     Page("POST", "webhook-delete", Role.ADMIN, ("endpoint",)),
     Page("GET", "memory", Role.VIEWER),
     Page("GET", "store", Role.VIEWER, ("store",)),
+    Page("GET", "store-new", Role.ADMIN),
+    Page("POST", "store-new", Role.ADMIN),
+    Page("GET", "store-edit", Role.ADMIN, ("store",)),
+    Page("POST", "store-edit", Role.ADMIN, ("store",)),
+    Page("GET", "store-archive", Role.ADMIN, ("store",)),
+    Page("POST", "store-archive", Role.ADMIN, ("store",)),
+    Page("GET", "store-delete", Role.ADMIN, ("store",)),
+    Page("POST", "store-delete", Role.ADMIN, ("store",)),
     Page("GET", "memory-compare", Role.VIEWER, ("store",)),
+    Page("GET", "memory-new", Role.ADMIN, ("store",)),
+    Page("POST", "memory-new", Role.ADMIN, ("store",)),
+    Page("GET", "memory-edit", Role.ADMIN, ("store", "memory")),
+    Page("POST", "memory-edit", Role.ADMIN, ("store", "memory")),
+    Page("GET", "memory-delete", Role.ADMIN, ("store", "memory")),
+    Page("POST", "memory-delete", Role.ADMIN, ("store", "memory")),
     Page("GET", "memory-file", Role.VIEWER, ("store", "memory")),
     Page("GET", "memory-history", Role.VIEWER, ("store", "memory")),
     Page("GET", "memory-version", Role.VIEWER, ("store", "version")),
+    Page("GET", "version-redact", Role.ADMIN, ("store", "version")),
+    Page("POST", "version-redact", Role.ADMIN, ("store", "version")),
     Page("GET", "inbox", Role.VIEWER),
     Page("GET", "proposal", Role.VIEWER, ("proposal",)),
     Page("POST", "proposal-approve", Role.REVIEWER, ("proposal",)),

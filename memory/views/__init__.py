@@ -1,0 +1,1 @@
+"""Pages of memory: stores, the browser of one, its files by hand, their versions, and the diff of any two."""
