@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from django.db import close_old_connections, connection, models
@@ -20,6 +21,7 @@ from django.utils import timezone
 
 from agents import limits, queue
 from agents.exceptions import Fenced
+from agents.prepared import PreparedQuery, PreparedUpdate
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,8 @@ LEASE = timedelta(seconds=limits.LEASE_SECONDS)
 # Columns to set, under the lease, to give it back; with `seen=F("wake")` when everything was taken in, which only the
 # holder of the lock that input needs can know.
 RELEASED: dict[str, Any] = {"lease_until": None, "lease_owner": None, "enqueued_at": None}
+
+NEXT_FENCE = F("fence") + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +49,8 @@ class Lease:
 
     def check(self, **changes: Any) -> None:
         """Write to the row under the lease; inside a transaction this also keeps others out until the commit."""
-        if not self.row().update(**{"lease_until": timezone.now() + LEASE, **changes}):
+        changes = {"lease_until": timezone.now() + LEASE, **changes}
+        if not _leased(self.model).run(self.pk, self.fence, **changes):
             raise Fenced(f"{self.pk} is driven by somebody else.")
 
 
@@ -56,16 +61,40 @@ def acquire(model: type[models.Model], pk: str) -> Any | None:
     begun is in doubt. A superfluous wake-up costs two UPDATEs that hit nothing.
     """
     now = timezone.now()
-    due = Q(wake_at=None) | Q(wake_at__lte=now)
-    taken = {"fence": F("fence") + 1, "lease_owner": OWNER, "lease_until": now + LEASE, "wake_at": None}
-    waiting = model._default_manager.filter(due, pk=pk, wake__gt=F("seen"))
-    for was_lost, rows in ((False, waiting.filter(lease_until=None)), (True, waiting.filter(lease_until__lt=now))):
-        if rows.update(**taken):
+    taken = {"fence": NEXT_FENCE, "lease_owner": OWNER, "lease_until": now + LEASE, "wake_at": None}
+    for was_lost, rows in ((False, _free_rows(model)), (True, _lost_rows(model))):
+        if rows.run(pk, now, **taken):
             # Only the holder changes the fence, so this read is ours.
-            row: Any = model._default_manager.get(pk=pk)
-            row.was_lost = was_lost
+            row = _row(model).first(pk)
+            if row is not None:
+                row.was_lost = was_lost
             return row
     return None
+
+
+@cache
+def _free_rows(model: type[models.Model]) -> PreparedUpdate:
+    return PreparedUpdate(lambda pk, now: _waiting(model, pk, now).filter(lease_until=None))
+
+
+@cache
+def _lost_rows(model: type[models.Model]) -> PreparedUpdate:
+    return PreparedUpdate(lambda pk, now: _waiting(model, pk, now).filter(lease_until__lt=now))
+
+
+def _waiting(model: type[models.Model], pk: Any, now: Any) -> "models.QuerySet[Any]":
+    due = Q(wake_at=None) | Q(wake_at__lte=now)
+    return model._default_manager.filter(due, pk=pk, wake__gt=F("seen"))
+
+
+@cache
+def _leased(model: type[models.Model]) -> PreparedUpdate:
+    return PreparedUpdate(lambda pk, fence: model._default_manager.filter(pk=pk, fence=fence))
+
+
+@cache
+def _row(model: type[models.Model]) -> PreparedQuery[Any]:
+    return PreparedQuery(lambda pk: model._default_manager.filter(pk=pk))
 
 
 def lease_of(row: Any) -> Lease:

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from agents.eventlog import statements
 from agents.eventlog.channel import publish
 from agents.eventlog.fold import Projection, step
 from agents.eventlog.wire import wire_event
@@ -52,9 +53,11 @@ type Closing = Callable[[Projection, datetime], list[NewEvent]]
 def lock_session(session_id: str, **changes: Any) -> Session:
     """Take the session's row lock by writing to it, then read it; everything that adds input or events does this first,
     so what it reads next is the whole truth until the commit."""
-    if not Session.objects.filter(pk=session_id).update(updated_at=timezone.now(), **changes):
+    statements.update_session.run(session_id, updated_at=timezone.now(), **changes)
+    session = statements.session_to_write.first(session_id)
+    if session is None:
         raise NotFound(f"Session {session_id!r} was not found.")  # it was deleted a moment ago
-    return Session.objects.defer("agent_snapshot", "metadata").get(pk=session_id)
+    return session
 
 
 def append(
@@ -84,7 +87,7 @@ def append(
         late = [numbered.row(event) for event in closing(state, timezone.now())]
         rows, state = rows + late, _fold(state, late, "session.", models)
         threads = _threads_of(rows, *threads)
-    Event.objects.bulk_create(rows)
+    statements.insert_events.run(rows)
     _write_session(session, state, rows)
     _write_threads(session, threads, rows, lease, thread_changes)
     for row in rows:
@@ -141,7 +144,7 @@ def _write_session(session: Session, state: Projection, rows: list[Event]) -> No
     changes = _changes(_state_of(session, SESSION_COLUMNS), state, SESSION_COLUMNS)
     if rows:
         changes.update(last_processed_at=rows[-1].processed_at, next_seq=rows[-1].seq + 1)
-        Session.objects.filter(pk=session.pk).update(**changes)
+        statements.update_session.run(session.pk, **changes)
         for name, value in changes.items():
             setattr(session, name, value)
 
@@ -171,7 +174,7 @@ def _write_thread(thread: Thread, lease: Lease | None, changes: dict[str, Any], 
     if lease:
         lease.check(updated_at=now, **changes)
     elif changes:
-        Thread.objects.filter(pk=thread.pk).update(updated_at=now, **changes)
+        statements.update_thread.run(thread.pk, updated_at=now, **changes)
 
 
 def _state_of(row: Session | Thread, columns: tuple[str, ...]) -> Projection:

@@ -16,12 +16,14 @@ from django.db.models import F
 from django.utils import timezone
 
 from agents import limits, trust
+from agents.eventlog import statements
 from agents.eventlog.append import NewEvent, append, lock_session
 from agents.eventlog.fold import Projection, spent_until, usage_shape
+from agents.eventlog.statements import INTERRUPT, MAIL_MAX
 from agents.eventlog.wire import Logged
 from agents.exceptions import Fenced
 from agents.leases import RELEASED, acquire, held, lease_of, rest_connection
-from agents.models import Event, InboxEvent, Session, Thread
+from agents.models import InboxEvent, Session, Thread
 from agents.plugs import model_client
 from agents.prices import PriceBook, cost_of, monetary_amount
 from agents.runtime import decide as steps
@@ -39,9 +41,8 @@ logger = logging.getLogger(__name__)
 # Set when this process is asked to end: turns are handed over at their next step.
 stopping = threading.Event()
 
-INTERRUPT = "user.interrupt"
 SYSTEM = "system.message"
-MAIL_MAX = 100  # of the inbox at a time; an interrupt behind more than this is seen a few turns later
+SEQ_MAX = 2**62  # behind every event
 
 
 def run_thread(thread_id: str) -> None:
@@ -93,8 +94,10 @@ class Turn:
     @cached_property
     def _terms(self) -> tuple[str, dict[str, Any], dict[str, Any] | None]:
         """What money is counted by; one query for a whole turn."""
-        rows = Session.objects.filter(pk=self.session_id)
-        return rows.values_list("workspace_id", "workspace__settings", "budget").get()
+        terms = statements.terms_of.first(self.session_id)
+        if terms is None:
+            raise Fenced(f"The session {self.session_id} is gone.")
+        return terms
 
     def run(self) -> None:
         while not self.is_done:
@@ -173,10 +176,10 @@ class Turn:
     # Input
 
     def _look_for_mail(self) -> list[InboxEvent]:
-        return list(InboxEvent.objects.filter(thread=self.thread).order_by("position")[:MAIL_MAX])
+        return statements.mail_of.all(self.thread.pk)
 
     def _is_interrupted(self) -> bool:
-        return InboxEvent.objects.filter(thread=self.thread, type=INTERRUPT).exists()
+        return statements.interrupts.exists(self.thread.pk)
 
     def _should_stop(self) -> bool:
         """Asked again and again during a wait, which must not hold a database connection: tools take minutes, and the
@@ -187,26 +190,28 @@ class Turn:
 
     def _read_log(self, *, before: int | None = None) -> None:
         """Take in what was logged since: clients answer calls, and their answers are in the log at once."""
-        rows = Event.objects.filter(thread=self.thread, seq__gt=self.last_seq).in_order()
-        if before is not None:
-            rows = rows.filter(seq__lt=before)
-        for row in rows.values("seq", "event_id", "type", "payload"):
-            self.last_seq = row.pop("seq")
-            self.events.append(Logged(**row))
+        rows = statements.logged_between.all(self.thread.pk, self.last_seq, before or SEQ_MAX)
+        for seq, event_id, type, payload in rows:
+            self.last_seq = seq
+            self.events.append(Logged(event_id=event_id, type=type, payload=payload))
 
     def _take_input(self, opens_turn: bool) -> None:
         """Move the oldest message from the inbox into the log and open the model request it leads to."""
         # Only the holder of the lease takes mail, so what is the oldest now is still there in the transaction.
         mail = next(mail for mail in self.mail if mail.type == "user.message")
-        # A system message belongs to the turn of the message that it was sent with.
-        companion = InboxEvent.objects.filter(thread=self.thread, type=SYSTEM, position=mail.position + 1)
-        taken = [mail, *companion]
+        taken = [mail, *self._companion(mail)]
         messages = [NewEvent(type=row.type, payload=row.payload, event_id=row.pk, trust=row.trust) for row in taken]
         with transaction.atomic():
             opening = self._running() if opens_turn else []
             missing = report_missing(self.thread.agent_snapshot, self._since_rest())
             self._append([*opening, *messages, *missing, *self._next_request()])
             InboxEvent.objects.filter(pk__in=[row.pk for row in taken]).delete()
+
+    def _companion(self, mail: InboxEvent) -> list[InboxEvent]:
+        """The system message that was sent with it, and belongs to its turn."""
+        if mail is self.mail[-1] and len(self.mail) == MAIL_MAX:  # the look into the inbox ended between the two
+            return list(InboxEvent.objects.filter(thread=self.thread, type=SYSTEM, position=mail.position + 1))
+        return [row for row in self.mail if (row.type, row.position) == (SYSTEM, mail.position + 1)]
 
     # The model
 
@@ -216,7 +221,7 @@ class Turn:
         request = build_request(
             self.thread.agent_snapshot, self.events, tools=self.toolbox.definitions, notes=self.toolbox.notes
         )
-        request["messages"] = with_files(request["messages"], self.thread.session.workspace_id)
+        request["messages"] = with_files(request["messages"], self._terms[0])
         rest_connection()
         try:
             reply = model_client().answer(request, stop=self._should_stop)
@@ -387,7 +392,7 @@ class Turn:
                 InboxEvent.objects.filter(thread=self.thread).delete()
             # Input takes the session's row lock, which this transaction holds: what is not there now comes with a
             # wake-up of its own.
-            self.is_done = not InboxEvent.objects.filter(thread=self.thread).exists()
+            self.is_done = not statements.some_mail.exists(self.thread.pk)
             released = {**RELEASED, "seen": F("wake")} if self.is_done else {}
             self._append(events, locked=session, closing=closing, **released)
 

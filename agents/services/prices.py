@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from agents import audit
 from agents.actors import Actor
+from agents.eventlog import statements
 from agents.eventlog.fold import spent_until
 from agents.models import ModelPrice, Session, Workspace
 from agents.prices import RUNTIME_USD_PER_HOUR, Cost, Price, PriceBook, Rates, cost_of
@@ -31,7 +32,7 @@ def book_of(workspace: Workspace) -> PriceBook:
 
 def book_from(workspace_id: str, settings: dict[str, Any]) -> PriceBook:
     own: defaultdict[str, list[Price]] = defaultdict(list)
-    for row in ModelPrice.objects.filter(workspace=workspace_id).order_by("valid_from"):
+    for row in statements.own_prices.all(workspace_id):
         own[row.model].append(own_price(row))
     before = tuple((date.fromisoformat(until), _usd(price)) for until, price in settings.get(HISTORY_KEY, ()))
     runtime = _usd(settings.get(RUNTIME_KEY))

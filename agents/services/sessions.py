@@ -2,17 +2,19 @@
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F
+from django.db.models.expressions import Combinable
 from django.utils import timezone
 
 from agents import audit, limits, queue
 from agents.access import access_agent_version, access_environment
 from agents.actors import Actor
 from agents.client_events import ON_RECEIPT
+from agents.eventlog import statements
 from agents.eventlog.append import NewEvent, append, lock_session
 from agents.eventlog.channel import publish
 from agents.eventlog.wire import queued_event, wire_event
@@ -45,6 +47,7 @@ from agents.services.skills import check_pins, pin
 from agents.services.vaults import checked_vault_ids
 
 RUN_THREAD = "agents.jobs.run_thread"
+ONE_MORE = F("wake") + 1
 INTERRUPT = "user.interrupt"
 # What a client decides about a running session; what it says stays in the session's own log.
 DECISIONS = {INTERRUPT: "session.interrupted", "user.tool_confirmation": "session.tool_confirmed"}
@@ -147,13 +150,13 @@ def send_events(session: Session, events: Sequence[dict[str, Any]], *, actor: Ac
     """Take a batch of client events, all or none, and return them as the wire shows them: what answers a call is in
     the log at once, the rest is queued."""
     check_named_files(events, actor=actor)
-    session = lock_session(session.pk, next_position=F("next_position") + len(events))
+    session = lock_session(session.pk, next_position=_positions(len(events)))
     if session.is_terminated or session.is_archived:
         raise InvalidRequest(f"The session {session.pk} is {session.end_word}: it takes no more events.")
     if session.kind != SessionKind.AGENT:
         raise InvalidRequest(f"The session {session.pk} is a record: it takes no events.")
-    thread = session.threads.primary().get()
-    if InboxEvent.objects.filter(session=session).count() + len(events) > limits.QUEUED_EVENTS_MAX:
+    thread = _primary_thread(session)
+    if _waiting(session) + len(events) > limits.QUEUED_EVENTS_MAX:
         raise InvalidRequest(f"events: at most {limits.QUEUED_EVENTS_MAX} events may wait in one session.")
     budgets.check_events_at_cap(session, [event["type"] for event in events])
     is_paused = budgets.is_paused(session)
@@ -173,10 +176,27 @@ def send_events(session: Session, events: Sequence[dict[str, Any]], *, actor: Ac
     return shown
 
 
+@lru_cache(maxsize=64)
+def _positions(count: int) -> Combinable:
+    """The inbox's next position after `count` more; one expression for each count, so that its SQL is made once."""
+    return F("next_position") + count
+
+
+def _primary_thread(session: Session) -> Thread:
+    thread = statements.primary_thread.first(session.pk)
+    assert thread is not None, "every session has one"
+    return thread
+
+
+def _waiting(session: Session) -> int:
+    counted = statements.mail_count.first(session.pk)
+    return counted[0] if counted else 0
+
+
 def _queue(session: Session, thread: Thread, event: dict[str, Any], position: int, actor: Actor) -> dict[str, Any]:
     if event.get("session_thread_id") not in (None, thread.pk):
         raise InvalidRequest(f"session_thread_id: {event['session_thread_id']} takes no events of its own.")
-    row = InboxEvent.objects.create(
+    row = InboxEvent(
         session=session,
         thread=thread,
         position=position,
@@ -185,6 +205,7 @@ def _queue(session: Session, thread: Thread, event: dict[str, Any], position: in
         trust=actor.trust,
         created_at=timezone.now(),
     )
+    statements.insert_mail.run([row])
     queued = queued_event(row)
     transaction.on_commit(partial(publish, session.pk, [(thread.pk, None, queued)]))
     return queued
@@ -226,7 +247,7 @@ def wake_thread(thread: Thread, *, at_once: bool = False) -> None:
     """Count new input and have a worker look at the thread once this transaction is committed; `at_once` also where it
     waits to try a failed model request again."""
     impatience: dict[str, Any] = {"wake_at": None} if at_once else {}
-    Thread.objects.filter(pk=thread.pk).update(wake=F("wake") + 1, enqueued_at=timezone.now(), **impatience)
+    statements.update_thread.run(thread.pk, wake=ONE_MORE, enqueued_at=timezone.now(), **impatience)
     queue.enqueue(RUN_THREAD, thread.pk)
 
 
