@@ -18,6 +18,7 @@ from agents.models import (
     Deployment,
     DeploymentRun,
     Environment,
+    EnvironmentKey,
     Event,
     Member,
     Role,
@@ -27,6 +28,7 @@ from agents.models import (
     Thread,
     Vault,
     WebhookEndpoint,
+    WorkItem,
     Workspace,
 )
 from agents.models.base import WorkspaceOwned
@@ -70,6 +72,20 @@ def access_agent_version(scoped: Scoped, agent_id: str, number: int | None = Non
 
 def access_environment(scoped: Scoped, environment_id: str) -> Environment:
     return access_row(Environment, scoped, environment_id, "Environment", code="environment_not_found", deleted_at=None)
+
+
+def access_environment_key(environment: Environment, key_id: str) -> EnvironmentKey:
+    key = None if "\x00" in key_id else environment.keys.filter(pk=key_id).first()
+    if key is None:
+        raise NotFound(f"Environment key {key_id!r} was not found.")
+    return key
+
+
+def access_work(environment: Environment, work_id: str) -> WorkItem:
+    item = None if "\x00" in work_id else environment.work.filter(pk=work_id).first()
+    if item is None:
+        raise NotFound(f"Work item {work_id!r} was not found.")
+    return item
 
 
 def access_vault(scoped: Scoped, vault_id: str) -> Vault:

@@ -7,6 +7,7 @@ from agents import trust
 from agents.exceptions import PermissionDenied
 from agents.models.sessions import Session
 from agents.models.tenancy import ApiKey, Member, Role, Scope, Workspace
+from agents.models.work import EnvironmentKey
 
 # What a role may do, in the words of the API's scopes, so that a page and an API call ask the same question.
 ROLE_SCOPES: dict[str, frozenset[str]] = {
@@ -18,11 +19,13 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """One of member, api_key and session_id is set; with none of them the platform acts by itself."""
+    """One of member, api_key, environment_key and session_id is set; with none of them the platform acts by itself. A
+    session acts through its agent's tools, also where a self-hosted worker runs them with the session's token."""
 
     workspace: Workspace
     member: Member | None = None
     api_key: ApiKey | None = None
+    environment_key: EnvironmentKey | None = None
     session_id: str | None = None
 
     @classmethod
@@ -32,6 +35,10 @@ class Actor:
     @classmethod
     def of_api_key(cls, key: ApiKey) -> "Actor":
         return cls(workspace=key.workspace, api_key=key)
+
+    @classmethod
+    def of_environment_key(cls, key: EnvironmentKey) -> "Actor":
+        return cls(workspace=key.workspace, environment_key=key)
 
     @classmethod
     def of_session(cls, session: Session) -> "Actor":
@@ -44,20 +51,24 @@ class Actor:
             return "user_actor"
         if self.api_key:
             return "api_actor"
+        if self.environment_key:
+            return "environment_key"
         return "session_actor" if self.session_id else None
 
     @property
     def id(self) -> str:
         if self.member:
             return str(self.member.pk)
-        return str(self.api_key.pk) if self.api_key else self.session_id or "platform"
+        key = self.api_key or self.environment_key
+        return str(key.pk) if key else self.session_id or "platform"
 
     @property
     def name(self) -> str:
         """What people call the actor: the member's user name, the key's name."""
         if self.member:
             return str(self.member)
-        return self.api_key.name if self.api_key else self.session_id or "Lucid"
+        key = self.api_key or self.environment_key
+        return str(key.name) if key else self.session_id or "Lucid"
 
     @property
     def wire(self) -> dict[str, Any] | None:
@@ -110,4 +121,5 @@ _ID_MEMBER = {
 
 def actor_shape(kind: str | None, actor_id: str | None) -> dict[str, Any] | None:
     """The wire object of an author that is stored as type and id."""
-    return {"type": kind, _ID_MEMBER[kind]: actor_id} if kind and actor_id else None
+    member = _ID_MEMBER.get(kind or "")
+    return {"type": kind, member: actor_id} if member and actor_id else None

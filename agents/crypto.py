@@ -20,7 +20,7 @@ from agents.exceptions import SecretUnreadable
 
 KEY_PREFIX = "lucid_"
 ENVIRONMENT_KEY_PREFIX = "sk-ant-oat01-"  # wire contract
-TOKEN_PREFIX = "lucid_work_"  # of the secret that comes with a work item
+WORK_PREFIX = "lucid_work_"  # of the secret that comes with a work item
 SHOWN_LENGTH = 6  # what lists show of a key after its prefix; the other characters carry all its secrecy
 
 _ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"

@@ -6,7 +6,7 @@ from agents.exceptions import DomainError
 
 
 def error_body(error: DomainError, request_id: str) -> dict[str, Any]:
-    details = {"details": {"error_code": error.code}} if error.code else {}
+    details = {"details": {"error_code": error.code, **error.details}} if error.code else {}
     return {
         "type": "error",
         "error": {"type": error.type, "message": error.message, **details, **error.extra},

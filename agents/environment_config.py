@@ -10,6 +10,8 @@ from agents.exceptions import InvalidRequest
 from agents.limits import ENVIRONMENT_HOSTS_MAX, ENVIRONMENT_PACKAGES_MAX, HOST_NAME_MAX, PACKAGE_NAME_MAX
 
 SELF_HOSTED = "self_hosted"
+# What the workers of a self-hosted environment carry out; the other built-in tools run here wherever the session does.
+WORKERS_TOOLS = frozenset({"bash", "read", "write", "edit", "glob", "grep"})
 MANAGERS = ("apt", "cargo", "gem", "go", "npm", "pip")
 
 # A host as people write it in such lists: a name, all names below one, or with https:// in front.

@@ -14,6 +14,7 @@ class DomainError(Exception):
         self.message = message
         self.code = code
         self.extra = extra
+        self.details: dict[str, Any] = {}  # what goes beside the code
 
 
 class InvalidRequest(DomainError):
@@ -40,6 +41,16 @@ class Conflict(DomainError):
 
     type = "conflict_error"
     status = 409
+
+
+class LeaseLost(DomainError):
+    """The heartbeat that a worker knows is not the stored one: `state` is the lease as it stands."""
+
+    status = 412
+
+    def __init__(self, message: str, state: dict[str, Any]) -> None:
+        super().__init__(message, code="heartbeat_precondition_failed")
+        self.details = {"current_state": state}
 
 
 class TooLarge(DomainError):

@@ -4,7 +4,7 @@ from agents import blobs, leases
 from agents.models import Thread
 from agents.plugs import sandbox
 from agents.runtime import loop
-from agents.services import deployment_runs, files
+from agents.services import deployment_runs, files, work
 
 
 def run_thread(thread_id: str) -> None:
@@ -23,6 +23,11 @@ def sweep_threads() -> int:
 def start_due_deployments() -> int:
     """Every second: start a session of each deployment whose time has come."""
     return deployment_runs.start_due_deployments()
+
+
+def sweep_work() -> int:
+    """Every second: put sessions back into the line whose self-hosted worker no longer beats."""
+    return work.sweep()
 
 
 def sweep_blobs() -> int:

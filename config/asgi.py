@@ -25,13 +25,16 @@ import config.urls  # noqa: E402, F401  # the routes and the SDK's types, before
 from agents.api.stream import api_stream, match_api_stream  # noqa: E402
 from agents.views.stream import match_page_stream, page_stream  # noqa: E402
 from config.uploads import UPLOADS, admits  # noqa: E402
+from config.waiting import with_waiting  # noqa: E402
 
-pages = with_files(
-    with_whole_body(
-        SyncPool(with_static_files(django), workers=WEB_THREADS),
-        limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
-        uploads=UPLOADS,
-        admits=admits,
+pages = with_waiting(
+    with_files(
+        with_whole_body(
+            SyncPool(with_static_files(django), workers=WEB_THREADS),
+            limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+            uploads=UPLOADS,
+            admits=admits,
+        )
     )
 )
 

@@ -31,6 +31,7 @@ def periodic_tasks() -> list[Task]:
     return [
         Task("agents.jobs.sweep_threads", SWEEP_SECONDS),
         Task("agents.jobs.start_due_deployments", SWEEP_SECONDS),
+        Task("agents.jobs.sweep_work", SWEEP_SECONDS),
         Task("agents.jobs.sweep_files", FILE_SECONDS),
         Task("dreams.jobs.sweep_dreams", SWEEP_SECONDS),
         Task("dreams.jobs.start_policies", SWEEP_SECONDS),

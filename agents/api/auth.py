@@ -7,9 +7,10 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from agents.actors import Actor
+from agents.api.reach import READING, Holder, check_reach, find_worker
 from agents.crypto import is_well_formed, key_digest
 from agents.exceptions import InvalidRequest, NotAuthenticated, NotFound, PermissionDenied
-from agents.models import ApiKey, Scope
+from agents.models import ApiKey, EnvironmentKey, Scope, WorkItem
 from agents.prepared import PreparedQuery
 from agents.services.tenancy import note_use
 
@@ -33,7 +34,6 @@ GROUPS = {
 # Endpoints that the wire does not know belong to no beta.
 BEYOND_THE_WIRE = ("import", "verdict", "verdicts", "escalate")
 DECIDING = ("proposals",)
-READING = ("GET", "HEAD", "OPTIONS")
 
 
 find_live_key = PreparedQuery[ApiKey](
@@ -50,14 +50,16 @@ class ApiRequest(HttpRequest):
 
 def authenticate(request: HttpRequest) -> Actor:
     """The actor behind the request's key, allowed to do what the method and the address ask."""
-    key = _find_key(_credential(request))
-    _check_workspace(request, key)
+    holder = _find_holder(_credential(request))
+    _check_workspace(request, holder)
     _check_version(request)
     _check_address(request)
     _check_betas(request)
-    actor = Actor.of_api_key(key)
+    check_reach(request, holder)
+    actor = _actor_of(holder)
     actor.require(_scope_of(request))
-    note_use(key)
+    if not isinstance(holder, WorkItem):
+        note_use(holder)
     return actor
 
 
@@ -73,18 +75,26 @@ def _credential(request: HttpRequest) -> str:
     return key.strip()
 
 
-def _find_key(text: str) -> ApiKey:
-    key: ApiKey | None = None
-    if is_well_formed(text):
-        key = find_live_key.first(key_digest(text))
-    if key is None:
+def _find_holder(text: str) -> Holder:
+    """By the text itself: on the wire a worker's key and token look like any API key."""
+    holder = find_live_key.first(key_digest(text)) if is_well_formed(text) else find_worker(text)
+    if holder is None:
         raise NotAuthenticated("The API key is unknown or was revoked.")
-    return key
+    return holder
 
 
-def _check_workspace(request: HttpRequest, key: ApiKey) -> None:
+def _actor_of(holder: Holder) -> Actor:
+    match holder:
+        case ApiKey():
+            return Actor.of_api_key(holder)
+        case EnvironmentKey():
+            return Actor.of_environment_key(holder)
+    return Actor(workspace=holder.workspace, session_id=holder.session_id)
+
+
+def _check_workspace(request: HttpRequest, holder: Holder) -> None:
     wanted = request.headers.get("anthropic-workspace-id")
-    if wanted and wanted != key.workspace_id:
+    if wanted and wanted != holder.workspace_id:
         raise PermissionDenied(f"anthropic-workspace-id: this API key does not belong to {wanted!r}.")
 
 

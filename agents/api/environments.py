@@ -6,7 +6,7 @@ from anthropic.types.beta import EnvironmentCreateParams, EnvironmentUpdateParam
 from ninja import Router
 
 from agents.access import access_environment
-from agents.api import queries
+from agents.api import queries, work
 from agents.api.auth import ApiRequest
 from agents.api.bodies import Body
 from agents.api.openapi import asks, takes
@@ -17,6 +17,7 @@ from agents.models import Environment
 from agents.services import environments as services
 
 router = Router(tags=["environments"])
+router.add_router("", work.router)
 create_body = Body(EnvironmentCreateParams)
 update_body = Body(EnvironmentUpdateParams)
 

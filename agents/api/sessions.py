@@ -21,6 +21,7 @@ from agents.api.decoding import body_of
 from agents.api.event_pages import events_page
 from agents.api.openapi import asks, takes
 from agents.api.pagination import NEWEST_FIRST, OLDEST_FIRST, page_of
+from agents.api.reach import check_events_of_worker
 from agents.api.shapes.sessions import escalation_shape, session_shape, verdict_shape
 from agents.client_events import check_events, check_initial_events
 from agents.exceptions import InvalidRequest
@@ -153,6 +154,7 @@ def send_events(request: ApiRequest, session_id: str) -> dict[str, Any]:
     session = access_session(request.auth, session_id)
     events = send_body(request)["events"]
     check_events(events)
+    check_events_of_worker(request.auth, events)
     return {"data": services.send_events(session, events, actor=request.auth)}
 
 

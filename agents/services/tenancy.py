@@ -18,7 +18,7 @@ from agents.actors import Actor, platform
 from agents.crypto import key_digest, new_key, shown_prefix
 from agents.exceptions import Conflict, InvalidRequest, NotFound, PermissionDenied
 from agents.limits import API_KEY_TOUCH_SECONDS, MEMBER_TOUCH_SECONDS, METADATA_KEY_MAX
-from agents.models import ApiKey, Member, Role, Scope, Workspace
+from agents.models import ApiKey, EnvironmentKey, Member, Role, Scope, Workspace
 
 DEFAULT_SCOPES = (Scope.READ, Scope.WRITE)
 KEY_NAME_MAX = 255
@@ -239,12 +239,12 @@ def revoke_api_key(key: ApiKey, *, actor: Actor | None = None) -> ApiKey:
     return key
 
 
-def note_use(key: ApiKey) -> None:
+def note_use(key: ApiKey | EnvironmentKey) -> None:
     """Remember when the key was last used, at most once a minute: a call must not cost a write."""
     if _is_stale(key.last_used_at, API_KEY_TOUCH_SECONDS):
         now = timezone.now()
         stale = Q(last_used_at=None) | Q(last_used_at__lt=now - timedelta(seconds=API_KEY_TOUCH_SECONDS))
-        ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
+        type(key).objects.filter(stale, pk=key.pk).update(last_used_at=now)
 
 
 def _is_stale(moment: datetime | None, seconds: int) -> bool:

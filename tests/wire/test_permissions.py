@@ -16,6 +16,7 @@ from dreams.policies import create_policy
 from tests.agents.skills import make_skill
 from tests.pages.reviews import make_proposal, make_store
 from tests.wire.conftest import Caller
+from tests.wire.work import make_work
 
 MESSAGE = {"type": "user.message", "content": [{"type": "text", "text": "Hello"}]}
 DEPLOYMENT = {
@@ -60,6 +61,10 @@ ROUTES = [
     Route("POST", "environments/{environment}", Scope.WRITE, {"name": "another"}),
     Route("DELETE", "environments/{environment}", Scope.WRITE),
     Route("POST", "environments/{environment}/archive", Scope.WRITE),
+    Route("GET", "environments/{environment}/work/stats", Scope.READ),
+    Route("GET", "environments/{environment}/work/{work}", Scope.READ),
+    Route("POST", "environments/{environment}/work/{work}", Scope.WRITE, {"metadata": {}}),
+    Route("POST", "environments/{environment}/work/{work}/stop", Scope.WRITE),
     Route("GET", "files", Scope.READ),
     Route("POST", "files", Scope.WRITE),
     Route("GET", "files/{file}", Scope.READ),
@@ -163,6 +168,16 @@ ROUTES = [
 ]
 
 
+# Calls of workers; which of their credentials may make them is in tests/wire/test_work.py.
+WORK = "environments/{environment}/work"
+OF_WORKERS = [
+    Route("GET", f"{WORK}/poll", Scope.READ),
+    Route("GET", WORK, Scope.READ),
+    Route("POST", f"{WORK}/{{work}}/ack", Scope.WRITE),
+    Route("POST", f"{WORK}/{{work}}/heartbeat", Scope.WRITE),
+]
+
+
 def names_in(route: Route) -> set[str]:
     """What the address and the body name."""
     return set(re.findall(r"{(\w+)}", f"{route.path} {json.dumps(route.body)}"))
@@ -191,6 +206,7 @@ def one_of_each(client, actor):
     return {
         "agent": agent.id,
         "environment": environment.id,
+        "work": make_work(environment.id).pk,
         "file": client.files.upload(file=b"x").id,
         "session": session.id,
         "deployment": deployment.id,
@@ -240,11 +256,13 @@ STREAMS = {("GET", "/v1/sessions/{}/events/stream"), ("GET", "/v1/sessions/{}/th
 def test_the_matrix_has_every_route(client):
     document = client.get("/v1/openapi.json").json()["paths"]
     served = {(method.upper(), nameless(path)) for path, methods in document.items() for method in methods}
-    assert served - STREAMS == {(route.method, nameless(f"/v1/{route.path}")) for route in ROUTES}
+    assert served - STREAMS == {
+        (route.method, nameless(f"/v1/{route.path}")) for route in [*ROUTES, *OF_WORKERS]
+    }
 
 
 def test_no_address_is_served_beside_the_matrix():
-    known = {nameless(f"/v1/{route.path}") for route in ROUTES} | {path for _, path in STREAMS}
+    known = {nameless(f"/v1/{route.path}") for route in [*ROUTES, *OF_WORKERS]} | {path for _, path in STREAMS}
     served = {f"/v1/{re.sub('<[^>]+>', '{}', str(pattern.pattern))}" for pattern in flat(get_resolver("config.api"))}
     assert served - {"/v1/openapi.json", "/v1/docs", "/v1/", "/v1/{}"} <= known
 
@@ -272,6 +290,12 @@ def test_a_key_with_every_other_scope_is_refused(ids, workspace, route):
 def test_a_key_with_just_that_scope_is_let_through(ids, workspace, route):
     _, key = issue_api_key(workspace, "narrow", scopes=[route.scope])
     assert answer(key, route, ids).status_code in (200, 400, 404, 409)
+
+
+@pytest.mark.parametrize("route", OF_WORKERS, ids=lambda route: f"{route.method} {route.path}")
+def test_an_api_key_does_no_work(ids, api_key, route):
+    response = answer(api_key, route, ids)
+    assert (response.status_code, response.json()["error"]["type"]) == (403, "permission_error")
 
 
 @by_address

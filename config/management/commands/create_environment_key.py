@@ -1,0 +1,24 @@
+"""Print one new key for the workers of a self-hosted environment, and nothing else, on one line."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from agents.exceptions import DomainError
+from agents.services.environment_keys import find_environment, issue_environment_key
+
+
+class Command(BaseCommand):
+    help = "Create a key for the workers of a self-hosted environment and print it: one line, shown once."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--environment", required=True, help="id of the environment")
+        parser.add_argument("--name", required=True, help="which worker the key is for")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            _, text = issue_environment_key(find_environment(options["environment"]), options["name"])
+        except DomainError as error:
+            raise CommandError(error.message)
+        self.stdout.write(text)
