@@ -16,9 +16,9 @@ STORES_OFFERED = 200
 REASON_MAX = 500
 SHA256_LENGTH = 64
 TIERS = (
-    (Tier.WORKING, "Working memory: agents and dreams may write"),
-    (Tier.VERIFIED, "Verified facts: agents only read"),
-    (Tier.ORGANIZATION, "Organization standards: agents only read"),
+    (Tier.WORKING, "Working memory: read and write"),
+    (Tier.VERIFIED, "Verified facts: read-only"),
+    (Tier.ORGANIZATION, "Organization standards: read-only"),
 )
 
 
@@ -86,7 +86,7 @@ class StoreForm(RefusableForm):
 
 
 class StoreDeleteForm(forms.Form):
-    files = forms.IntegerField(label="Number of files that go with it", min_value=0)
+    files = forms.IntegerField(label="Type the number of files", min_value=0)
 
 
 class ReasonForm(RefusableForm):
@@ -163,7 +163,7 @@ class MemoryForm(ReasonForm):
         self._send(replaces="", base_sha256="")
 
     def _ask_why(self) -> None:
-        self.fields["reason"].label = "Why yours is to replace theirs"
+        self["reason"].label = "Why yours is to replace theirs"
 
     def _send(self, **values: str) -> None:
         self.data = self.data.copy()

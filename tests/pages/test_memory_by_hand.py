@@ -146,9 +146,9 @@ def test_a_conflict_shows_both_texts_and_writes_neither(as_alice: Client, actor:
     response = as_alice.post(address(memory, "edit/"), form_of(memory, content="one\nMINE\n"))
     html = response.content.decode()
     assert response.status_code == 409
-    assert "changed this file meanwhile" in html
+    assert "Changed meanwhile by alice" in html
     assert "one\r\nMINE\r\n</textarea>" in html
-    for label in ("Their text in full", "THEIRS", "Replace theirs", "Discard mine"):
+    for label in ("Their text in full", "THEIRS", "Why yours is to replace theirs", "Replace theirs", "Discard mine"):
         assert label in html
     assert Memory.objects.get(pk=memory.pk).content == "one\nTHEIRS\n"
 
@@ -243,7 +243,7 @@ def test_a_version_is_redacted_with_a_reason(as_alice: Client, actor: Actor, mem
     assert as_alice.post(where, {"reason": "A name"}).status_code == 422
 
     update_memory(memory, content="clean", actor=actor)
-    assert "nobody can bring them back" in as_alice.get(where).content.decode()
+    assert "This cannot be undone" in as_alice.get(where).content.decode()
     assert as_alice.post(where, {}).status_code == 422
     assert as_alice.post(where, {"reason": "A name"}).status_code == 303
     version = MemoryVersion.objects.get(pk=old)
