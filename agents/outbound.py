@@ -7,7 +7,7 @@ an address that was checked, so that a second look-up cannot lead elsewhere. Red
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -95,6 +95,101 @@ def names_a_public_host(host: str) -> bool:
     last = name.rsplit(".", 1)[-1]
     is_numeric = last.isdigit() or last.startswith("0x")  # another spelling of an IPv4 address
     return "." in name and not is_numeric and not any(name.endswith(f".{local}") for local in LOCAL_NAMES)
+
+
+class PinnedTransport(httpx2.AsyncBaseTransport):
+    """The same rules for a client that speaks HTTP by itself, for one host: every request goes to an address that was
+    checked, no answer is read beyond `most` bytes. `problem` says what went wrong last; `status` is that of the last
+    answer, where one to a POST counts more than one to a GET, which may be tried on the side."""
+
+    def __init__(self, host: str, *, most: int, allow_private: bool = False) -> None:
+        self.problem = ""
+        self.status = 0
+        self._has_posted = False
+        self._host, self._most, self._allow_private = host.lower(), most, allow_private
+        self._addresses: list[str] = []
+        self._inner = httpx2.AsyncHTTPTransport(verify=_tls(), trust_env=False)
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        try:
+            response = await self._sent(request)
+        except Unreachable as error:
+            self.problem = str(error)
+            raise httpx2.ConnectError(self.problem, request=request) from None
+        except httpx2.HTTPError as error:
+            self.problem = _reason(error)
+            raise
+        if request.method == "POST" or not self._has_posted:
+            self.status = response.status_code
+            self._has_posted = request.method == "POST"
+        if response.headers.get("content-encoding", "identity") != "identity":
+            await response.aclose()
+            self._refuse("It sent a compressed answer that nobody asked for.")
+        stream = _Bounded(response.stream, self._most, self._refuse)
+        return httpx2.Response(
+            response.status_code, headers=response.headers, stream=stream, extensions=response.extensions
+        )
+
+    async def _sent(self, request: httpx2.Request) -> httpx2.Response:
+        url = request.url
+        if url.scheme != "https" and not self._allow_private:
+            raise NotPublic("Only https addresses are called.")
+        if url.host.lower() != self._host:
+            raise NotPublic("It leads to another host.")
+        if not self._addresses:
+            port = url.port or (443 if url.scheme == "https" else 80)
+            self._addresses = await _resolved(url.host, port, self._allow_private)
+        request.headers["accept-encoding"] = "identity"
+        extensions = {**request.extensions, "sni_hostname": url.raw_host.decode()}
+        for address in list(self._addresses):
+            pinned = httpx2.Request(
+                request.method,
+                url.copy_with(host=address),
+                headers=request.headers,
+                stream=request.stream,
+                extensions=extensions,
+            )
+            try:
+                response = await self._inner.handle_async_request(pinned)
+            except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+                reason = _reason(error)
+                continue
+            self._addresses = [address]
+            return response
+        raise Unreachable(reason)
+
+    def _refuse(self, problem: str) -> None:
+        self.problem = problem
+        raise Refused(problem)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class Refused(httpx2.StreamError):
+    """The answer is not read any further."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """An answer's body that is an error once it is too long."""
+
+    def __init__(self, stream: object, most: int, refuse: Callable[[str], None]) -> None:
+        assert isinstance(stream, httpx2.AsyncByteStream)
+        self._stream, self._most, self._refuse = stream, most, refuse
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in self._stream:
+            size += len(chunk)
+            if size > self._most:
+                self._refuse(f"It answered more than {self._most:,} bytes.")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
 
 
 async def _answered(call: _Call, allow_private: bool, seconds: float) -> Answer:

@@ -7,8 +7,13 @@ from agents import limits
 from agents.eventlog.wire import Logged
 
 INPUT_TYPES = ("user.message", "agent.thread_message_received")
-RESULT_TYPES = ("agent.tool_result", "user.custom_tool_result")
-USE_TYPES = ("agent.tool_use", "agent.custom_tool_use")
+# A call's type, and the type and the member by which its result names it.
+RESULT_OF = {
+    "agent.tool_use": ("agent.tool_result", "tool_use_id"),
+    "agent.mcp_tool_use": ("agent.mcp_tool_result", "mcp_tool_use_id"),
+    "agent.custom_tool_use": ("user.custom_tool_result", "custom_tool_use_id"),
+}
+CALL_MEMBER = dict(RESULT_OF.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,10 +198,10 @@ def position_of(events: Sequence[Logged]) -> Position:
                 decided[event.payload["tool_use_id"]] = event
             case type if type in INPUT_TYPES:
                 has_input, is_answered = True, False
-            case type if type in USE_TYPES:
+            case type if type in RESULT_OF:
                 calls[event.event_id] = event
-            case type if type in RESULT_TYPES:
-                calls.pop(event.payload.get("tool_use_id") or event.payload.get("custom_tool_use_id", ""), None)
+            case type if type in CALL_MEMBER:
+                calls.pop(event.payload[CALL_MEMBER[type]], None)
                 is_answered = False
     return Position(
         is_open=is_open,

@@ -7,6 +7,8 @@ transaction that follows it or was never seen by anyone; the next worker reads t
 import logging
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
@@ -27,10 +29,11 @@ from agents.models import InboxEvent, Session, Thread
 from agents.plugs import model_client
 from agents.prices import PriceBook, cost_of, monetary_amount
 from agents.runtime import decide as steps
-from agents.runtime.mcp import report_missing
+from agents.runtime.mcp_client import McpFailure
 from agents.runtime.model import ModelError, ModelStopped, Reply
 from agents.runtime.prompt import INTERRUPTED, build_request
 from agents.runtime.toolbox import Toolbox
+from agents.runtime.tools.mcp import McpStopped
 from agents.sandbox.base import SandboxStopped
 from agents.services.budgets import REACHED, announce, is_reached
 from agents.services.named_files import with_files
@@ -52,7 +55,7 @@ def run_thread(thread_id: str) -> None:
         return
     with held(lease_of(thread)):
         try:
-            Turn(thread).run()
+            _drive(Turn(thread))
         except Fenced as fact:
             logger.warning("%s", fact)
         except OperationalError:
@@ -62,6 +65,13 @@ def run_thread(thread_id: str) -> None:
             logger.exception("The thread %s came to a stop.", thread_id)
             if fresh := Thread.objects.filter(pk=thread.pk, fence=thread.fence).first():
                 Turn(fresh).stop_broken(error)
+
+
+def _drive(turn: "Turn") -> None:
+    try:
+        turn.run()
+    finally:
+        turn.close()
 
 
 class Turn:
@@ -106,6 +116,11 @@ class Turn:
             if stopping.is_set() and not self.is_done:
                 self._hand_over()
 
+    def close(self) -> None:
+        """Let go of what the turn kept open outside the database."""
+        if "toolbox" in self.__dict__:
+            self.toolbox.servers.close()
+
     def _hand_over(self) -> None:
         """Between two steps everything is in the log: another worker goes on as if nothing had been."""
         self.lease.row().update(**RELEASED)
@@ -130,8 +145,10 @@ class Turn:
         return is_reached(spent, self.prices)
 
     def _next_request(self) -> list[NewEvent]:
-        """The opening of the next model request, to go with what leads to it; with a budget that is asked first."""
-        return [] if self.is_capped else [NewEvent(type="span.model_request_start")]
+        """The opening of the next model request, to go with what leads to it; with a budget that is asked first, and
+        with MCP servers they are."""
+        waits = self.is_capped or not self._has_tools
+        return [] if waits else [NewEvent(type="span.model_request_start")]
 
     @property
     def position(self) -> steps.Position:
@@ -151,7 +168,7 @@ class Turn:
             case steps.TakeInput(opens_turn=opens_turn):
                 self._take_input(opens_turn)
             case steps.CallModel(request=None, resumes=resumes):
-                self._commit([*(self._running() if resumes else []), NewEvent(type="span.model_request_start")])
+                self._open_request(resumes)
             case steps.CallModel(request=str(request)):
                 self._call_model(request)
             case steps.Reopen():
@@ -201,10 +218,11 @@ class Turn:
         mail = next(mail for mail in self.mail if mail.type == "user.message")
         taken = [mail, *self._companion(mail)]
         messages = [NewEvent(type=row.type, payload=row.payload, event_id=row.pk, trust=row.trust) for row in taken]
+        if opens_turn and "toolbox" in self.__dict__:
+            self.toolbox.servers.try_again()
         with transaction.atomic():
             opening = self._running() if opens_turn else []
-            missing = report_missing(self.thread.agent_snapshot, self._since_rest())
-            self._append([*opening, *messages, *missing, *self._next_request()])
+            self._append([*opening, *messages, *self._next_request()])
             InboxEvent.objects.filter(pk__in=[row.pk for row in taken]).delete()
 
     def _companion(self, mail: InboxEvent) -> list[InboxEvent]:
@@ -213,9 +231,55 @@ class Turn:
             return list(InboxEvent.objects.filter(thread=self.thread, type=SYSTEM, position=mail.position + 1))
         return [row for row in self.mail if (row.type, row.position) == (SYSTEM, mail.position + 1)]
 
+    # MCP servers
+
+    @property
+    def _has_tools(self) -> bool:
+        """Whether it is known what the model may call; of MCP servers that is found out once a turn."""
+        if not self.thread.agent_snapshot.get("mcp_servers"):
+            return True
+        return "toolbox" in self.__dict__ and self.toolbox.servers.is_ready
+
+    def _reach_servers(self) -> list[NewEvent]:
+        """Ask the agent's MCP servers for their tools; the errors of those that the session goes on without."""
+        if self._has_tools:
+            return []
+        rest_connection()
+        self.toolbox.servers.connect(self._should_stop)
+        return self._server_errors()
+
+    def _server_errors(self) -> list[NewEvent]:
+        """One error for each server that fails, unless it was told since the session was set to work."""
+        told = set()
+        for event in reversed(self.events):
+            if event.type == "session.thread_status_running":
+                break
+            if event.type == "session.error":
+                told.add(event.payload["error"].get("mcp_server_name"))
+        failures = self.toolbox.servers.failures.items()
+        return [_server_error(name, failure) for name, failure in failures if name not in told]
+
     # The model
 
+    def _open_request(self, resumes: bool) -> None:
+        opening = self._running() if resumes else []
+        if opening and not self._has_tools:
+            self._commit(opening)  # before a wait
+            opening = []
+        try:
+            errors = self._reach_servers()
+        except McpStopped:
+            self._interrupt()
+        else:
+            self._commit([*opening, *errors, NewEvent(type="span.model_request_start")])
+
     def _call_model(self, request_id: str) -> None:
+        try:
+            if errors := self._reach_servers():
+                self._commit(errors)
+        except McpStopped:
+            self._interrupt()
+            return
         if self.is_recovered:
             Session.objects.filter(pk=self.session_id).update(repeated_requests=F("repeated_requests") + 1)
         request = build_request(
@@ -241,7 +305,7 @@ class Turn:
         uses = [self._use(block) for block in reply.tool_uses]
         end = _request_end(request_id, reply.usage)
         refusals = [
-            _result_of(use.event_id, _text(f"Permission to use {use.payload['name']} has been denied."), is_error=True)
+            _result(use, _text(f"Permission to use {use.payload['name']} has been denied."), is_error=True)
             for use in uses
             if use.payload.get("evaluated_permission") == "deny"
         ]
@@ -255,11 +319,8 @@ class Turn:
             self._finish([*events, end], {"type": "end_turn"})
 
     def _use(self, block: dict[str, Any]) -> NewEvent:
-        payload = {"name": block["name"], "input": block["input"]}
-        if self.toolbox.is_custom(block["name"]):
-            return NewEvent(type="agent.custom_tool_use", payload=payload, trust=trust.TOOL_INPUT)
-        permission = self.toolbox.permission(block["name"])
-        return NewEvent(type="agent.tool_use", payload={**payload, **permission}, trust=trust.TOOL_INPUT)
+        kind, members = self.toolbox.use(block["name"])
+        return NewEvent(type=kind, payload={**members, "input": block["input"]}, trust=trust.TOOL_INPUT)
 
     def _model_failed(self, request_id: str, error: ModelError) -> None:
         failures = self.position.failures
@@ -281,24 +342,32 @@ class Turn:
     # Tools
 
     def _run_tools(self, calls: tuple[Logged, ...]) -> None:
-        results = []
+        results: list[NewEvent] = []
         rest_connection()
-        for call in calls:
-            try:
-                outcome = self.toolbox.run(call.payload["name"], call.payload["input"], stop=self._should_stop)
-            except SandboxStopped:
-                break
-            results.append(_result(call, outcome.content, is_error=outcome.is_error))
-        self._log_errors()
-        problems = self.toolbox.collect()
-        if problems and results:
-            results[-1].payload["content"] = [*results[-1].payload["content"], *_text("\n".join(problems))]
+        with suppress(SandboxStopped, McpStopped):
+            for call in calls:
+                results.append(self._run_tool(call))  # what is done stays when the next one is stopped
+        if any(call.type == "agent.tool_use" for call in calls):
+            self._log_errors()
+            problems = self.toolbox.collect()
+            if problems and results:
+                results[-1].payload["content"] = [*results[-1].payload["content"], *_text("\n".join(problems))]
+        errors = self._server_errors()
         if len(results) < len(calls) or self._is_interrupted():
-            self._interrupt(results)
+            self._interrupt([*errors, *results])
         elif self.position.blocked:
-            self._await_client(results)
+            self._await_client([*errors, *results])
         else:
-            self._commit([*results, *self._next_request()])
+            self._commit([*errors, *results, *self._next_request()])
+
+    def _run_tool(self, call: Logged) -> NewEvent:
+        name, given = call.payload["name"], call.payload["input"]
+        if call.type == "agent.mcp_tool_use":
+            server = call.payload["mcp_server_name"]
+            outcome = self.toolbox.servers.run(server, name, given, stop=self._should_stop)
+        else:
+            outcome = self.toolbox.run(name, given, stop=self._should_stop)
+        return _result(call, outcome.content, is_error=outcome.is_error)
 
     def _log_errors(self) -> None:
         """What could not be made ready for the tools; the session goes on without it."""
@@ -344,7 +413,7 @@ class Turn:
 
     def _interrupt(self, results: Sequence[NewEvent] = ()) -> None:
         """End the turn as a client asked: open calls are told, the open request is closed, its answer is dropped."""
-        answered = {result.payload["tool_use_id"] for result in results}
+        answered = {result.payload.get(steps.CALL_MEMBER.get(result.type, "")) for result in results}
         with transaction.atomic():
             lock_session(self.session_id)
             self._read_log()  # a client may have answered a call in the meantime: one result is all a call may have
@@ -454,27 +523,29 @@ def _asks(use: NewEvent) -> bool:
 
 
 def _interrupted(call: Logged) -> NewEvent:
-    if call.type == "agent.custom_tool_use":
-        payload = {"custom_tool_use_id": call.event_id, "content": _text(INTERRUPTED), "is_error": True}
-        return NewEvent(type="user.custom_tool_result", payload=payload)
     return _result(call, _text(INTERRUPTED), is_error=True)
 
 
 def _denial(call: Logged, decision: Logged) -> NewEvent:
     reason = decision.payload.get("deny_message")
     said = f"The user rejected this tool call: {reason}" if reason else "The user rejected this tool call."
-    payload = {"tool_use_id": call.event_id, "content": _text(said), "is_error": True}
-    return NewEvent(type="agent.tool_result", payload=payload, trust=trust.OUTSIDE)  # a client's words, not the tool's
+    return replace(_result(call, _text(said), is_error=True), trust=trust.OUTSIDE)  # a client's words, not the tool's
 
 
-def _result(call: Logged, content: list[dict[str, Any]], *, is_error: bool) -> NewEvent:
-    return _result_of(call.event_id, content, is_error=is_error)
+def _result(call: Logged | NewEvent, content: list[dict[str, Any]], *, is_error: bool) -> NewEvent:
+    """The event that closes the call. Only the errors of our own tools are ours: an MCP server says what it likes."""
+    kind, member = steps.RESULT_OF[call.type]
+    payload = {member: call.event_id, "content": content, "is_error": is_error}
+    is_ours = is_error and call.type == "agent.tool_use"
+    return NewEvent(type=kind, payload=payload, trust=trust.TOOL_ERROR if is_ours else trust.OUTSIDE)
 
 
-def _result_of(tool_use_id: str, content: list[dict[str, Any]], *, is_error: bool) -> NewEvent:
-    payload = {"tool_use_id": tool_use_id, "content": content, "is_error": is_error}
-    level = trust.TOOL_ERROR if is_error else trust.OUTSIDE
-    return NewEvent(type="agent.tool_result", payload=payload, trust=level)
+def _server_error(name: str, failure: McpFailure) -> NewEvent:
+    kind = "mcp_authentication_failed_error" if failure.is_denied else "mcp_connection_failed_error"
+    message = f"The session goes on without the MCP server {name!r}. {failure.reason}"
+    error = _error(kind, message, "retrying")
+    error.payload["error"]["mcp_server_name"] = name
+    return error
 
 
 def _error(type: str, message: str, retry: str) -> NewEvent:

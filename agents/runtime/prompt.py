@@ -6,6 +6,7 @@ from typing import Any
 
 from agents import limits
 from agents.eventlog.wire import Logged
+from agents.runtime.tools.mcp_definitions import model_name
 
 type Block = dict[str, Any]
 type Message = dict[str, Any]
@@ -78,11 +79,14 @@ def _blocks_of(event: Logged) -> tuple[str, list[Block]]:
             return "system", payload["content"]
         case "agent.message":
             return "assistant", payload["content"]
-        case "agent.tool_use" | "agent.custom_tool_use":
-            block = {"type": "tool_use", "id": event.event_id, "name": payload["name"], "input": payload["input"]}
-            return "assistant", [block]
+        case "agent.tool_use" | "agent.custom_tool_use" | "agent.mcp_tool_use":
+            server = payload.get("mcp_server_name")
+            name = payload["name"] if server is None else model_name(server, payload["name"])
+            return "assistant", [{"type": "tool_use", "id": event.event_id, "name": name, "input": payload["input"]}]
         case "agent.tool_result":
             return "user", [_result(payload["tool_use_id"], payload)]
+        case "agent.mcp_tool_result":
+            return "user", [_result(payload["mcp_tool_use_id"], payload)]
         case "user.custom_tool_result":
             return "user", [_result(payload["custom_tool_use_id"], payload)]
     return "", []

@@ -8,6 +8,7 @@ from agents.models import SessionResource
 from agents.plugs import resource_kinds, sandbox
 from agents.runtime.skills import Shelf
 from agents.runtime.tools.builtin import tool_definitions
+from agents.runtime.tools.mcp import McpServers
 from agents.runtime.uploads import lay_uploads
 from agents.sandbox.base import Mount, SandboxStopped, ToolOutcome
 from agents.services.outputs import PROMPT as OUTPUTS_PROMPT
@@ -29,7 +30,8 @@ class Toolbox:
         custom = [tool for tool in agent["tools"] if tool["type"] == "custom"]
         self._names = {definition["name"] for definition in built_in}
         self._custom = {tool["name"] for tool in custom}
-        self.definitions: list[dict[str, Any]] = [*built_in, *({key: tool[key] for key in SHOWN} for tool in custom)]
+        self._own: list[dict[str, Any]] = [*built_in, *({key: tool[key] for key in SHOWN} for tool in custom)]
+        self.servers = McpServers(session_id, agent)
         self._resources = self._group(list(SessionResource.objects.filter(session_id=session_id)))
         self._mounts: list[Mount] = [
             mount for kind, resources in self._resources.items() for mount in resource_kinds()[kind].mounts(resources)
@@ -48,32 +50,28 @@ class Toolbox:
         return groups
 
     @property
+    def definitions(self) -> list[dict[str, Any]]:
+        """What the model may call: the agent's own tools, and those of the MCP servers that answer."""
+        return [*self._own, *self.servers.definitions]
+
+    @property
     def notes(self) -> list[str]:
         """What the system prompt says of the session's resources."""
         notes = [resource_kinds()[kind].prompt(resources) for kind, resources in self._resources.items()]
         notes.append(self._skills.note)
         return [*notes, OUTPUTS_PROMPT] if self._names & WRITING else notes
 
-    def permission(self, name: str) -> dict[str, Any]:
-        """What the platform says to a call before it runs: the wire members `evaluated_permission` and `evaluation`.
-
-        The policy `auto` has no judge of its own yet, so it always asks.
-        """
+    def use(self, name: str) -> tuple[str, dict[str, Any]]:
+        """The type of the event that logs a call which the model makes by this name, and its members but the input."""
+        if name in self._custom:
+            return "agent.custom_tool_use", {"name": name}
+        if tool := self.servers.find(name):
+            policy = permission_policy(self.servers.toolset(tool), tool.name, default="always_ask")
+            members = {"name": tool.name, "mcp_server_name": tool.server}
+            return "agent.mcp_tool_use", {**members, **_permission(policy)}
         if name not in self._names or self._toolset is None:
-            return {"evaluated_permission": "deny"}
-        policy = permission_policy(self._toolset, name)
-        match policy:
-            case "always_ask":
-                return {"evaluated_permission": "ask", "evaluation": {"type": policy}}
-            case "auto":
-                said = {"type": "ask", "reason_code": "indeterminate"}
-                evaluation = {"type": policy, "evaluated_permission": said}
-                return {"evaluated_permission": "ask", "evaluation": evaluation}
-        return {"evaluated_permission": "allow", "evaluation": {"type": ALWAYS_ALLOW}}
-
-    def is_custom(self, name: str) -> bool:
-        """Whether the call is for the client to carry out."""
-        return name in self._custom
+            return "agent.tool_use", {"name": name, "evaluated_permission": "deny"}
+        return "agent.tool_use", {"name": name, **_permission(permission_policy(self._toolset, name))}
 
     def run(self, name: str, arguments: dict[str, Any], *, stop: Callable[[], bool] | None = None) -> ToolOutcome:
         """Run one allowed call. What goes wrong with the sandbox is the call's error, never the session's."""
@@ -113,8 +111,23 @@ def _failed(message: str) -> ToolOutcome:
     return ToolOutcome(content=[{"type": "text", "text": message}], is_error=True)
 
 
-def permission_policy(toolset: dict[str, Any], name: str) -> str:
-    """The policy of one tool: its own entry's, else the toolset's, else always_allow."""
+def _permission(policy: str) -> dict[str, Any]:
+    """What the platform says to a call before it runs: the wire members `evaluated_permission` and `evaluation`.
+
+    The policy `auto` has no judge of its own yet, so it always asks.
+    """
+    match policy:
+        case "always_ask":
+            return {"evaluated_permission": "ask", "evaluation": {"type": policy}}
+        case "auto":
+            said = {"type": "ask", "reason_code": "indeterminate"}
+            evaluation = {"type": policy, "evaluated_permission": said}
+            return {"evaluated_permission": "ask", "evaluation": evaluation}
+    return {"evaluated_permission": "allow", "evaluation": {"type": ALWAYS_ALLOW}}
+
+
+def permission_policy(toolset: dict[str, Any], name: str, default: str = ALWAYS_ALLOW) -> str:
+    """The policy of one tool: its own entry's, else the toolset's, else the default."""
     own: dict[str, Any] = next((config for config in toolset.get("configs") or [] if config["name"] == name), {})
     chosen = own.get("permission_policy") or (toolset.get("default_config") or {}).get("permission_policy") or {}
-    return str(chosen.get("type", ALWAYS_ALLOW))
+    return str(chosen.get("type", default))

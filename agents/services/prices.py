@@ -18,7 +18,7 @@ from agents.prices import RUNTIME_USD_PER_HOUR, Cost, Price, PriceBook, Rates, c
 CHARACTERS_PER_TOKEN = 4
 SAID = (
     *("user.message", "agent.message", "agent.tool_use", "agent.tool_result"),
-    *("agent.custom_tool_use", "user.custom_tool_result"),
+    *("agent.custom_tool_use", "user.custom_tool_result", "agent.mcp_tool_use", "agent.mcp_tool_result"),
 )
 RATES = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 RUNTIME_KEY = "runtime_usd_per_hour"  # of the workspace's settings

@@ -234,13 +234,14 @@ def answer_call(session: Session, event: dict[str, Any]) -> dict[str, Any]:
 def _takes(call: Event, *, is_result: bool) -> bool:
     if is_result:
         return call.type == "agent.custom_tool_use"
-    return call.type == "agent.tool_use" and call.payload.get("evaluated_permission") == "ask"
+    is_ours = call.type in ("agent.tool_use", "agent.mcp_tool_use")
+    return is_ours and call.payload.get("evaluated_permission") == "ask"
 
 
 def _is_answered(call: Event) -> bool:
-    return Event.objects.filter(
-        thread=call.thread_id, type="agent.tool_result", payload__tool_use_id=call.event_id
-    ).exists()
+    member = "mcp_tool_use_id" if call.type == "agent.mcp_tool_use" else "tool_use_id"
+    results = Event.objects.filter(thread=call.thread_id, type=call.type.replace("_use", "_result"))
+    return results.filter(**{f"payload__{member}": call.event_id}).exists()
 
 
 def wake_thread(thread: Thread, *, at_once: bool = False) -> None:
