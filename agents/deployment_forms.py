@@ -159,9 +159,18 @@ class DeploymentForm(RefusableForm):
             "resources": self._resources(attached),
             "budget": self._budget(),
         }
-        if "message" in said:
+        if "message" in said and said["message"] != self._kept_message:
             body["initial_events"] = [{"type": "user.message", "content": [{"type": "text", "text": said["message"]}]}]
         return body
+
+    @property
+    def _kept_message(self) -> str | None:
+        """As a browser gives it back: who did not touch it must not become the one who speaks in it."""
+        text = _plain_text(self.kept.initial_events) if self.kept else None
+        return text and text.replace("\r\n", "\n").strip()
+
+    def clean_message(self) -> str:
+        return str(self.cleaned_data["message"]).replace("\r\n", "\n")
 
     def _schedule(self) -> dict[str, Any] | None:
         expression = " ".join(self.cleaned_data["expression"].split())

@@ -179,3 +179,17 @@ def test_the_list_leaves_archived_ones_out_until_asked(as_bob, make, actor):
     assert "No deployment fits" in text_of(as_bob.get("/deployments/?state=paused"))
     assert "Deploy an agent" not in text_of(as_bob.get("/deployments/"))
     assert kept.pk in text_of(as_bob.get("/deployments/?state=nonsense"))
+
+
+def test_a_message_that_was_not_touched_stays_its_authors(as_alice, make, typed):
+    text = "One\nTwo\n"  # browsers send lines with \r\n, and the form takes space off the ends
+    deployment = make(initial_events=[{"type": "user.message", "content": [{"type": "text", "text": text}]}])
+    Deployment.objects.update(created_by="apikey_somebody")
+    as_alice.post(f"/deployments/{deployment.pk}/edit/", typed | {"name": "Renamed", "message": "One\r\nTwo\r\n"})
+    deployment.refresh_from_db()
+    assert (deployment.name, deployment.created_by) == ("Renamed", "apikey_somebody")
+    assert deployment.initial_events[0]["content"][0]["text"] == text
+    as_alice.post(f"/deployments/{deployment.pk}/edit/", typed | {"message": "One\r\nThree"})
+    deployment.refresh_from_db()
+    assert deployment.created_by != "apikey_somebody"
+    assert deployment.initial_events[0]["content"][0]["text"] == "One\nThree"
