@@ -166,17 +166,14 @@ class MemoryForm(ReasonForm):
         self["reason"].label = "Why yours is to replace theirs"
 
     def _send(self, **values: str) -> None:
-        self.data = self.data.copy()
-        for name, value in values.items():
-            self.data[name] = value
+        self.data = {**self.data, **values}
 
 
 class DeleteForm(ReasonForm):
     base_sha256 = forms.CharField(max_length=SHA256_LENGTH, widget=forms.HiddenInput)
 
     def start_from(self, sha256: str) -> None:
-        self.data = self.data.copy()
-        self.data["base_sha256"] = sha256
+        self.data = {**self.data, "base_sha256": sha256}
 
 
 class RedactForm(forms.Form):
