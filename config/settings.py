@@ -156,6 +156,8 @@ LOGGING = {
         "rq.worker": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
         "anthropic": {"level": "WARNING"},
+        "mcp": {"level": "CRITICAL"},  # it logs what servers answer; what matters of it is in the session's log
+        "client": {"level": "CRITICAL"},  # the same package's
     },
 }
 

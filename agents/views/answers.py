@@ -8,23 +8,30 @@ from django.http import HttpResponseBase
 from django.views.decorators.http import require_POST
 
 from agents.access import access_session, require_role
+from agents.environment_config import WORKERS_TOOLS
 from agents.exceptions import InvalidRequest
 from agents.forms import AnswerForm, ConfirmationForm
 from agents.http import HtmxHttpRequest, go
-from agents.models import Role, Session, SessionKind
+from agents.models import Event, Role, Session, SessionKind
 from agents.services.sessions import send_events
-from agents.views.trace import arguments_of
+from agents.views.trace import arguments_of, call_name
 
 CALLS_SHOWN = 20
-ANSWERS = {"user.tool_confirmation": "tool_use_id", "user.custom_tool_result": "custom_tool_use_id"}
+CONFIRMATION = "user.tool_confirmation"
+ANSWERS = {
+    CONFIRMATION: "tool_use_id",
+    "user.custom_tool_result": "custom_tool_use_id",
+    "user.tool_result": "tool_use_id",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Awaited:
-    """A call that waits for a client; a custom one for its answer, another for a yes or no."""
+    """A call that waits for a client; a custom one for its answer, a worker's for its worker, another for a yes or no."""
 
     id: str
     is_custom: bool
+    is_workers: bool
     name: str
     arguments: str
 
@@ -34,20 +41,31 @@ def awaited_calls(session: Session) -> list[Awaited]:
     reason = session.stop_reason or {}
     if session.kind != SessionKind.AGENT or session.is_terminated or reason.get("type") != "requires_action":
         return []
-    ids = reason.get("event_ids", [])
-    said = session.events.filter(type__in=ANSWERS).values_list("type", "payload")
-    answered = {payload.get(ANSWERS[kind]) for kind, payload in said}
-    calls = {event.event_id: event for event in session.events.filter(event_id__in=ids).order_by("seq")}
-    return [
-        Awaited(
-            id=event_id,
-            is_custom=event.type == "agent.custom_tool_use",
-            name=str(event.payload.get("name", "tool")),
-            arguments=arguments_of(event.payload.get("input") or {}),
-        )
-        for event_id, event in list(calls.items())[:CALLS_SHOWN]
-        if event_id not in answered
-    ]
+    said = list(session.events.filter(type__in=ANSWERS).values_list("type", "payload"))
+    verdicts = {payload["tool_use_id"]: payload["result"] for kind, payload in said if kind == CONFIRMATION}
+    over = {payload.get(ANSWERS[kind]) for kind, payload in said if kind != CONFIRMATION}
+    calls = {event.event_id: event for event in session.events.filter(event_id__in=reason.get("event_ids", []))}
+    shown = []
+    for event in sorted(calls.values(), key=lambda event: event.seq)[:CALLS_SHOWN]:
+        is_workers = _is_workers(event, session, verdicts.get(event.event_id))
+        if event.event_id not in over and (is_workers or event.event_id not in verdicts):
+            shown.append(
+                Awaited(
+                    id=event.event_id,
+                    is_custom=event.type == "agent.custom_tool_use",
+                    is_workers=is_workers,
+                    name=str(event.payload.get("name", "tool")),
+                    arguments=arguments_of(event.payload.get("input") or {}),
+                )
+            )
+    return shown
+
+
+def _is_workers(call: Event, session: Session, verdict: str | None) -> bool:
+    """Whether nothing is left to say: the session's worker is to carry it out."""
+    if not session.environment.is_self_hosted or call.payload.get("name") not in WORKERS_TOOLS:
+        return False
+    return "allow" in (verdict, call.payload.get("evaluated_permission"))
 
 
 @require_POST

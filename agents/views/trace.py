@@ -144,8 +144,13 @@ def _parts(row: EventRow, kind: str) -> Parts:
         return "agent", agent, text_of(event.get("content")), "", ""
     if kind in ("agent.tool_use", "agent.custom_tool_use", "agent.mcp_tool_use"):
         arguments = event.get("input") or {}
-        who, name = agent if row.is_child else "", str(event.get("name", "tool"))
-        return "call", who, name, _main_argument(arguments), arguments_of(arguments)
+        return (
+            "call",
+            agent if row.is_child else "",
+            call_name(event),
+            _main_argument(arguments),
+            arguments_of(arguments),
+        )
     if kind.endswith("tool_result"):
         text = text_of(event.get("content"))
         return "result", "", _result_word(event), text or "no output", text
@@ -210,6 +215,12 @@ def text_of(content: Any) -> str:
 def _main_argument(arguments: Mapping[str, Any]) -> str:
     named = next((arguments[name] for name in MAIN_ARGUMENTS if arguments.get(name)), None)
     return str(named) if named is not None else json.dumps(arguments, ensure_ascii=False)
+
+
+def call_name(call: Mapping[str, Any]) -> str:
+    """What a person reads as the tool's name; one of an MCP server goes by that server's name, too."""
+    server, name = call.get("mcp_server_name"), str(call.get("name", "tool"))
+    return f"{server}: {name}" if server else name
 
 
 def arguments_of(arguments: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from django.conf import settings
 from agents import limits
 from agents.actors import platform
 from agents.environment_config import unreachable_host
+from agents.leases import rest_connection
 from agents.models import Session
 from agents.runtime.mcp_client import Connection, Listed, McpFailure
 from agents.runtime.tools.builtin import is_enabled
@@ -83,7 +84,6 @@ class McpServers:
         for name in wanted:
             if name not in self.failures:
                 self._finish_opening(name, until, stop)
-        self._tools = {}
         self._offer()
 
     def run(self, server: str, name: str, arguments: dict[str, Any], *, stop: Callable[[], bool]) -> ToolOutcome:
@@ -129,12 +129,14 @@ class McpServers:
             self._open(name)
             if name not in self.failures:
                 self._finish_opening(name, time.monotonic() + limits.MCP_CONNECT_SECONDS, stop)
+            self._offer()
         if name in self.failures:
             raise self.failures[name]
         return self._connections[name]
 
     def _offer(self) -> None:
         """What the model gets to see: enabled, sound, and not more than a request can carry."""
+        self._tools.clear()
         room = limits.MCP_TOOLS_MAX_CHARS
         for server, listed in self._listed.items():
             for tool in listed:
@@ -154,6 +156,7 @@ class McpServers:
 
 def _wait[Result](answer: Future[Result], seconds: float, stop: Callable[[], bool]) -> Result:
     """The answer, `McpFailure` when it does not come in time, `McpStopped` when nobody waits for it any more."""
+    rest_connection()
     until = time.monotonic() + seconds
     while not wait([answer], min(LOOK_SECONDS, max(0.0, until - time.monotonic()))).done:
         if stop():
