@@ -47,7 +47,8 @@ class Body:
         self.left_out = HEADERS | set(elsewhere)
         self.clearable = tuple(clearable)
         self.codes = dict(codes or {})
-        self._validator = SchemaValidator(self._strict(TypeAdapter(typed_dict).core_schema))
+        self._adapter = TypeAdapter(typed_dict)
+        self._validator = SchemaValidator(self._strict(self._adapter.core_schema))
 
     def __call__(self, request: HttpRequest) -> dict[str, Any]:
         return self.parse(body_of(request) or b"{}")
@@ -67,7 +68,7 @@ class Body:
         return next((code for name, code in self.codes.items() if name in above), None)
 
     def json_schema(self) -> Schema:
-        schema = TypeAdapter(self.type).json_schema(ref_template="#/components/schemas/{model}")
+        schema: Schema = self._adapter.json_schema(ref_template="#/components/schemas/{model}")
         for name in self.left_out:
             schema.get("properties", {}).pop(name, None)
         if "required" in schema:

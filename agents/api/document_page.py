@@ -1,6 +1,7 @@
 """The OpenAPI document as a page that people read: operations by noun, and every body with its fields."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -8,7 +9,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 from ninja import NinjaAPI
 
-from agents.api.openapi import document
+from agents.api.answers import told
+from agents.api.examples import example_of
+from agents.api.openapi import operations
 
 METHODS = ("get", "post", "delete")
 REFERENCE = "#/components/schemas/"
@@ -18,15 +21,20 @@ type Schema = dict[str, Any]
 def serve_page(api: NinjaAPI) -> Callable[[HttpRequest], HttpResponse]:
     @require_GET
     def api_page(request: HttpRequest) -> HttpResponse:
-        found = document(api)
-        context = {
-            "groups": _groups(found),
-            "types": _types(found),
-            "base_url": request.build_absolute_uri("/").rstrip("/"),
-        }
-        return render(request, "agents/api_document.html", context)
+        return render(
+            request,
+            "agents/api_document.html",
+            {**_parts(api), "base_url": request.build_absolute_uri("/").rstrip("/")},
+        )
 
     return api_page
+
+
+@cache
+def _parts(api: NinjaAPI) -> dict[str, Any]:
+    """Everything on the page that no request changes."""
+    found = operations(api)
+    return {"groups": _groups(found), "types": _types(found)}
 
 
 def _groups(found: Schema) -> dict[str, list[dict[str, Any]]]:
@@ -35,7 +43,7 @@ def _groups(found: Schema) -> dict[str, list[dict[str, Any]]]:
     for path, methods in found["paths"].items():
         for method in (name for name in METHODS if name in methods):
             operation = methods[method]
-            body = _body_name(operation)
+            body, example = _body_name(operation), example_of(method, path)
             groups.setdefault(operation["tags"][0], []).append(
                 {
                     "method": method.upper(),
@@ -43,11 +51,18 @@ def _groups(found: Schema) -> dict[str, list[dict[str, Any]]]:
                     "summary": operation.get("summary", ""),
                     "description": operation.get("description", ""),
                     "queries": [one["name"] for one in operation.get("parameters", []) if one["in"] == "query"],
+                    "beta": next((" or ".join(one["schema"]["enum"]) for one in _betas(operation)), ""),
+                    "example": example.code if example else "",
+                    "returns": told(example.method) if example and example.method else "",
                     "body": body,
                     "fields": _fields(found["components"]["schemas"][body]) if body else [],
                 }
             )
     return groups
+
+
+def _betas(operation: Schema) -> list[Schema]:
+    return [one for one in operation["parameters"] if one["name"] == "anthropic-beta"]
 
 
 def _types(found: Schema) -> dict[str, list[dict[str, Any]]]:

@@ -2,13 +2,18 @@
 
 import re
 from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_GET
 from ninja import NinjaAPI
 
+from agents.api.answers import answer_content
+from agents.api.auth import BEYOND_THE_WIRE, GROUPS, VERSIONS
 from agents.api.bodies import Body
+from agents.api.examples import example_of
 
 ID = re.compile(r"{(\w+)}")
 ERROR = {
@@ -23,6 +28,10 @@ ERROR = {
         },
         "request_id": {"type": "string"},
     },
+}
+REFUSAL = {
+    "description": "Refused: the type and the status say why",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
 }
 # Served beside ninja, which therefore does not list them: the address, and what is read of a session or thread.
 STREAMS = {
@@ -43,13 +52,26 @@ def takes(body: Body, *queries: str) -> dict[str, Any]:
 
 def asks(*queries: str) -> dict[str, Any]:
     """The query parameters that an operation reads."""
-    return {"parameters": [{"name": name, "in": "query", "schema": {"type": "string"}} for name in queries]}
+    return {"parameters": [{"name": name, "in": "query", "schema": _query_schema(name)} for name in queries]}
 
 
-def document(api: NinjaAPI) -> dict[str, Any]:
+def _query_schema(name: str) -> dict[str, Any]:
+    if name.endswith("[]"):
+        return {"type": "array", "items": {"type": "string"}}
+    if name.startswith("created_at["):
+        return {"type": "string", "format": "date-time"}
+    return {"type": "boolean" if name.startswith("include_") else "integer" if name == "limit" else "string"}
+
+
+@cache
+def operations(api: NinjaAPI) -> dict[str, Any]:
+    """The document without what operations answer, which takes long to describe; the same for as long as we run."""
     found = dict(api.get_openapi_schema())
     streams = {address: {"get": _stream(address, summary)} for address, summary in STREAMS.items()}
     found["paths"] = {**found["paths"], **streams}
+    for path, methods in found["paths"].items():
+        for method, operation in methods.items():
+            _complete(method, path, operation)
     schemas: dict[str, Any] = {"Error": ERROR}
     for name, body in _bodies.items():
         schema = body.json_schema()
@@ -58,6 +80,36 @@ def document(api: NinjaAPI) -> dict[str, Any]:
     found["components"] = {"schemas": schemas, "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}}
     found["security"] = [{"key": []}]
     return found
+
+
+@cache
+def document(api: NinjaAPI) -> dict[str, Any]:
+    """All of it, with the SDK's own models of what each operation answers."""
+    found = deepcopy(operations(api))
+    for path, methods in found["paths"].items():
+        for method, operation in methods.items():
+            if (example := example_of(method, path)) and example.method:
+                content = answer_content(example.method, found["components"]["schemas"])
+                operation["responses"][200] = {"description": "OK", "content": content}
+    return found
+
+
+def _complete(method: str, path: str, operation: dict[str, Any]) -> None:
+    """What every operation has: its headers, what a refusal looks like, and an example where there is one."""
+    operation["tags"] = list(dict.fromkeys(operation["tags"]))
+    operation["parameters"] = [*operation.get("parameters", []), *_headers(path)]
+    operation["responses"] = {200: {"description": "OK"}, **operation["responses"], "default": REFUSAL}
+    if example := example_of(method, path):
+        operation["x-codeSamples"] = [{"lang": "python", "label": "anthropic", "source": example.code}]
+
+
+def _headers(path: str) -> list[dict[str, Any]]:
+    """The wire's version, and the beta of the group; what the wire does not know has none."""
+    version = {"name": "anthropic-version", "in": "header", "required": True, "schema": {"enum": list(VERSIONS)}}
+    _, _, group, *rest = path.split("/")
+    betas = set() if rest and rest[-1] in BEYOND_THE_WIRE else GROUPS.get(group, set())
+    beta = {"name": "anthropic-beta", "in": "header", "required": True, "schema": {"enum": sorted(betas)}}
+    return [version, beta] if betas else [version]
 
 
 def serve_document(api: NinjaAPI) -> Callable[[HttpRequest], HttpResponse]:

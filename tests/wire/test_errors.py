@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from agents.api.auth import MANAGED_AGENTS
 from agents.api.stream import match_api_stream
 from agents.models import Agent, ApiKey, Scope
 from agents.services.tenancy import issue_api_key, revoke_api_key
@@ -239,6 +240,21 @@ def test_the_document_describes_every_route_and_body(client):
     assert "betas" not in document["components"]["schemas"]["AgentCreateParams"]["properties"]
 
 
+def test_the_document_says_which_headers_an_operation_takes_what_it_answers_and_how_it_refuses(client):
+    paths = client.get("/v1/openapi.json").json()["paths"]
+    for path, methods in paths.items():
+        for operation in methods.values():
+            headers = {one["name"]: one["schema"]["enum"] for one in operation["parameters"] if one["in"] == "header"}
+            assert headers["anthropic-version"] == ["2026-10-21", "2023-06-01"]
+            assert path.split("/")[2] not in ("agents", "vaults") or headers["anthropic-beta"] == [MANAGED_AGENTS]
+            assert operation["responses"]["default"]["content"]["application/json"]["schema"]["$ref"].endswith("/Error")
+            assert len(operation["tags"]) == len(set(operation["tags"])) > 0
+    answer = paths["/v1/agents"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert answer == {"$ref": "#/components/schemas/BetaManagedAgentsAgent"}
+    listed = paths["/v1/sessions"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert listed["properties"].keys() == {"data", "next_page", "prev_page"}
+
+
 def test_the_document_has_the_event_streams(client):
     paths = client.get("/v1/openapi.json").json()["paths"]
     for address in ("/v1/sessions/{session_id}/events/stream", "/v1/sessions/{session_id}/threads/{thread_id}/stream"):
@@ -249,7 +265,7 @@ def test_the_document_has_the_event_streams(client):
 
 def test_the_document_requires_nothing_that_it_does_not_describe(client):
     for schema in client.get("/v1/openapi.json").json()["components"]["schemas"].values():
-        assert set(schema.get("required", ())) <= schema["properties"].keys()
+        assert set(schema.get("required", ())) <= schema.get("properties", {}).keys()
 
 
 def test_the_page_lists_the_same_routes(client):
@@ -259,8 +275,9 @@ def test_the_page_lists_the_same_routes(client):
 
 
 def test_the_page_describes_every_field_and_every_type_that_one_names(client):
-    page = client.get("/v1/docs").content.decode()
-    for name, schema in client.get("/v1/openapi.json").json()["components"]["schemas"].items():
+    page, schemas = client.get("/v1/docs").content.decode(), client.get("/v1/openapi.json").json()
+    bodies = [one["requestBody"] for ways in schemas["paths"].values() for one in ways.values() if "requestBody" in one]
+    for name, schema in _named_in(bodies, schemas["components"]["schemas"]).items():
         assert name in page
         assert [field for field in schema["properties"] if f"<code>{field}</code>" not in page] == []
     assert set(re.findall(r'href="#(.+?)"', page)) <= set(re.findall(r'id="(.+?)"', page))
@@ -270,6 +287,16 @@ def test_the_page_says_how_to_authenticate_and_shows_this_address(client):
     page = client.get("/v1/docs").content.decode()
     assert "Authorization: Bearer" in page
     assert "base_url=&quot;http://testserver&quot;" in page or 'base_url="http://testserver"' in page
+
+
+def _named_in(value, schemas):
+    """Every schema that a value refers to, directly or through others."""
+    found, waiting = {}, [value]
+    while waiting:
+        names = {one["$ref"].rsplit("/", 1)[1] for one in _objects(waiting.pop()) if isinstance(one.get("$ref"), str)}
+        waiting += [schemas[name] for name in names - found.keys()]
+        found |= {name: schemas[name] for name in names}
+    return found
 
 
 def _objects(value):
