@@ -27,7 +27,7 @@ ANSWERS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Awaited:
-    """A call that waits for a client; a custom one for its answer, a worker's for its worker, another for a yes or no."""
+    """A call that waits: a custom one for a client's answer, a worker's for its worker, another for a yes or no."""
 
     id: str
     is_custom: bool
@@ -54,7 +54,7 @@ def awaited_calls(session: Session) -> list[Awaited]:
                     id=event.event_id,
                     is_custom=event.type == "agent.custom_tool_use",
                     is_workers=is_workers,
-                    name=str(event.payload.get("name", "tool")),
+                    name=call_name(event.payload),
                     arguments=arguments_of(event.payload.get("input") or {}),
                 )
             )
@@ -63,7 +63,8 @@ def awaited_calls(session: Session) -> list[Awaited]:
 
 def _is_workers(call: Event, session: Session, verdict: str | None) -> bool:
     """Whether nothing is left to say: the session's worker is to carry it out."""
-    if not session.environment.is_self_hosted or call.payload.get("name") not in WORKERS_TOOLS:
+    is_built_in = call.type == "agent.tool_use" and call.payload.get("name") in WORKERS_TOOLS
+    if not (is_built_in and session.environment.is_self_hosted):
         return False
     return "allow" in (verdict, call.payload.get("evaluated_permission"))
 

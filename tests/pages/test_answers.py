@@ -110,3 +110,12 @@ def test_the_status_region_alone_offers_them_too(as_alice: Client, waiting: Sess
     part = as_alice.get(f"/sessions/{waiting.pk}/", headers=headers).content.decode()
     assert part.lstrip().startswith('<div class="stack" id="status"')
     assert "The agent waits for an answer" in part
+
+
+def test_a_call_of_an_mcp_server_is_named_with_it_and_can_be_allowed(as_alice: Client, waiting: Session) -> None:
+    call = waiting.events.get(event_id="sevt_ask1")
+    call.type, call.payload = "agent.mcp_tool_use", {**call.payload, "mcp_server_name": "tickets"}
+    call.save()
+    assert "tickets: bash" in page_of(as_alice, waiting)
+    as_alice.post(f"/sessions/{waiting.pk}/confirm/", {"tool_use_id": "sevt_ask1", "result": "allow"})
+    assert payload_of(waiting, "user.tool_confirmation")["result"] == "allow"
