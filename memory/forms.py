@@ -1,5 +1,6 @@
 """Forms of the memory pages."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -86,7 +87,7 @@ class StoreForm(RefusableForm):
 
 
 class StoreDeleteForm(forms.Form):
-    files = forms.IntegerField(label="Type the number of files", min_value=0)
+    number = forms.IntegerField(label="Type the number of files", min_value=0)
 
 
 class ReasonForm(RefusableForm):
@@ -166,14 +167,14 @@ class MemoryForm(ReasonForm):
         self["reason"].label = "Why yours is to replace theirs"
 
     def _send(self, **values: str) -> None:
-        self.data = {**self.data, **values}
+        self.data = {**_last_values(self.data), **values}
 
 
 class DeleteForm(ReasonForm):
     base_sha256 = forms.CharField(max_length=SHA256_LENGTH, widget=forms.HiddenInput)
 
     def start_from(self, sha256: str) -> None:
-        self.data = {**self.data, "base_sha256": sha256}
+        self.data = {**_last_values(self.data), "base_sha256": sha256}
 
 
 class RedactForm(forms.Form):
@@ -209,6 +210,11 @@ class AgentMemoryForm(forms.Form):
         if not self.was_set and not said["memory_enabled"]:
             return None
         return {"enabled": said["memory_enabled"], "scope": "agent", "stores": said["memory_stores"]}
+
+
+def _last_values(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a query: unpacking one gives the lists in it."""
+    return {name: data[name] for name in data}
 
 
 def _plain_ends(text: str) -> str:

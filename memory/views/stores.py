@@ -110,9 +110,9 @@ def store_delete(request: HtmxHttpRequest, store_id: str) -> HttpResponseBase:
     form = StoreDeleteForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
-            services.delete_store(store, expected_files=form.cleaned_data["files"], actor=request.actor)
+            services.delete_store(store, expected_files=form.cleaned_data["number"], actor=request.actor)
         except PreconditionFailed as refusal:
-            form.add_error("files", refusal.message)
+            form.add_error("number", refusal.message)
         else:
             messages.success(request, f"{store.name} is deleted with everything in it.")
             return go(request, "memory")

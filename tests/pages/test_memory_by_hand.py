@@ -72,11 +72,11 @@ def test_a_store_is_archived_after_a_question_and_offers_no_writing(as_alice: Cl
 def test_a_store_is_deleted_only_with_the_right_number_of_files(as_alice: Client, memory: Memory) -> None:
     where = f"/memory/{memory.store_id}/delete/"
     assert "2 files go with it" in as_alice.get(where).content.decode()
-    response = as_alice.post(where, {"files": "1"})
+    response = as_alice.post(where, {"number": "1"})
     assert response.status_code == 422
     assert "The store holds 2 files, not 1" in response.content.decode()
     assert as_alice.post(where, {}).status_code == 422
-    assert as_alice.post(where, {"files": "2"}).status_code == 303
+    assert as_alice.post(where, {"number": "2"}).status_code == 303
     assert not MemoryStore.objects.exists()
 
 
