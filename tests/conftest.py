@@ -164,8 +164,17 @@ def sandbox_host() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def stack_environment() -> dict[str, str]:
+    """What else the running product is told; for modules to override."""
+    return {}
+
+
+@pytest.fixture(scope="module")
 def _running_stack(
-    django_db_setup: None, django_db_blocker: pytest.FixtureRequest, redis_server: str
+    django_db_setup: None,
+    django_db_blocker: pytest.FixtureRequest,
+    redis_server: str,
+    stack_environment: dict[str, str],
 ) -> Iterator[Stack]:
     # Not for the whole run: its sweeper would drive the sessions that other tests drive by hand.
     data_dir = parts.short_folder()
@@ -173,7 +182,8 @@ def _running_stack(
         database = parts.database_url()
         placeholder = create_workspace("Here, so that no first admin is made")
     try:
-        with parts.running_up(data_dir, "--no-demo", DATABASE_URL=database, REDIS_URL=redis_server) as running:
+        addresses = {"DATABASE_URL": database, "REDIS_URL": redis_server}
+        with parts.running_up(data_dir, "--no-demo", **addresses, **stack_environment) as running:
             with django_db_blocker.unblock():  # type: ignore[attr-defined]
                 placeholder.delete()
             yield running

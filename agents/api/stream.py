@@ -1,18 +1,18 @@
 """A session's or thread's events as they happen, for API clients: no replay, only what comes after the connection."""
 
 import re
-from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
 
 from django.core.handlers.asgi import ASGIRequest
 from django.db.models import Q
 
 from agents.access import access_session, access_thread
+from agents.api import queries
 from agents.api.auth import authenticate
 from agents.api.errors import as_domain_error
 from agents.eventlog.follow import Item, following, in_database
+from agents.eventlog.previews import Previews
 from agents.exceptions import InvalidRequest
 from agents.models import SessionStatus, Thread
 from agents.sse import PING, Receive, Scope, Send, json_frame, new_request_id, request_of, send_error, send_stream
@@ -23,7 +23,6 @@ LAST_EVENTS = frozenset({DELETED, "session.status_terminated"})
 LAST_THREAD_EVENTS = LAST_EVENTS | {"session.thread_status_terminated"}
 PREVIEWS = ("agent.message", "agent.thinking")
 PREVIEWS_MAX = 100  # wire contract
-FINISHED_KEPT = 100  # a preview that comes late follows its event closely
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +46,7 @@ async def api_stream(found: re.Match[str], scope: Scope, receive: Receive, send:
     except Exception as error:
         await send_error(as_domain_error(error), send, request_id=request_id)
         return
-    async with following(wanted.session_id) as items:
+    async with following(wanted.session_id, previews_of=wanted.thread_id if wanted.previews else None) as items:
         # Asked once nothing can be missed any more: who listens to what is over would wait for ever.
         frames = _frames(items, wanted) if await in_database(_goes_on, wanted) else _no_frames()
         await send_stream(frames, receive, send, request_id=request_id)
@@ -67,12 +66,9 @@ def _goes_on(wanted: Wanted) -> bool:
 
 
 def _previews(request: ASGIRequest) -> frozenset[str]:
-    values = [*request.GET.getlist("event_deltas[]"), *request.GET.getlist("event_deltas")]
+    values = queries.many(request, "event_deltas", PREVIEWS)
     if len(values) > PREVIEWS_MAX:
         raise InvalidRequest(f"event_deltas: at most {PREVIEWS_MAX} values.")
-    for value in values:
-        if value not in PREVIEWS:
-            raise InvalidRequest(f"event_deltas: {value!r} is not allowed; use {' or '.join(PREVIEWS)}.")
     return frozenset(values)
 
 
@@ -88,7 +84,8 @@ async def _frames(items: AsyncIterator[Item | None], wanted: Wanted) -> AsyncIte
         if item is None:
             yield PING
         elif item.event["type"] == DELETED or (
-            item.thread_id == wanted.thread_id and previews.lets_through(item.event)
+            item.thread_id == wanted.thread_id
+            and previews.lets_through(item.event, request_id=item.request_id, part=item.part)
         ):
             yield json_frame(item.event)
         if item is not None and item.event["type"] in last and _concerns(item, wanted):
@@ -97,27 +94,3 @@ async def _frames(items: AsyncIterator[Item | None], wanted: Wanted) -> AsyncIte
 
 def _concerns(item: Item, wanted: Wanted) -> bool:
     return item.thread_id == wanted.thread_id or item.event["type"] in LAST_EVENTS
-
-
-class Previews:
-    """A preview goes only to who asked for it, from its start on, and never after the event that it previews."""
-
-    def __init__(self, wanted: frozenset[str]) -> None:
-        self._wanted = wanted
-        self._begun: set[str] = set()
-        self._finished: deque[str] = deque(maxlen=FINISHED_KEPT)
-
-    def lets_through(self, event: dict[str, Any]) -> bool:
-        if event["type"] == "event_start":
-            return self._begin(event["event"])
-        if event["type"] == "event_delta":
-            return event["event_id"] in self._begun
-        self._begun.discard(event["id"])
-        self._finished.append(event["id"])
-        return True
-
-    def _begin(self, previewed: dict[str, Any]) -> bool:
-        if previewed["type"] not in self._wanted or previewed["id"] in self._finished:
-            return False
-        self._begun.add(previewed["id"])
-        return True

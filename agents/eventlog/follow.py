@@ -8,7 +8,7 @@ reconnect and each quiet interval.
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from django.utils import timezone
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from agents.eventlog.channel import CHANNEL_PREFIX, channel_of
+from agents.eventlog.channel import CHANNEL_PREFIX, channel_of, preview_channel_of
 from agents.eventlog.wire import deleted_event, wire_event
 from agents.ids import new_id
 from agents.models import Event, Session
@@ -32,6 +32,7 @@ QUIET_SECONDS = 10.0  # a ping that often keeps proxies awake; clients give up a
 POLL_SECONDS = 1.0  # without Redis the table alone tells
 QUEUE_MAX = 1000  # a client this far behind is closed; it comes back and reads the list
 DATABASE_THREADS = 4  # streams borrow a thread for a moment; 500 of them must not hold 500 connections
+PREVIEWS_QUEUE_MAX = QUEUE_MAX // 2  # a client this far behind goes without previews
 RECONNECT_SECONDS = 1.0
 CATCH_UP_BATCH = 500
 CONTROL_CHANNEL = f"{CHANNEL_PREFIX}-"  # keeps the subscription open while nobody follows anything
@@ -54,11 +55,14 @@ def _with_clean_connection[T](function: Callable[..., T], *arguments: Any) -> T:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One event of one thread, as on the wire; `seq` is None for what is never kept: queued copies and previews."""
+    """One event of one thread, as on the wire; `seq` is None for what is never kept: queued copies and previews. A
+    preview says which model request it belongs to, and which frame of its event it is."""
 
     thread_id: str
     seq: int | None
     event: dict[str, Any]
+    request_id: str = ""
+    part: int = 0
 
 
 class Look:
@@ -66,18 +70,30 @@ class Look:
 
 
 class Follower:
-    """One reader's place in line. `lost` is set when it was too slow or the process ends."""
+    """One reader's place in line. `lost` is set when it was too slow or the process ends, `subscribed` when none of its
+    channels is `awaited` any more."""
 
-    def __init__(self) -> None:
+    def __init__(self, awaited: Iterable[str]) -> None:
         self.queue: asyncio.Queue[Item | type[Look]] = asyncio.Queue(QUEUE_MAX)
+        self.awaited = set(awaited)
         self.subscribed = asyncio.Event()
         self.lost = asyncio.Event()
 
     def offer(self, item: Item | type[Look]) -> None:
+        if isinstance(item, Item) and item.request_id and self.queue.qsize() > PREVIEWS_QUEUE_MAX:
+            return
         try:
             self.queue.put_nowait(item)
         except asyncio.QueueFull:
             self.lost.set()
+
+    def confirm(self, channel: str) -> None:
+        """The subscription of the channel stands, for the first time or again."""
+        if channel not in self.awaited:
+            self.offer(Look)  # the connection was lost in between
+        self.awaited.discard(channel)
+        if not self.awaited:
+            self.subscribed.set()
 
     async def next(self, patience: float) -> Item | type[Look] | None:
         """The next thing to do, or None when nothing came for so long."""
@@ -92,24 +108,27 @@ class Hub:
 
     def __init__(self) -> None:
         self._followers: dict[str, set[Follower]] = {}
+        self._standing: set[str] = set()  # channels that Redis said we are subscribed to
         self._pubsub: PubSub | None = None
         self._reader: asyncio.Task[None] | None = None
         self.is_closing = False
 
     @asynccontextmanager
-    async def joined(self, session_id: str) -> AsyncIterator[Follower]:
-        channel, follower = channel_of(session_id), Follower()
-        followers = self._followers.setdefault(channel, set())
-        is_first = not followers
-        followers.add(follower)
+    async def joined(self, *channels: str) -> AsyncIterator[Follower]:
+        new = [channel for channel in channels if channel not in self._followers]
+        follower = Follower(awaited=set(channels) - self._standing)
+        for channel in channels:
+            self._followers.setdefault(channel, set()).add(follower)
         try:
-            await self._subscribe(channel, follower, is_first=is_first)
+            await self._subscribe(follower, new)
             yield follower
         finally:
-            followers.discard(follower)
-            if not followers and self._followers.get(channel) is followers:
+            for channel in channels:
+                self._followers[channel].discard(follower)
+            left = [channel for channel in channels if not self._followers[channel]]
+            for channel in left:
                 del self._followers[channel]
-                await self._unsubscribe(channel)
+            await self._unsubscribe(left)
 
     @property
     def is_connected(self) -> bool:
@@ -122,26 +141,27 @@ class Hub:
             follower.lost.set()
             follower.offer(Look)
 
-    async def _subscribe(self, channel: str, follower: Follower, *, is_first: bool) -> None:
+    async def _subscribe(self, follower: Follower, new: list[str]) -> None:
         if self.is_closing:
             follower.lost.set()
         if self._reader is None or self._reader.done():
             self._reader = asyncio.create_task(self._read_for_ever())
-        elif self._pubsub is not None and is_first:
+        elif self._pubsub is not None and new:
             with suppress(RedisError, OSError):
-                await self._pubsub.subscribe(channel)
-        elif any(other.subscribed.is_set() for other in self._followers[channel]):
+                await self._pubsub.subscribe(*new)
+        elif not follower.awaited:
             follower.subscribed.set()
         # Without Redis the stream still begins: the table is looked at after every quiet interval.
         with suppress(TimeoutError):
             async with asyncio.timeout(RECONNECT_SECONDS):
                 await follower.subscribed.wait()
-        follower.subscribed.set()
+        follower.awaited.clear()
 
-    async def _unsubscribe(self, channel: str) -> None:
-        if self._pubsub is not None:
+    async def _unsubscribe(self, channels: list[str]) -> None:
+        self._standing -= set(channels)
+        if self._pubsub is not None and channels:
             with suppress(RedisError, OSError):
-                await self._pubsub.unsubscribe(channel)
+                await self._pubsub.unsubscribe(*channels)
 
     async def _read_for_ever(self) -> None:
         while not self.is_closing:
@@ -154,23 +174,26 @@ class Hub:
     async def _read(self) -> None:
         async with redis.asyncio.from_url(settings.REDIS_URL) as client, client.pubsub() as pubsub:
             try:
-                await pubsub.subscribe(CONTROL_CHANNEL, *self._followers)
+                known = set(self._followers)
+                await pubsub.subscribe(CONTROL_CHANNEL, *known)
                 self._pubsub = pubsub
+                if late := set(self._followers) - known:  # they came in between
+                    await pubsub.subscribe(*late)
                 async for message in pubsub.listen():
                     self._deliver(message)
             finally:
                 self._pubsub = None
+                self._standing.clear()
 
     def _deliver(self, message: dict[str, Any]) -> None:
-        followers = self._followers.get(message["channel"].decode(), ())
-        if message["type"] == "subscribe":
+        channel = message["channel"].decode()
+        followers = self._followers.get(channel, ())
+        if message["type"] == "subscribe" and followers:
+            self._standing.add(channel)
             for follower in followers:
-                if follower.subscribed.is_set():
-                    follower.offer(Look)  # the connection was lost in between
-                follower.subscribed.set()
+                follower.confirm(channel)
         elif message["type"] == "message":
-            body = json.loads(message["data"])
-            item = Item(thread_id=body["thread"], seq=body.get("seq"), event=body["event"])
+            item = _item_of(json.loads(message["data"]))
             for follower in followers:
                 follower.offer(item)
 
@@ -178,17 +201,26 @@ class Hub:
         return [follower for followers in self._followers.values() for follower in followers]
 
 
+def _item_of(told: dict[str, Any]) -> Item:
+    preview = {"request_id": told["request"], "part": told["part"]} if "request" in told else {}
+    return Item(thread_id=told["thread"], seq=told.get("seq"), event=told["event"], **preview)
+
+
 hub = Hub()
 
 
 @asynccontextmanager
-async def following(session_id: str, *, after: int | None = None) -> AsyncIterator[AsyncIterator[Item | None]]:
+async def following(
+    session_id: str, *, after: int | None = None, previews_of: str | None = None
+) -> AsyncIterator[AsyncIterator[Item | None]]:
     """The session's events on all threads, from the place `after` (None: from now on), None for each quiet interval.
+    With a thread's id in `previews_of`, what its agent is writing as well; `Previews` says what of that to show.
 
     When the block is entered the subscription stands: whatever is appended from then on comes through. It ends when the
     session ends, the reader is too slow, or the server stops.
     """
-    async with hub.joined(session_id) as follower:
+    channels = [channel_of(session_id), *([preview_channel_of(previews_of)] if previews_of else [])]
+    async with hub.joined(*channels) as follower:
         if after is not None:
             follower.offer(Look)
         start = await in_database(last_seq, session_id) if after is None else after

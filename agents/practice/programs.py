@@ -2,8 +2,9 @@
 
 A line `practice: {"steps": [...]}` in the last thing said is the program; each assistant turn since then is one step.
 A step: `text`, `thinking`, `tool` with `input`, or `tools` for several calls at once; `stop_reason`; `delay_ms`; or a
-fault: `error` with `status`, `type` and `message`, or `garbage`, `hang`, `disconnect`. A fault stands for ever, or with
-`times` for the first N attempts at the same request.
+fault: `error` with `status`, `type` and `message`, or `garbage`, `hang`, `disconnect`, or `half`, which breaks off
+in the middle of its `text` where that is streamed. A fault stands for ever, or with `times` for the first N attempts at
+the same request.
 """
 
 import json
@@ -14,7 +15,7 @@ from .conversation import Block
 from .wire import Reply, error, message
 
 PROGRAM = re.compile(r"^\s*practice:\s*(\{.*\})\s*$", re.MULTILINE)
-NETWORK_FAULTS = ("garbage", "hang", "disconnect")
+NETWORK_FAULTS = ("garbage", "hang", "disconnect", "half")
 AT_THE_END = "Practice model: the program has no further step."
 
 Step = dict[str, Any]
@@ -41,7 +42,7 @@ def play(request: dict[str, Any], steps: list[Step], *, turns: int, attempt: int
         if _is_fault(step):
             if position == turns:
                 if "times" not in step or attempt < int(step["times"]):
-                    return _fault(step)
+                    return _fault(request, step)
                 attempt -= int(step["times"])
         elif position == turns:
             delay_ms = int(step.get("delay_ms", 0))
@@ -66,11 +67,12 @@ def _is_fault(step: Step) -> bool:
     return "error" in step or any(step.get(fault) for fault in NETWORK_FAULTS)
 
 
-def _fault(step: Step) -> Reply:
+def _fault(request: dict[str, Any], step: Step) -> Reply:
     delay_ms = int(step.get("delay_ms", 0))
     for fault in NETWORK_FAULTS:
         if step.get(fault):
-            return Reply(fault=fault, delay_ms=delay_ms)
+            body = message(request, blocks_of_step(step)) if fault == "half" else {}
+            return Reply(body=body, fault=fault, delay_ms=delay_ms)
     wanted = step["error"]
     kind = wanted.get("type", "api_error")
     failed = error(kind, wanted.get("message", "asked for by the practice program"), status=wanted.get("status"))

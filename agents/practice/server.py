@@ -20,6 +20,8 @@ GARBAGE = b"\x00\xff<<< this is no JSON >>>\n"
 MESSAGES = "/v1/messages"
 COUNT_TOKENS = "/v1/messages/count_tokens"
 STDOUT = "-"
+WORD_SECONDS = 0.02  # between two pieces of a streamed text: slow enough to be seen
+WORDS_SECONDS = 1.0  # for a whole reply at most
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -45,9 +47,9 @@ class PracticeApp:
         elif reply.fault == "garbage":
             await respond(send, 200, GARBAGE, request)
         elif reply.status == 200 and isinstance(request, dict) and request.get("stream") and "content" in reply.body:
-            await respond(
-                send, 200, event_stream(reply.body), request, content_type=b"text/event-stream; charset=utf-8"
-            )
+            await stream(send, reply, request)
+        elif reply.fault == "half":
+            await break_off(send)
         else:
             shown = reply.body if reply.status == 200 else {**reply.body, "request_id": model.request_id(request)}
             await respond(send, reply.status, json.dumps(shown).encode(), request)
@@ -112,9 +114,27 @@ async def respond(
     await send({"type": "http.response.body", "body": body})
 
 
-def event_stream(message: dict[str, Any]) -> bytes:
-    events = wire.stream_events(message)
-    return "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in events).encode()
+async def stream(send: Send, reply: wire.Reply, request: Any) -> None:
+    """Word by word, as a model writes; with the fault `half` the connection breaks in the middle."""
+    events = list(wire.stream_events(reply.body))
+    pieces = sum(is_text(data) for _, data in events)
+    pause = min(WORD_SECONDS, WORDS_SECONDS / max(pieces, 1))
+    headers = [
+        (b"content-type", b"text/event-stream; charset=utf-8"),
+        (b"request-id", model.request_id(request).encode()),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    for name, data in events[: len(events) // 2] if reply.fault == "half" else events:
+        if is_text(data):
+            await asyncio.sleep(pause)
+        frame = f"event: {name}\ndata: {json.dumps(data)}\n\n"
+        await send({"type": "http.response.body", "body": frame.encode(), "more_body": True})
+    if reply.fault != "half":
+        await send({"type": "http.response.body", "body": b""})
+
+
+def is_text(data: dict[str, Any]) -> bool:
+    return bool(data["type"] == "content_block_delta" and data["delta"]["type"] == "text_delta")
 
 
 class AnnouncingServer(uvicorn.Server):

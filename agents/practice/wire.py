@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 from .conversation import Block
 
 CHARACTERS_PER_TOKEN = 4
-DELTA_CHARACTERS = 48
+WORD = re.compile(r"\s*\S+|\s+")
+PIECES_MAX = 400  # of a block: a text of more words goes in larger pieces
 STATUS_OF_ERROR = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -118,4 +120,9 @@ def _in_pieces(block: Block) -> tuple[Block, list[Block]]:
 
 
 def _pieces(text: str) -> list[str]:
-    return [text[at : at + DELTA_CHARACTERS] for at in range(0, len(text), DELTA_CHARACTERS)]
+    """Word by word, as far as that is not too often."""
+    words = WORD.findall(text)
+    if len(words) <= PIECES_MAX:
+        return words
+    size = -(-len(text) // PIECES_MAX)
+    return [text[at : at + size] for at in range(0, len(text), size)]

@@ -20,6 +20,7 @@ from django.utils import timezone
 from agents import limits, trust
 from agents.eventlog import statements
 from agents.eventlog.append import NewEvent, append, lock_session
+from agents.eventlog.channel import wants_previews
 from agents.eventlog.fold import Projection, spent_until, usage_shape
 from agents.eventlog.statements import INTERRUPT, MAIL_MAX
 from agents.eventlog.wire import Logged
@@ -31,6 +32,7 @@ from agents.prices import PriceBook, cost_of, monetary_amount
 from agents.runtime import decide as steps
 from agents.runtime.mcp_client import McpFailure
 from agents.runtime.model import ModelError, ModelStopped, Reply
+from agents.runtime.previews import Preview
 from agents.runtime.prompt import INTERRUPTED, build_request
 from agents.runtime.toolbox import Toolbox
 from agents.runtime.tools.mcp import McpStopped
@@ -287,21 +289,24 @@ class Turn:
         )
         request["messages"] = with_files(request["messages"], self._terms[0])
         rest_connection()
+        preview = Preview(self.thread.pk, request_id)
+        listener = preview if wants_previews(self.thread.pk) else None
         try:
-            reply = model_client().answer(request, stop=self._should_stop)
+            reply = model_client().answer(request, stop=self._should_stop, listener=listener)
         except ModelError as error:
             self._model_failed(request_id, error)
         except ModelStopped:
             self._interrupt()
         else:
-            self._take_reply(request_id, reply)
+            self._take_reply(request_id, reply, preview)
 
-    def _take_reply(self, request_id: str, reply: Reply) -> None:
-        events = [NewEvent(type="agent.thinking") for block in reply.content if block["type"] == "thinking"]
+    def _take_reply(self, request_id: str, reply: Reply, preview: Preview) -> None:
+        thoughts = [block for block in reply.content if block["type"] == "thinking"]
+        events = [NewEvent(type="agent.thinking", event_id=preview.thinking_id(n)) for n in range(len(thoughts))]
         # Blank text is no message, and endpoints refuse a conversation that repeats one.
         texts = [block for block in reply.content if block["type"] == "text" and block["text"].strip()]
         if texts:
-            events.append(NewEvent(type="agent.message", payload={"content": texts}))
+            events.append(NewEvent(type="agent.message", payload={"content": texts}, event_id=preview.message_id))
         uses = [self._use(block) for block in reply.tool_uses]
         end = _request_end(request_id, reply.usage)
         refusals = [

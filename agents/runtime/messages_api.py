@@ -1,8 +1,9 @@
 """The network client behind `ModelClient`: the official `anthropic` package, sent once; the loop decides on retries."""
 
 import json
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cached_property
 from typing import Any
@@ -12,7 +13,8 @@ import httpx2
 from django.conf import settings
 
 from agents import limits
-from agents.runtime.model import ModelError, ModelStopped, Reply, read_reply
+from agents.runtime.message_stream import MessageStream
+from agents.runtime.model import Listener, ModelError, ModelStopped, Reply, read_reply
 
 CONNECT_SECONDS = 10.0
 LOOK_SECONDS = 0.5  # how often a waiting turn looks whether it was interrupted
@@ -36,23 +38,39 @@ class MessagesClient:
         )
 
     def answer(
-        self, request: dict[str, Any], *, timeout: float | None = None, stop: Callable[[], bool] | None = None
+        self,
+        request: dict[str, Any],
+        *,
+        timeout: float | None = None,
+        stop: Callable[[], bool] | None = None,
+        listener: Listener | None = None,
     ) -> Reply:
+        given_up = threading.Event()
         if stop is None:
-            return self._answer(request, timeout)
-        # The wait must end at once when a client interrupts; the request itself is left to run out behind it.
-        waiting = _requests.submit(self._answer, request, timeout)
-        while not wait([waiting], LOOK_SECONDS).done:
-            if stop():
-                raise ModelStopped
-        return waiting.result()
+            return self._answer(request, timeout, listener, given_up)
+        # The wait must end at once when a client interrupts; the request ends behind it, with its next byte.
+        waiting = _requests.submit(self._answer, request, timeout, listener, given_up)
+        try:
+            while not wait([waiting], LOOK_SECONDS).done:
+                if stop():
+                    raise ModelStopped
+            return waiting.result()
+        finally:
+            given_up.set()
 
-    def _answer(self, request: dict[str, Any], timeout: float | None) -> Reply:
+    def _answer(
+        self, request: dict[str, Any], timeout: float | None, listener: Listener | None, given_up: threading.Event
+    ) -> Reply:
         options: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
+        if listener:
+            options["stream"] = True
         deadline = time.monotonic() + (timeout or limits.MODEL_TIMEOUT_SECONDS)
         try:
             with self._client.messages.with_streaming_response.create(**request, **options) as answer:
-                body = json.loads(_whole(answer.iter_bytes(), deadline))
+                chunks = _in_time(answer.iter_bytes(), deadline, given_up)
+                # Some endpoints answer in one piece, whatever they are asked.
+                is_stream = answer.headers.get("content-type", "").startswith("text/event-stream")
+                body = _streamed(chunks, listener) if listener and is_stream else json.loads(_whole(chunks))
         except anthropic.APIStatusError as error:
             raise _status_error(error) from error
         except (anthropic.APITimeoutError, httpx2.TimeoutException, TimeoutError) as error:
@@ -65,15 +83,34 @@ class MessagesClient:
         return read_reply(body)
 
 
-def _whole(chunks: Iterable[bytes], deadline: float) -> bytes:
+def _in_time(chunks: Iterable[bytes], deadline: float, given_up: threading.Event) -> Iterator[bytes]:
     """The client's own timeout counts from byte to byte, so an answer that trickles would never end."""
+    for chunk in chunks:
+        if given_up.is_set():
+            raise ModelStopped
+        yield chunk
+        if time.monotonic() > deadline:
+            raise TimeoutError
+
+
+def _streamed(chunks: Iterable[bytes], listener: Listener) -> dict[str, Any]:
+    stream = MessageStream(listener, most=limits.MODEL_REPLY_MAX_BYTES)
+    try:
+        for chunk in chunks:
+            stream.feed(chunk)
+    except httpx2.TimeoutException:
+        raise
+    except httpx2.HTTPError as error:
+        raise _failed(f"The model endpoint broke off in the middle of its answer: {error}.") from error
+    return stream.body()
+
+
+def _whole(chunks: Iterable[bytes]) -> bytes:
     data = bytearray()
     for chunk in chunks:
         data += chunk
         if len(data) > limits.MODEL_REPLY_MAX_BYTES:
             raise _failed(f"The model endpoint answered more than {limits.MODEL_REPLY_MAX_BYTES:,} bytes.")
-        if time.monotonic() > deadline:
-            raise TimeoutError
     return bytes(data)
 
 

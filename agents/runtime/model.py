@@ -39,13 +39,32 @@ class ModelStopped(Exception):
     """The caller's own `stop` ended the wait for an answer."""
 
 
+class Listener(Protocol):
+    """Hears an answer while the model writes it, block after block."""
+
+    def begins(self, kind: str) -> None:
+        """A content block of this type begins."""
+
+    def says(self, text: str) -> None:
+        """The next piece of the text block that began last."""
+
+    def ends(self) -> None:
+        """The answer is whole."""
+
+
 class ModelClient(Protocol):
     is_practice: bool
 
     def answer(
-        self, request: dict[str, Any], *, timeout: float | None = None, stop: Callable[[], bool] | None = None
+        self,
+        request: dict[str, Any],
+        *,
+        timeout: float | None = None,
+        stop: Callable[[], bool] | None = None,
+        listener: Listener | None = None,
     ) -> Reply:
-        """Send one Messages request, once. Raises `ModelError`, or `ModelStopped` when `stop` turns true."""
+        """Send one Messages request, once. Raises `ModelError`, or `ModelStopped` when `stop` turns true. With a
+        `listener` the answer is streamed where the endpoint can; the reply is the same."""
 
 
 USAGE_COUNTERS = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")

@@ -154,17 +154,6 @@ def test_a_childs_events_are_on_its_own_stream_alone(stack, session, api_key):
     assert heard == ["parent", "child"]
 
 
-def test_previews_reach_only_who_asked_for_them(stack, session, api_key):
-    preview = {"type": "event_start", "event": {"type": "agent.message", "id": "sevt_x"}}
-    thread = session.threads.get().pk
-    asked = f"{path_of(session)}?event_deltas[]=agent.message"
-    for path, names in ((path_of(session), ["agent.message"]), (asked, ["event_start", "agent.message"])):
-        with listening(stack, path, authorization=f"Bearer {api_key}") as incoming:
-            publish(session.pk, [(thread, None, preview)])
-            say(session, "done")
-            assert [next(incoming)[0] for _ in names] == names
-
-
 @pytest.mark.parametrize(
     ("change", "status", "kind"),
     [
@@ -191,13 +180,6 @@ def test_a_key_that_may_not_read_hears_nothing(stack, session, workspace):
 def test_a_stream_of_another_workspace_is_a_missing_one(stack, session, stranger_key):
     answer = httpx2.get(stack.url + path_of(session), headers={**HEADERS, "authorization": f"Bearer {stranger_key}"})
     assert answer.status_code == 404
-
-
-def test_an_unknown_preview_is_refused_by_name(stack, session, api_key):
-    address = f"{stack.url}{path_of(session)}?event_deltas[]=agent.tool_use"
-    answer = httpx2.get(address, headers={**HEADERS, "authorization": f"Bearer {api_key}"})
-    assert answer.status_code == 400
-    assert "'agent.tool_use'" in answer.json()["error"]["message"]
 
 
 def test_the_pages_stream_resumes_at_a_place(stack, session, as_alice):

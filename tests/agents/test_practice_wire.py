@@ -61,6 +61,17 @@ def test_a_streamed_reply_is_the_same_message(client):
     assert streamed.model_dump(exclude_none=True) == whole.model_dump(exclude_none=True)
 
 
+def test_a_reply_that_breaks_off_says_its_first_half(client):
+    said_so_far = ""
+    with (
+        pytest.raises(httpx.HTTPError),
+        client.messages.stream(**said(program({"half": True, "text": "a b c d e f"}))) as stream,
+    ):
+        for piece in stream.text_stream:
+            said_so_far += piece
+    assert said_so_far == "a b c"
+
+
 def test_tokens_are_counted_as_the_reply_reports_them(client):
     request = said("x" * 400)
     counted = client.messages.count_tokens(model="practice", messages=request["messages"])
