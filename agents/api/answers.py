@@ -48,7 +48,7 @@ def answer_content(method: str, schemas: dict[str, Schema]) -> Schema:
         return {"text/event-stream": {"schema": _schema(get_args(kind)[0], schemas)}}
     if not _is_page(kind):
         return {"application/json": {"schema": _schema(kind, schemas)}}
-    members = {name: {"type": ["string", "null"]} for name in kind.model_fields if name != "data"}
+    members: Schema = {name: {"type": ["string", "null"]} for name in kind.model_fields if name != "data"}
     if "has_more" in members:
         members["has_more"] = {"type": "boolean"}
     data = {"type": "array", "items": _schema(_item_of(kind), schemas)}

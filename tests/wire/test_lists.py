@@ -1,0 +1,68 @@
+"""What all lists have in common: their sizes, their filters as the official client names them, and their bounds."""
+
+import inspect
+import re
+
+import anthropic
+import pytest
+
+from agents.api.examples import EXAMPLES
+from tests.wire.conftest import Caller
+
+ARRAYS = ("statuses", "types", "ids", "event_deltas")
+LISTS = {name: example.method for name, example in EXAMPLES.items() if example.method.endswith(".list")}
+NOT_FILTERS = {"self", "betas", "workspace_id", "extra_headers", "extra_query", "extra_body", "timeout"}
+MOST = {"deployment_runs": 1000, "files": 1000, "skills": 1000, "organizations/webhooks": 100}
+TOP = sorted(name.removeprefix("GET /") for name in LISTS if "{" not in name)
+
+
+@pytest.mark.parametrize(("operation", "method"), LISTS.items())
+def test_every_filter_of_the_client_is_one_of_ours(client, operation, method):
+    found = anthropic.Anthropic(api_key="none", base_url="http://localhost")
+    for name in method.split("."):
+        found = getattr(found, name)
+    places = set(re.findall(r"{(\w+)}", inspect.getsource(found)))
+    asked = {spelled(name) for name in inspect.signature(found).parameters if name not in NOT_FILTERS | places}
+    paths = client.get("/v1/openapi.json").json()["paths"]
+    path = operation.removeprefix("GET ")
+    (described,) = (
+        methods["get"]
+        for one, methods in paths.items()
+        if re.sub(r"{\w+}", "{}", one) == re.sub(r"{\w+}", "{}", f"/v1{path}")
+    )
+    assert asked - {one["name"] for one in described["parameters"]} == set()
+
+
+@pytest.mark.parametrize("path", TOP)
+def test_a_list_holds_what_is_asked_for_within_bounds(call, path):
+    most = MOST.get(path, 100)
+    assert call("GET", f"{path}?limit={most}").status_code == 200
+    wrong = [most + 1, -1, "x", "1.0", "", 10**30, *([] if path == "organizations/webhooks" else [0])]
+    answers = {limit: call("GET", f"{path}?limit={limit}") for limit in wrong}
+    assert {limit: one.status_code for limit, one in answers.items()} == dict.fromkeys(wrong, 400)
+    assert {one.json()["error"]["message"].split(":")[0] for one in answers.values()} == {"limit"}
+
+
+@pytest.mark.parametrize("path", [path for path in TOP if path != "organizations/webhooks"])
+def test_an_empty_list_ends_at_once_and_takes_no_cursor_of_another(call, stranger_key, path):
+    assert Caller(stranger_key)("GET", path).json()["data"] == []
+    assert call("GET", path).json()["next_page"] is None
+    for cursor in ("page_x", "x", "page_"):
+        assert call("GET", f"{path}?page={cursor}").status_code == 400
+
+
+@pytest.mark.parametrize("moment", ["2026-01-01T00:00:00Z", "2026-01-01T01:00:00.5%2B01:00", "2026-01-01"])
+def test_a_bound_is_a_time_in_any_spelling_of_rfc_3339(call, session, moment):
+    assert len(call("GET", f"sessions?created_at%5Bgt%5D={moment}").json()["data"]) == 1
+    assert call("GET", f"sessions?created_at[lt]={moment}").json()["data"] == []
+
+
+@pytest.mark.parametrize("query", ["beta=true", "no_such_filter=1"])
+def test_what_no_list_knows_is_ignored(call, query):
+    assert {path: call("GET", f"{path}?{query}").status_code for path in TOP} == dict.fromkeys(TOP, 200)
+
+
+def spelled(name):
+    if name.startswith("created_at_"):
+        return f"created_at[{name.removeprefix('created_at_')}]"
+    return f"{name}[]" if name in ARRAYS else name
