@@ -8,6 +8,7 @@ import redis
 from django.conf import settings
 from django.db import transaction
 from redis.exceptions import RedisError
+from rq import Queue
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +21,11 @@ def connection() -> "redis.Redis":
     return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=10)
 
 
+@cache
+def _queue(name: str) -> Queue:
+    return django_rq.get_queue(name, commit_mode="auto", connection=connection())
+
+
 def enqueue(job: str, *ids: str, queue: str = "turns") -> None:
     """Run `job` with these ids in some worker, once the present transaction is committed."""
     transaction.on_commit(partial(enqueue_now, job, *ids, queue=queue))
@@ -27,9 +33,7 @@ def enqueue(job: str, *ids: str, queue: str = "turns") -> None:
 
 def enqueue_now(job: str, *ids: str, queue: str = "turns") -> None:
     try:
-        django_rq.get_queue(queue, commit_mode="auto", connection=connection()).enqueue(
-            job, *ids, result_ttl=0, failure_ttl=FAILED_JOB_SECONDS
-        )
+        _queue(queue).enqueue(job, *ids, result_ttl=0, failure_ttl=FAILED_JOB_SECONDS)
     except (RedisError, OSError) as error:
         logger.warning("Nobody was woken for %s, the sweeper will: %s", job, error)
 
@@ -37,6 +41,6 @@ def enqueue_now(job: str, *ids: str, queue: str = "turns") -> None:
 def waiting(queue: str) -> int:
     """How many wake-ups nobody has taken yet; none where Redis does not answer."""
     try:
-        return int(django_rq.get_queue(queue, connection=connection()).count)
+        return int(_queue(queue).count)
     except (RedisError, OSError):
         return 0

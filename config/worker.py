@@ -21,8 +21,10 @@ from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.queue import Queue
 from rq.timeouts import TimerDeathPenalty
+from rq.worker import WorkerStatus
 
 from agents.runtime import loop
+from agents.services.sessions import RUN_THREAD
 from config import garbage
 
 logger = logging.getLogger(__name__)
@@ -34,6 +36,8 @@ FINISH_SECONDS = (
     6.0  # a stopping worker gives running turns this long; then their leases expire and they go on elsewhere
 )
 IDLE_SECONDS = 2.5  # an idle slot takes 2 s to come back from its wait for a job; one without Redis never does
+WORKER_BEAT_SECONDS = 5.0  # RQ's records of a worker outlive a minute of silence
+QUICK = (WorkerStatus.BUSY, WorkerStatus.IDLE)  # a slot changes between them with each turn, and nobody looks
 RESTART_SECONDS = 1.0  # a slot whose Redis went away tries again this soon
 
 
@@ -48,6 +52,7 @@ class ThreadSlot(SimpleWorker):
         kwargs.setdefault("maintenance_interval", MAINTENANCE_SECONDS)
         kwargs.setdefault("worker_ttl", SLOT_TTL_SECONDS)
         self.job: Job | None = None
+        self._beaten_at = self._looked_at = float("-inf")
         super().__init__(*args, **kwargs)
 
     def _install_signal_handlers(self) -> None:
@@ -81,16 +86,48 @@ class ThreadSlot(SimpleWorker):
         self.job = job
         close_old_connections()
         try:
-            super().execute_job(job, queue)
+            if job.func_name == RUN_THREAD:
+                self._drive(job, queue)
+            else:
+                super().execute_job(job, queue)
         finally:
             self.job = None
             close_old_connections()
+
+    def _drive(self, job: Job, queue: Queue) -> None:
+        """A wake-up is spent once it is taken: the thread's lease and the sweeper see to what a crash leaves undone, so
+        RQ's records of runs, results and failures, which take longer than a short turn, would be kept for nobody."""
+        with self.connection.pipeline(transaction=False) as pipeline:
+            pipeline.lrem(queue.intermediate_queue_key, 1, job.id)
+            pipeline.delete(job.key)
+            pipeline.execute()
+        try:
+            loop.run_thread(*job.args)
+        except Exception:
+            logger.exception("The wake-up of %s failed; the sweeper makes another one.", job.args)
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        # RQ beats three times for each job.
+        if pipeline is not None or time.monotonic() - self._beaten_at > WORKER_BEAT_SECONDS:
+            self._beaten_at = time.monotonic()
+            super().heartbeat(timeout, pipeline)
+
+    def set_state(self, state: str, pipeline: Any = None) -> None:
+        if pipeline is not None or self._state not in QUICK or state not in QUICK:
+            super().set_state(state, pipeline)
+
+    def check_for_suspension(self, burst: bool) -> None:
+        if time.monotonic() - self._looked_at > WORKER_BEAT_SECONDS:
+            self._looked_at = time.monotonic()
+            super().check_for_suspension(burst)
 
     def beat(self) -> None:
         """Tell RQ that the running job lives; the pool's main thread calls it, because this one is busy."""
         job, execution = self.job, self.execution
         if job is not None and execution is not None:
             self.maintain_heartbeats(job)
+        elif job is not None:
+            self.heartbeat(self.get_heartbeat_ttl(job))
 
 
 class SlotPool:

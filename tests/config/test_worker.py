@@ -14,6 +14,7 @@ from rq import Worker
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 
 from agents.queue import enqueue_now
+from agents.services.sessions import RUN_THREAD
 from tests import stack as parts
 
 pytestmark = pytest.mark.usefixtures("clean_redis")
@@ -88,3 +89,11 @@ def test_a_failed_job_is_kept_an_hour_and_the_slot_goes_on():
 def test_an_unknown_queue_is_named():
     with pytest.raises(CommandError, match="No queue is named urgent: use one of turns, batch"):
         call_command("rqworker", "urgent")
+
+
+def test_a_wake_up_that_was_taken_leaves_nothing_behind():
+    with worker(slots=1):
+        enqueue_now(RUN_THREAD, "sthr_none")
+        parts.wait_for(untouched, 20)
+    assert queue().intermediate_queue.get_job_ids() == []
+    assert list(queue().connection.scan_iter("rq:job:*")) == []
