@@ -113,9 +113,14 @@ def test_the_status_region_alone_offers_them_too(as_alice: Client, waiting: Sess
 
 
 def test_a_call_of_an_mcp_server_is_named_with_it_and_can_be_allowed(as_alice: Client, waiting: Session) -> None:
-    call = waiting.events.get(event_id="sevt_ask1")
-    call.type, call.payload = "agent.mcp_tool_use", {**call.payload, "mcp_server_name": "tickets"}
-    call.save()
-    assert "tickets: bash" in page_of(as_alice, waiting)
-    as_alice.post(f"/sessions/{waiting.pk}/confirm/", {"tool_use_id": "sevt_ask1", "result": "allow"})
+    call = {"name": "close", "mcp_server_name": "tickets", "input": {}, "evaluated_permission": "ask"}
+    Event.objects.create(
+        session=waiting, thread=waiting.threads.get(), seq=waiting.next_seq, event_id="sevt_mcp1",
+        type="agent.mcp_tool_use", payload=call, processed_at=timezone.now(),
+    )  # fmt: skip
+    waiting.next_seq += 1
+    waiting.stop_reason = {"type": "requires_action", "event_ids": ["sevt_mcp1"]}
+    waiting.save()
+    assert "tickets: close" in page_of(as_alice, waiting)
+    as_alice.post(f"/sessions/{waiting.pk}/confirm/", {"tool_use_id": "sevt_mcp1", "result": "allow"})
     assert payload_of(waiting, "user.tool_confirmation")["result"] == "allow"
