@@ -73,7 +73,8 @@ def _previews(request: ASGIRequest) -> frozenset[str]:
 
 
 async def _no_frames() -> AsyncIterator[bytes]:
-    for frame in ():
+    nothing: tuple[bytes, ...] = ()
+    for frame in nothing:
         yield frame
 
 
