@@ -1,7 +1,8 @@
 """Exactly one worker drives a row: conditional UPDATEs take and keep a lease, a fence refuses whoever lost it.
 
 A leased row (a thread, a dream) counts its input in `wake` and what the last run took in in `seen`; `wake > seen` means
-that there is something to do. A killed worker's lease runs out and the sweeper wakes another one.
+that there is something to do. A killed worker's lease runs out and the sweeper wakes another one; `losses` counts the
+holders that went so in a row, for a step may be what kills them.
 """
 
 import logging
@@ -33,6 +34,7 @@ LEASE = timedelta(seconds=limits.LEASE_SECONDS)
 RELEASED: dict[str, Any] = {"lease_until": None, "lease_owner": None, "enqueued_at": None}
 
 NEXT_FENCE = F("fence") + 1
+ONE_MORE_LOSS = F("losses") + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +50,9 @@ class Lease:
         return self.model._default_manager.filter(pk=self.pk, fence=self.fence)
 
     def check(self, **changes: Any) -> None:
-        """Write to the row under the lease; inside a transaction this also keeps others out until the commit."""
-        changes = {"lease_until": timezone.now() + LEASE, **changes}
+        """Write to the row under the lease; inside a transaction this also keeps others out until the commit. A step
+        that gets so far did not cost its holder's life."""
+        changes = {"lease_until": timezone.now() + LEASE, "losses": 0, **changes}
         if not _leased(self.model).run(self.pk, self.fence, **changes):
             raise Fenced(f"{self.pk} is driven by somebody else.")
 
@@ -62,8 +65,9 @@ def acquire(model: type[models.Model], pk: str) -> Any | None:
     """
     now = timezone.now()
     taken = {"fence": NEXT_FENCE, "lease_owner": OWNER, "lease_until": now + LEASE, "wake_at": None}
-    for was_lost, rows in ((False, _free_rows(model)), (True, _lost_rows(model))):
-        if rows.run(pk, now, **taken):
+    lost = {**taken, "losses": ONE_MORE_LOSS}
+    for was_lost, rows, changes in ((False, _free_rows(model), taken), (True, _lost_rows(model), lost)):
+        if rows.run(pk, now, **changes):
             # Only the holder changes the fence, so this read is ours.
             row = _row(model).first(pk)
             if row is not None:

@@ -79,6 +79,7 @@ EVENTS_PAGE_MAX = 1_000  # wire contract, also the default
 LEASE_SECONDS = 6.0  # a killed worker's turn goes on within 10 s: lease + sweep + start
 BEAT_SECONDS = 2.0  # three beats per lease: two may be lost
 SWEEP_SECONDS = 1.0
+STEP_LOSSES_MAX = 5  # workers lost with one step of a turn, one after the other: then the step is what kills them
 WAKE_AGAIN_SECONDS = 3.0  # a wake-up that nobody took is repeated no sooner than this
 
 WORK_PAGE_DEFAULT = 100  # the wire states none; a queue is looked at as a whole

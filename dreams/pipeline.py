@@ -21,6 +21,7 @@ from agents.actors import Actor, platform
 from agents.exceptions import DomainError, Fenced
 from agents.ids import new_id
 from agents.leases import RELEASED, acquire, held, lease_of
+from agents.limits import STEP_LOSSES_MAX
 from agents.models import Session
 from agents.outbox import emit
 from dreams import claims, inputs, operations, trace
@@ -106,6 +107,9 @@ class Run:
         if DreamStatus(self.dream.status).is_final:
             self._release()
             return
+        if self.dream.losses >= STEP_LOSSES_MAX:
+            message = f"Lucid gave up on this dream: {self.dream.losses} workers were lost with the same step."
+            raise DreamFailure("internal_error", message)
         self._pin()
         self._select()
         digests = self._digest()

@@ -150,6 +150,7 @@ class Thread(Archivable):
     lease_owner = models.CharField(max_length=64, null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     enqueued_at = models.DateTimeField(null=True, blank=True)
+    losses = models.PositiveIntegerField(default=0)  # holders in a row that were lost with the same step
 
     was_lost = False  # set by `leases.acquire` on the row it returns
 

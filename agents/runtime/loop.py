@@ -63,15 +63,20 @@ def run_thread(thread_id: str) -> None:
         except OperationalError:
             # The database was busy or away, which is nobody's fault: when the lease runs out, a worker goes on here.
             logger.exception("The thread %s waits for the database.", thread_id)
+            with suppress(OperationalError):
+                lease_of(thread).row().update(losses=0)
         except Exception as error:
             logger.exception("The thread %s came to a stop.", thread_id)
             if fresh := Thread.objects.filter(pk=thread.pk, fence=thread.fence).first():
-                Turn(fresh).stop_broken(error)
+                Turn(fresh).stop_broken(f"Lucid failed on this turn: {type(error).__name__}.")
 
 
 def _drive(turn: "Turn") -> None:
     try:
-        turn.run()
+        if turn.thread.losses < limits.STEP_LOSSES_MAX:
+            turn.run()
+        else:
+            turn.stop_broken(f"Lucid gave up on this turn: {turn.thread.losses} workers were lost with the same step.")
     finally:
         turn.close()
 
@@ -478,12 +483,12 @@ class Turn:
             if self.is_done:
                 self.lease.check(**RELEASED, seen=F("wake"))
 
-    def stop_broken(self, error: Exception) -> None:
+    def stop_broken(self, message: str) -> None:
         """A fault of ours: the session says so and comes to rest, instead of being tried for ever."""
         position = self.position
         closing = [_request_end(position.open_request, {}, is_error=True)] if position.open_request else []
         closing += [_interrupted(call) for call in position.calls]
-        fault = _error("unknown_error", f"Lucid failed on this turn: {type(error).__name__}.", "exhausted")
+        fault = _error("unknown_error", message, "exhausted")
         self._finish([*closing, fault], {"type": "retries_exhausted"}, drops_mail=True)
 
     # Events

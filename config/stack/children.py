@@ -20,7 +20,7 @@ HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PR_SET_PDEATHSIG = 1
 PR_SET_NAME = 15
 BACKOFF_FIRST_SECONDS = 0.5
-BACKOFF_MAX_SECONDS = 30.0
+BACKOFF_MAX_SECONDS = 4.0  # whoever is killed again and again is back in time for the promise of ten seconds
 STEADY_SECONDS = 60.0  # a child that lived this long starts again at once
 STOP_POLL_SECONDS = 0.02
 # What other programs have no business with: the sandbox host above all.

@@ -65,6 +65,7 @@ class Dream(Archivable, WorkspaceOwned):
     lease_owner = models.CharField(max_length=64, null=True)
     lease_until = models.DateTimeField(null=True)
     enqueued_at = models.DateTimeField(null=True)
+    losses = models.PositiveIntegerField(default=0)  # holders in a row that were lost with the same step
 
     class Meta:
         indexes = [models.Index(fields=["workspace", "-created_at", "-id"], name="dream_newest")]
