@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import OuterRef, Subquery
 from django.http import HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -169,6 +170,7 @@ def _ahead(expression: str, zone: str) -> list[datetime]:
 
 
 def _latest_runs(shown: Sequence[DreamPolicy]) -> dict[str, DreamPolicyRun]:
-    """The last run of each; a page has few policies."""
-    found = {policy.pk: policy.runs.order_by("-created_at", "-pk").first() for policy in shown}
-    return {pk: run for pk, run in found.items() if run}
+    """The last run of each."""
+    newest = DreamPolicyRun.objects.filter(policy=OuterRef("pk")).order_by("-created_at", "-pk").values("pk")[:1]
+    latest = DreamPolicy.objects.filter(pk__in=[policy.pk for policy in shown]).values(latest=Subquery(newest))
+    return {run.policy_id: run for run in DreamPolicyRun.objects.filter(pk__in=latest)}

@@ -1,13 +1,15 @@
 """Dreams, their schedules, and home: what a dream did, how one is started, what the numbers of home count."""
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from agents.actors import Actor
 from agents.models import Session, SessionResource
 from dreams import reviewing
 from dreams.models import Dream, DreamPolicy
-from dreams.policies import create_policy
+from dreams.policies import create_policy, run_policy
 from memory.models import MemoryStore
 from tests.dreams import events
 from tests.dreams.dreaming import begin, dream_over, session_of, store_of
@@ -279,3 +281,20 @@ def test_home_names_the_next_dream(as_bob: Client, actor: Actor, store: MemorySt
     assert "None is scheduled" in as_bob.get("/").content.decode()
     create_policy({"memory_store_id": store.pk, "name": "Nights"}, actor=actor)
     assert "Nights" in as_bob.get("/").content.decode()
+
+
+def test_the_last_time_of_every_schedule_is_looked_up_at_once(
+    as_bob: Client, actor: Actor, store: MemoryStore
+) -> None:
+    def queries(number: int) -> int:
+        for _ in range(number):
+            policy = create_policy({"memory_store_id": store.pk}, actor=actor)
+            run_policy(policy, actor=actor)
+            run_policy(policy, actor=actor)
+        with CaptureQueriesContext(connection) as captured:
+            page = as_bob.get("/dreams/schedules/").content.decode()
+        assert page.count("nothing new") == DreamPolicy.objects.count()
+        return len(captured)
+
+    queries(1)  # the first visit also notes that somebody was seen
+    assert queries(1) == queries(5)
