@@ -17,7 +17,7 @@ import httpx2
 
 CONNECT_SECONDS = 3.0
 ADDRESSES_TRIED = 3
-NAT64 = IPv6Network("64:ff9b::/96")
+HOLDING_IPV4 = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))  # an IPv4 address in their last bits
 LOCAL_NAMES = ("localhost", "localdomain", "local", "internal", "lan", "home.arpa")
 
 type Address = IPv4Address | IPv6Address
@@ -79,10 +79,12 @@ def is_public(address: Address) -> bool:
     """Whether the whole internet means the same machine by it."""
     if isinstance(address, IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo and address.teredo[1])
-        if address in NAT64:
+        if any(address in network for network in HOLDING_IPV4):
             inner = IPv4Address(int(address) & 0xFFFF_FFFF)
         if inner:
             return is_public(inner)
+        if address.is_site_local:  # given up long ago, and private where somebody still uses it
+            return False
     return address.is_global and not address.is_multicast
 
 

@@ -115,6 +115,8 @@ def test_every_event_can_be_chosen_and_an_unknown_one_is_named(call):
         "https://10.1.2.3",
         "https://[::1]/x",
         "https://[::ffff:10.0.0.1]/x",
+        "https://[::7f00:1]/x",
+        "https://[fec0::1]/x",
         "https://169.254.169.254/latest",
         "https://2130706433/",
         "https://machine/x",
