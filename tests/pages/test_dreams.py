@@ -283,9 +283,7 @@ def test_home_names_the_next_dream(as_bob: Client, actor: Actor, store: MemorySt
     assert "Nights" in as_bob.get("/").content.decode()
 
 
-def test_the_last_time_of_every_schedule_is_looked_up_at_once(
-    as_bob: Client, actor: Actor, store: MemoryStore
-) -> None:
+def test_the_last_time_of_every_schedule_is_looked_up_at_once(as_bob: Client, actor: Actor, store: MemoryStore) -> None:
     def queries(number: int) -> int:
         for _ in range(number):
             policy = create_policy({"memory_store_id": store.pk}, actor=actor)
