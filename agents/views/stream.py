@@ -4,22 +4,28 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.core.handlers.asgi import ASGIRequest
+from django.utils.html import escape
 
 from agents.access import access_session
 from agents.actors import Actor
 from agents.eventlog.follow import Item, following, in_database
+from agents.eventlog.previews import Previews
 from agents.exceptions import DomainError, NotAuthenticated
 from agents.middleware import member_behind
 from agents.models import Session
 from agents.sse import PING, Receive, Scope, Send, frame, new_request_id, request_of, send_error, send_stream
-from agents.views.trace import Lanes, lanes_of, render_event
+from agents.views.trace import BODY_MAX_CHARS, Lanes, lanes_of, render_event
 
 ADDRESS = re.compile(r"/sessions/(?P<session>[^/]+)/stream/")
 OPEN_SECONDS = 300.0  # then the browser connects again with its last place: nothing stays open for ever
 DELETED = "session.deleted"
 TERMINATED = "session.status_terminated"
+PREVIEWED = ("agent.message",)
+ENDS_OF_TEXT = (*PREVIEWED, "span.model_request_end")
+NOTHING_WRITTEN = '<p id="writing" hx-swap-oob="innerHTML"></p>'
 STATUS_EVENTS = ("session.status_", "session.updated", "session.error")
 
 
@@ -41,7 +47,7 @@ async def page_stream(found: re.Match[str], scope: Scope, receive: Receive, send
     except DomainError as error:
         await send_error(error, send, request_id=request_id)
         return
-    async with following(wanted.session_id, after=wanted.after) as items:
+    async with following(wanted.session_id, after=wanted.after, previews_of=wanted.lanes.primary) as items:
         await send_stream(_frames(items, wanted.lanes), receive, send, request_id=request_id)
 
 
@@ -62,6 +68,7 @@ def _place(request: ASGIRequest, session: Session) -> int | None:
 
 async def _frames(items: AsyncIterator[Item | None], lanes: Lanes) -> AsyncIterator[bytes]:
     ends_at = asyncio.get_running_loop().time() + OPEN_SECONDS
+    writing = Writing(lanes.primary)
     async for item in items:
         if item is None:
             yield PING
@@ -70,13 +77,48 @@ async def _frames(items: AsyncIterator[Item | None], lanes: Lanes) -> AsyncItera
         elif item.event["type"] == DELETED:
             yield frame("done", "")
             return
+        elif text := writing.hear(item):
+            yield frame("writing", str(escape(text)))
         elif item.seq is not None:
             kind = item.event["type"]
             row = lanes.row(thread_id=item.thread_id, seq=item.seq, event=item.event)
             if html := await in_database(render_event, row):
-                yield frame("event", html, place=item.seq)
+                yield frame("event", writing.replaced_by(item, html), place=item.seq)
             if kind.startswith(STATUS_EVENTS):
                 yield frame("status", kind)
             if kind == TERMINATED:
                 yield frame("done", "")
                 return
+
+
+class Writing:
+    """The text that the session's own agent is writing, until the event that has all of it takes its place."""
+
+    def __init__(self, thread_id: str) -> None:
+        self._thread_id = thread_id
+        self._previews = Previews(PREVIEWED)
+        self._shown = 0
+        self._index = 0  # of the text in the message's content
+
+    def hear(self, item: Item) -> str:
+        """What to show in addition."""
+        if item.thread_id != self._thread_id:
+            return ""
+        if not self._previews.lets_through(item.event, request_id=item.request_id, part=item.part):
+            return ""
+        return self._piece(item.event["delta"]) if item.event["type"] == "event_delta" else ""
+
+    def _piece(self, delta: dict[str, Any]) -> str:
+        text: str = delta["content"]["text"]
+        if delta["index"] != self._index:
+            self._index, text = delta["index"], f"\n{text}"
+        piece = text[: max(0, BODY_MAX_CHARS - self._shown)]
+        self._shown += len(piece)
+        return piece
+
+    def replaced_by(self, item: Item, html: str) -> str:
+        """The event, which clears away what was shown where that ends with it."""
+        if not self._shown or item.thread_id != self._thread_id or item.event["type"] not in ENDS_OF_TEXT:
+            return html
+        self._shown = self._index = 0
+        return html + NOTHING_WRITTEN

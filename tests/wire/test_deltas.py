@@ -292,6 +292,42 @@ def test_a_threads_own_stream_shows_its_previews(sdk, session, say, model):
     assert (draft.id, draft.content[0].text) == (final.id, "word by word")
 
 
+def test_the_page_of_a_session_shows_the_text_as_it_is_written(stack, sdk, session, say, model, as_alice):
+    go_on = threading.Event()
+
+    def script(request):
+        yield from (event for event in beginning(text("<b>one</b> ")) if event["type"] != "content_block_stop")
+        go_on.wait(20)
+        yield {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": " two"}}
+        yield {"type": "content_block_stop", "index": 0}
+        yield from list(answer())[1:]
+
+    model.script = script
+    cookie = {"cookie": f"sessionid={as_alice.cookies['sessionid'].value}"}
+    with httpx2.stream("GET", f"{stack.url}/sessions/{session.id}/stream/?after=0", headers=cookie, timeout=20) as page:
+        say()
+        frames = frames_of(page.iter_lines())
+        assert next(data for name, data in frames if name == "writing") == "&lt;b&gt;one&lt;/b&gt; "
+        go_on.set()
+        assert next(frames) == ("writing", " two")
+        name, data = next(frames)
+    assert name == "event"
+    assert "&lt;b&gt;one&lt;/b&gt;  two" in data
+    assert data.endswith('<p id="writing" hx-swap-oob="innerHTML"></p>')
+
+
+def frames_of(lines):
+    name, data = "", []
+    for line in lines:
+        if line.startswith("event: "):
+            name = line[7:]
+        elif line.startswith("data: "):
+            data.append(line[6:])
+        elif not line and data:
+            yield name, "\n".join(data)
+            name, data = "", []
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [
