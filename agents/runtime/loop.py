@@ -315,7 +315,7 @@ class Turn:
         uses = [self._use(block) for block in reply.tool_uses]
         end = _request_end(request_id, reply.usage)
         refusals = [
-            _result(use, _text(f"Permission to use {use.payload['name']} has been denied."), is_error=True)
+            _result(use, _text(_refused(use)), is_error=True)
             for use in uses
             if use.payload.get("evaluated_permission") == "deny"
         ]
@@ -548,6 +548,12 @@ def _result(call: Logged | NewEvent, content: list[dict[str, Any]], *, is_error:
     payload = {member: call.event_id, "content": content, "is_error": is_error}
     is_ours = is_error and call.type == "agent.tool_use"
     return NewEvent(type=kind, payload=payload, trust=trust.TOOL_ERROR if is_ours else trust.OUTSIDE)
+
+
+def _refused(use: NewEvent) -> str:
+    if use.type == "agent.mcp_tool_use":
+        return f"The tool {use.payload['name']} of the MCP server {use.payload['mcp_server_name']} is not available."
+    return f"Permission to use {use.payload['name']} has been denied."
 
 
 def _server_error(name: str, failure: McpFailure) -> NewEvent:

@@ -8,7 +8,7 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncGenerator, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 DENIED = (401, 403)
 CONNECT_SECONDS = 5.0
 WRITE_SECONDS = 30.0
+STREAMS_MAX = 50  # of one connection; a stream that is lost every minute of an hour's turn is no use
+THREADS = 64  # of the loop, for look-ups of host names and for tokens
 SAID_MAX_CHARS = 2_000
 
 
@@ -111,7 +113,7 @@ class Connection:
         """A client that goes to this server alone, by the rules of `agents.outbound`, whatever a transport asks for."""
         host = urlsplit(self._url).hostname or ""
         most = limits.MCP_ANSWER_MAX_BYTES
-        self._transport = PinnedTransport(host, most=most, allow_private=self._allow_private)
+        self._transport = _Transport(host, most=most, allow_private=self._allow_private)
         return httpx2.AsyncClient(
             transport=self._transport,
             auth=_Bearer(self._token) if self._token else None,
@@ -175,6 +177,18 @@ class Connection:
         return McpFailure("It answered something that is not of the protocol.")
 
 
+class _Transport(PinnedTransport):
+    """A server may ask for its event stream to be opened again at once, every time; the client would do so for ever."""
+
+    _streams = 0
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        self._streams += request.method == "GET"
+        if self._streams > STREAMS_MAX:
+            raise httpx2.ConnectError("The event stream was opened too often.", request=request)
+        return await super().handle_async_request(request)
+
+
 class _Bearer(httpx2.Auth):
     """Signs each request with the credential's token, and once more with a fresh one where the server says 401."""
 
@@ -214,8 +228,7 @@ async def _page(session: "ClientSession", cursor: str | None) -> tuple[list[List
         page = await session.list_tools(params=params)
     except ValidationError:
         return await _salvaged(session, types.ListToolsRequest(params=params))
-    tools = [Listed(name=tool.name, description=tool.description, schema=tool.input_schema) for tool in page.tools]
-    return tools, page.next_cursor
+    return [_kept(tool.name, tool.description, tool.input_schema) for tool in page.tools], page.next_cursor
 
 
 async def _salvaged(session: "ClientSession", request: Any) -> tuple[list[Listed], str | None]:
@@ -229,15 +242,16 @@ async def _salvaged(session: "ClientSession", request: Any) -> tuple[list[Listed
     raw = await session._dispatcher.send_raw_request(data["method"], data.get("params"), options)
     given, cursor = raw.get("tools"), raw.get("nextCursor")
     tools = [tool for tool in given if isinstance(tool, dict)] if isinstance(given, list) else []
-    return [_as_listed(tool) for tool in tools], cursor if isinstance(cursor, str) else None
+    listed = [_kept(tool.get("name"), tool.get("description"), tool.get("inputSchema")) for tool in tools]
+    return listed, cursor if isinstance(cursor, str) else None
 
 
-def _as_listed(tool: dict[str, Any]) -> Listed:
-    name, description = tool.get("name"), tool.get("description")
+def _kept(name: Any, description: Any, schema: Any) -> Listed:
+    """What is worth keeping: a page may have megabytes in one tool, and there are many pages."""
     return Listed(
-        name=name if isinstance(name, str) else "",
-        description=description if isinstance(description, str) else None,
-        schema=tool.get("inputSchema"),
+        name=name if isinstance(name, str) and len(name) <= limits.MCP_TOOL_NAME_MAX else "",
+        description=description[: limits.MCP_DESCRIPTION_MAX] if isinstance(description, str) else None,
+        schema=schema if len(str(schema)) <= limits.MCP_SCHEMA_MAX_CHARS else None,
     )
 
 
@@ -285,6 +299,7 @@ def _loop() -> asyncio.AbstractEventLoop:
     with _lock:
         if _running is None:
             _running = asyncio.new_event_loop()
+            _running.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="mcp-work"))
             threading.Thread(target=_running.run_forever, name="mcp", daemon=True).start()
         return _running
 

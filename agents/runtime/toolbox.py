@@ -67,8 +67,8 @@ class Toolbox:
             return "agent.custom_tool_use", {"name": name}
         if tool := self.servers.find(name):
             policy = permission_policy(self.servers.toolset(tool), tool.name, default="always_ask")
-            members = {"name": tool.name, "mcp_server_name": tool.server}
-            return "agent.mcp_tool_use", {**members, **_permission(policy)}
+            permission = _permission(policy) if tool.is_offered else {"evaluated_permission": "deny"}
+            return "agent.mcp_tool_use", {"name": tool.name, "mcp_server_name": tool.server, **permission}
         if name not in self._names or self._toolset is None:
             return "agent.tool_use", {"name": name, "evaluated_permission": "deny"}
         return "agent.tool_use", {"name": name, **_permission(permission_policy(self._toolset, name))}

@@ -9,13 +9,14 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from agents import audit, outbound
 from agents.actors import Actor
 from agents.credential_auth import rfc3339
 from agents.exceptions import InvalidRequest
+from agents.leases import rest_connection
 from agents.models import AuthType, Credential
 from agents.outbox import emit
 from agents.services.vaults import sealed_columns, secrets_of
@@ -101,6 +102,8 @@ def refresh_tokens(credential: Credential, *, actor: Actor) -> Refresh:
     config = credential.auth["refresh"]
     if not config or "refresh_token" not in secrets:
         return Refresh(status="no_refresh_token")
+    if not connection.in_atomic_block:
+        rest_connection()
     refresh, tokens = _exchange(config, secrets)
     if tokens:
         _keep(credential, before, tokens, actor)

@@ -175,10 +175,20 @@ def test_a_tool_can_be_switched_off_and_unknown_names_do_nothing(servers, sessio
     configs = [{"name": "echo", "enabled": False}, {"name": "nowhere", "enabled": True}]
     session = session_with(toolset={**ALLOW, "configs": configs}, files=servers.url)
     events = run(session, message(call("echo", text="x"), DONE))
-    use = only(events, "agent.tool_use")
+    use = only(events, "agent.mcp_tool_use")
     assert use.payload["evaluated_permission"] == "deny"
-    assert "denied" in only(events, "agent.tool_result").payload["content"][0]["text"]
+    assert "evaluation" not in use.payload
+    assert told(events)["content"][0]["text"] == "The tool echo of the MCP server files is not available."
     assert servers.called == []
+
+
+def test_with_a_toolset_that_is_off_only_what_is_named_is_offered(servers, session_with):
+    configs = [{"name": "echo", "enabled": True}]
+    session = session_with(toolset={"default_config": {"enabled": False}, "configs": configs}, files=servers.url)
+    tools = McpServers(session.pk, session.agent_snapshot)
+    tools.connect(lambda: False)
+    tools.close()
+    assert [tool["name"] for tool in tools.definitions] == ["mcp__files__echo"]
 
 
 def test_pictures_and_failures_and_long_answers_come_back_as_they_are(servers, session_with, run):

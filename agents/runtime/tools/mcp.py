@@ -20,7 +20,7 @@ from agents.leases import rest_connection
 from agents.models import Session
 from agents.runtime.mcp_client import Connection, Listed, McpFailure
 from agents.runtime.tools.builtin import is_enabled
-from agents.runtime.tools.mcp_definitions import BadDefinition, definition_of
+from agents.runtime.tools.mcp_definitions import BadDefinition, definition_of, model_name
 from agents.runtime.tools.mcp_results import blocks_of
 from agents.sandbox.base import ToolOutcome
 from agents.services.mcp_tokens import McpToken
@@ -37,9 +37,15 @@ class McpStopped(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McpTool:
+    """`definition` is what the model is offered; None of a tool that is switched off, unsound or out of reach."""
+
     server: str
     name: str
-    definition: dict[str, Any]
+    definition: dict[str, Any] | None = None
+
+    @property
+    def is_offered(self) -> bool:
+        return self.definition is not None
 
 
 class McpServers:
@@ -62,10 +68,17 @@ class McpServers:
 
     @property
     def definitions(self) -> list[dict[str, Any]]:
-        return [tool.definition for tool in self._tools.values()]
+        return [tool.definition for tool in self._tools.values() if tool.definition is not None]
 
-    def find(self, model_name: str) -> McpTool | None:
-        return self._tools.get(model_name)
+    def find(self, name: str) -> McpTool | None:
+        """The tool that the model calls so; also one that it knows from earlier turns alone."""
+        if tool := self._tools.get(name):
+            return tool
+        for server in self._urls:
+            bare = name.removeprefix(model_name(server, ""))
+            if 0 < len(bare) < len(name) and model_name(server, bare) == name:
+                return McpTool(server=server, name=bare)
+        return None
 
     def toolset(self, tool: McpTool) -> dict[str, Any]:
         """The agent's entry with the switches and policies of the tool's server."""
@@ -137,21 +150,28 @@ class McpServers:
     def _offer(self) -> None:
         """What the model gets to see: enabled, sound, and not more than a request can carry."""
         self._tools.clear()
-        room = limits.MCP_TOOLS_MAX_CHARS
+        room, chars = limits.AGENT_TOOLS_MAX, limits.MCP_TOOLS_MAX_CHARS
         for server, listed in self._listed.items():
             for tool in listed:
-                if not is_enabled(self._toolsets[server], tool.name) or len(self._tools) >= limits.AGENT_TOOLS_MAX:
-                    continue
-                try:
-                    definition = definition_of(server, tool.name, tool.description, tool.schema)
-                    room -= _weight(definition)
-                    if room < 0:
-                        raise BadDefinition("all definitions together are too long")
-                except BadDefinition as reason:
-                    logger.warning("%s: the tool %r of %r is left out: %s", self._session_id, tool.name, server, reason)
-                    continue
-                offered = McpTool(server=server, name=tool.name, definition=definition)
-                self._tools.setdefault(definition["name"], offered)
+                name = model_name(server, tool.name)
+                if name in self._tools:
+                    continue  # a server that names two tools alike means the first
+                definition = self._definition(server, tool) if room else None
+                chars -= _weight(definition) if definition else 0
+                if definition and chars >= 0:
+                    self._tools[name] = McpTool(server=server, name=tool.name, definition=definition)
+                    room -= 1
+                elif tool.name:
+                    self._tools[name] = McpTool(server=server, name=tool.name)
+
+    def _definition(self, server: str, tool: Listed) -> dict[str, Any] | None:
+        if not is_enabled(self._toolsets[server], tool.name):
+            return None
+        try:
+            return definition_of(server, tool.name, tool.description, tool.schema)
+        except BadDefinition as reason:
+            logger.warning("%s: the tool %r of %r is left out: %s", self._session_id, tool.name, server, reason)
+            return None
 
 
 def _wait[Result](answer: Future[Result], seconds: float, stop: Callable[[], bool]) -> Result:

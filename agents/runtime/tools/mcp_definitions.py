@@ -14,7 +14,7 @@ COMBINERS = ("oneOf", "anyOf", "allOf")
 REFERENCES = ("$ref", "$dynamicRef")
 PROPERTY_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 PLAIN_SERVER = re.compile(r"[A-Za-z0-9-]+(?:_[A-Za-z0-9-]+)*")
-PLAIN_TOOL = re.compile(r"[A-Za-z0-9_-]+")
+PLAIN_TOOL = re.compile(r"[A-Za-z0-9_-]*")
 UNUSUAL = re.compile(r"[^A-Za-z0-9-]+")
 
 
