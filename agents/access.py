@@ -1,7 +1,7 @@
 """Who may see what: lookups inside one workspace, where a foreign id is a missing one, and the role a page asks for."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
@@ -33,6 +33,7 @@ from agents.models import (
 )
 from agents.models.base import WorkspaceOwned
 from agents.models.skills import moment_of_epoch
+from agents.prepared import PreparedQuery
 
 Scoped = Actor | Workspace
 View = Callable[..., HttpResponseBase]
@@ -48,11 +49,21 @@ def access_row[Row: WorkspaceOwned](
     model: type[Row], scoped: Scoped, row_id: str, noun: str, *, code: str | None = None, **filters: Any
 ) -> Row:
     """The row of this workspace with that id, or `NotFound`; whether it exists elsewhere is not told."""
-    rows = model.objects.in_workspace(workspace_of(scoped)).filter(pk=row_id, **filters)
-    row = None if "\x00" in row_id else rows.first()  # PostgreSQL cannot even be asked for such an id
+    row: Row | None = None
+    if "\x00" not in row_id:  # PostgreSQL cannot even be asked for such an id
+        workspace = workspace_of(scoped)
+        if filters:
+            row = model.objects.in_workspace(workspace).filter(pk=row_id, **filters).first()
+        else:
+            row = _row_in(model).first(workspace.pk, row_id)
     if row is None:
         raise NotFound(f"{noun} {row_id!r} was not found.", code=code)
     return row
+
+
+@cache
+def _row_in(model: type[WorkspaceOwned]) -> PreparedQuery[Any]:
+    return PreparedQuery(lambda workspace, pk: model.objects.in_workspace(workspace).filter(pk=pk))
 
 
 def access_agent(scoped: Scoped, agent_id: str) -> Agent:
