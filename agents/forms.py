@@ -11,7 +11,13 @@ from django.core.cache import cache
 from django.db.models import QuerySet
 
 from agents.ids import MAX_ID_LENGTH, PREFIXES
-from agents.limits import DISPLAY_NAME_MAX, METADATA_KEY_MAX, SIGN_IN_FAILURES_MAX, SIGN_IN_PAUSE_SECONDS
+from agents.limits import (
+    DISPLAY_NAME_MAX,
+    ENVIRONMENT_KEY_NAME_MAX,
+    METADATA_KEY_MAX,
+    SIGN_IN_FAILURES_MAX,
+    SIGN_IN_PAUSE_SECONDS,
+)
 from agents.models import Agent, AuditEvent, Role, Scope, Session, SessionStatus, Skill, VerdictResult
 from agents.services.tenancy import (
     DEFAULT_SCOPES,
@@ -200,6 +206,16 @@ class ApiKeyForm(forms.Form):
         initial=list(DEFAULT_SCOPES),
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Tick at least one; a key that may do nothing is no use."},
+    )
+
+
+class EnvironmentKeyForm(forms.Form):
+    """Which worker a new key is for."""
+
+    key_name = forms.CharField(
+        label="Which worker it is for",
+        max_length=ENVIRONMENT_KEY_NAME_MAX,
+        widget=forms.TextInput(attrs={"placeholder": "build machine"}),
     )
 
 

@@ -11,8 +11,6 @@ from agents.views.agents import agent_list
 from agents.views.answers import session_answer, session_confirm, session_interrupt
 from agents.views.api_keys import api_key_detail, api_key_list, api_key_revoke, api_key_rotate
 from agents.views.audit import audit_export, audit_list
-from agents.views.files import file_delete, file_download, file_list, file_upload
-from agents.views.members import member_detail, member_link, member_list, member_remove, member_role
 from agents.views.costs import costs, costs_export
 from agents.views.deployments import (
     deployment_archive,
@@ -25,6 +23,7 @@ from agents.views.deployments import (
     deployment_run,
     deployment_unpause,
 )
+from agents.views.environment_keys import environment_key_new, environment_key_revoke
 from agents.views.environments import (
     environment_archive,
     environment_delete,
@@ -33,6 +32,8 @@ from agents.views.environments import (
     environment_list,
     environment_new,
 )
+from agents.views.files import file_delete, file_download, file_list, file_upload
+from agents.views.members import member_detail, member_link, member_list, member_remove, member_role
 from agents.views.preferences import preferences
 from agents.views.prices import price_delete, price_list, price_runtime, price_save
 from agents.views.sessions import session_budget, session_detail, session_list, session_send, session_verdict
@@ -111,6 +112,12 @@ urlpatterns = [
     path("environments/<str:environment_id>/edit/", environment_edit, name="environment-edit"),
     path("environments/<str:environment_id>/archive/", environment_archive, name="environment-archive"),
     path("environments/<str:environment_id>/delete/", environment_delete, name="environment-delete"),
+    path("environments/<str:environment_id>/keys/", environment_key_new, name="environment-key-new"),
+    path(
+        "environments/<str:environment_id>/keys/<str:key_id>/revoke/",
+        environment_key_revoke,
+        name="environment-key-revoke",
+    ),
     path("deployments/", deployment_list, name="deployments"),
     path("deployments/new/", deployment_new, name="deployment-new"),
     path("deployments/preview/", deployment_preview, name="deployment-preview"),

@@ -8,15 +8,18 @@ from agents.access import access_environment, require_role
 from agents.definition_forms import EnvironmentForm
 from agents.environment_config import MANAGERS
 from agents.exceptions import Conflict, DomainError, InvalidRequest
+from agents.forms import EnvironmentKeyForm
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Environment, Role, Session, SessionKind, SessionStatus
 from agents.services import environments as services
+from agents.services.work import stats_of
 from agents.views.tools import tools_problem
 
 LIST, DETAIL = "agents/environment_list.html", "agents/environment_detail.html"
 FORM, CONFIRM = "agents/environment_form.html", "agents/environment_confirm.html"
 PAGE_SIZE = 50
 SESSIONS_SHOWN = 12
+KEYS_SHOWN = 200  # twice what may be live
 
 
 @require_GET
@@ -31,7 +34,13 @@ def environment_list(request: HtmxHttpRequest) -> HttpResponse:
 @require_GET
 @require_role(Role.VIEWER)
 def environment_detail(request: HtmxHttpRequest, environment_id: str) -> HttpResponse:
-    environment = access_environment(request.actor, environment_id)
+    return show_environment(request, access_environment(request.actor, environment_id))
+
+
+def show_environment(
+    request: HtmxHttpRequest, environment: Environment, key_form: EnvironmentKeyForm | None = None, *, status: int = 200
+) -> HttpResponse:
+    """The environment's page; `key_form` is a form for a worker's key that was refused."""
     sessions = Session.objects.filter(environment=environment).exclude(kind=SessionKind.DREAM)
     packages = environment.config.get("packages") or {}
     context = {
@@ -42,7 +51,19 @@ def environment_detail(request: HtmxHttpRequest, environment_id: str) -> HttpRes
         "sessions": list(sessions.order_by("-created_at", "-pk")[:SESSIONS_SHOWN]),
         "may_write": request.member.is_admin and not environment.is_internal,
     }
-    return page(request, DETAIL, {**context, **tools_problem()})
+    if environment.is_self_hosted:
+        context |= {
+            "keys": list(environment.keys.order_by("-created_at", "-pk")[:KEYS_SHOWN]),
+            "key_form": key_form or EnvironmentKeyForm(),
+            "queue": stats_of(environment),
+            "base_url": base_url_of(request),
+        }
+    return page(request, DETAIL, {**context, **tools_problem()}, status=status)
+
+
+def base_url_of(request: HtmxHttpRequest) -> str:
+    """What a program gives the SDK to reach this server."""
+    return request.build_absolute_uri("/").rstrip("/")
 
 
 @require_http_methods(["GET", "POST"])

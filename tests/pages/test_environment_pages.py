@@ -83,12 +83,39 @@ def test_what_is_wrong_is_said_at_its_field(as_alice, actor, environment, change
     assert "Kept words." in answer.content.decode()
 
 
-def test_a_self_hosted_one_says_that_it_starts_nothing_yet(as_alice, actor):
+def test_a_self_hosted_one_says_how_its_workers_stand(as_alice, as_bob, actor):
     made = create_environment({"name": "ours", "config": {"type": "self_hosted"}}, actor=actor)
-    assert "Starts no session." in as_alice.get(f"/environments/{made.pk}/").content.decode()
+    shown = as_alice.get(f"/environments/{made.pk}/").content.decode()
+    assert "No worker asks for work" in shown
+    assert 'AsyncAnthropic(base_url=&quot;http://testserver&quot;' in shown or 'base_url="http://testserver"' in shown
+    assert "Make a key" in shown
+    assert "Make a key" not in as_bob.get(f"/environments/{made.pk}/").content.decode()
     url = f"/environments/{made.pk}/edit/"
     assert as_alice.post(url, typed(as_alice, url, name="theirs")).status_code == 303
     assert Environment.objects.get().name == "theirs"
+
+
+def test_a_workers_key_is_shown_once_and_revoked(as_alice, actor):
+    made = create_environment({"name": "ours", "config": {"type": "self_hosted"}}, actor=actor)
+    url = f"/environments/{made.pk}/keys/"
+    assert as_alice.post(url, {"key_name": " "}).status_code == 422
+    answer = as_alice.post(url, {"key_name": "<b>box</b>"})
+    text = answer.context["text"]
+    assert text.startswith("sk-ant-oat01-")
+    assert text in answer.content.decode()
+    assert "no-store" in answer.headers["cache-control"]
+    shown = as_alice.get(f"/environments/{made.pk}/").content.decode()
+    assert text not in shown
+    assert "&lt;b&gt;box&lt;/b&gt;" in shown
+    key = made.keys.get()
+    assert as_alice.get(f"{url}{key.pk}/revoke/").status_code == 200
+    assert as_alice.post(f"{url}{key.pk}/revoke/").status_code == 303
+    key.refresh_from_db()
+    assert key.revoked_at
+
+
+def test_a_cloud_environment_has_no_keys(as_alice, environment):
+    assert as_alice.post(f"/environments/{environment.pk}/keys/", {"key_name": "x"}).status_code == 422
 
 
 def test_deleting_waits_for_its_sessions(as_alice, actor, environment):

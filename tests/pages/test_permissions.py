@@ -13,6 +13,7 @@ from agents.actors import Actor
 from agents.models import Role
 from agents.services.agents import create_agent
 from agents.services.deployments import create_deployment
+from agents.services.environment_keys import issue_environment_key
 from agents.services.environments import create_environment
 from agents.services.prices import RATES, set_price
 from agents.services.tenancy import add_member, issue_api_key, remove_member
@@ -93,6 +94,9 @@ PAGES = [
     Page("POST", "environment-archive", Role.ADMIN, ("environment",)),
     Page("GET", "environment-delete", Role.ADMIN, ("environment",)),
     Page("POST", "environment-delete", Role.ADMIN, ("environment",)),
+    Page("POST", "environment-key-new", Role.ADMIN, ("environment",)),
+    Page("GET", "environment-key-revoke", Role.ADMIN, ("own_environment", "environment_key")),
+    Page("POST", "environment-key-revoke", Role.ADMIN, ("own_environment", "environment_key")),
     Page("GET", "deployments", Role.VIEWER),
     Page("GET", "deployment-new", Role.ADMIN),
     Page("POST", "deployment-new", Role.ADMIN),
@@ -233,7 +237,10 @@ def one_of_each(actor):
     environment = create_environment({"name": "deployed"}, actor=actor)
     deployed = create_agent({"name": "deployed", "model": "m"}, actor=actor)
     recipe = {"agent": deployed.pk, "environment_id": environment.pk, "initial_events": [MESSAGE]}
+    ours = create_environment({"name": "ours", "config": {"type": "self_hosted"}}, actor=actor)
     return {
+        "own_environment": ours.pk,
+        "environment_key": issue_environment_key(ours, "box")[0].pk,
         "deployment": create_deployment({"name": "Report", **recipe}, actor=actor).pk,
         "member": person.pk,
         "key": issue_api_key(actor.workspace, "a program")[0].pk,

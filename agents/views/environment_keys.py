@@ -1,0 +1,47 @@
+"""Keys of a self-hosted environment's workers: a new one that is shown once, and revoking one."""
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from agents.access import access_environment, access_environment_key, require_role
+from agents.exceptions import InvalidRequest
+from agents.forms import EnvironmentKeyForm
+from agents.http import HtmxHttpRequest, go, page
+from agents.models import Role
+from agents.services.environment_keys import issue_environment_key, revoke_environment_key
+from agents.views.environments import base_url_of, show_environment
+
+
+@never_cache
+@require_POST
+@require_role(Role.ADMIN)
+def environment_key_new(request: HtmxHttpRequest, environment_id: str) -> HttpResponse:
+    """Answers the form itself, without a redirect: the text is kept nowhere, so no later request could show it."""
+    environment = access_environment(request.actor, environment_id)
+    form = EnvironmentKeyForm(request.POST)
+    if form.is_valid():
+        try:
+            key, text = issue_environment_key(environment, form.cleaned_data["key_name"], actor=request.actor)
+        except InvalidRequest as refusal:
+            form.add_error("key_name", refusal.message)
+        else:
+            context = {"section": "setup", "environment": environment, "key": key, "text": text}
+            shown = {**context, "base_url": base_url_of(request)}
+            return page(request, "agents/environment_key_shown.html", shown)
+    return show_environment(request, environment, form, status=422)
+
+
+@require_http_methods(["GET", "POST"])
+@require_role(Role.ADMIN)
+def environment_key_revoke(request: HtmxHttpRequest, environment_id: str, key_id: str) -> HttpResponseBase:
+    """Asks first: it cannot be undone."""
+    environment = access_environment(request.actor, environment_id)
+    key = access_environment_key(environment, key_id)
+    if request.method == "POST":
+        revoke_environment_key(key, actor=request.actor)
+        messages.success(request, f"The key {key} is revoked. Workers that poll with it get 401 and end.")
+        return go(request, "environment", environment.pk)
+    context = {"section": "setup", "environment": environment, "key": key}
+    return page(request, "agents/environment_key_confirm.html", context)
