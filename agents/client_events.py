@@ -8,10 +8,17 @@ from agents.exceptions import InvalidRequest
 from agents.limits import EVENTS_PER_REQUEST_MAX, SESSION_INITIAL_EVENTS_MAX, SYSTEM_BLOCKS_MAX
 
 SYSTEM = "system.message"
-SUPPORTED = ("user.message", "user.interrupt", "user.tool_confirmation", "user.custom_tool_result", SYSTEM)
+SUPPORTED = (
+    "user.message",
+    "user.interrupt",
+    "user.tool_confirmation",
+    "user.custom_tool_result",
+    "user.tool_result",
+    SYSTEM,
+)
 INITIAL = ("user.message",)
 # These answer a call that waits: they enter the log when they arrive, not when a worker has time.
-ON_RECEIPT = ("user.tool_confirmation", "user.custom_tool_result")
+ON_RECEIPT = ("user.tool_confirmation", "user.custom_tool_result", "user.tool_result")
 
 
 def check_events(events: Sequence[Mapping[str, Any]]) -> None:
@@ -60,13 +67,14 @@ def _check_each(events: Sequence[Mapping[str, Any]], field: str, supported: Sequ
         if event.get("deny_message") is not None and event["result"] != "deny":
             raise InvalidRequest(f"{field}.{index}.deny_message: it goes with the result deny only.")
         for place, block in enumerate(event.get("content") or []):
-            _check_block(block, f"{field}.{index}.content.{place}")
+            _check_block(block, f"{field}.{index}.content.{place}", may_be_blank=event["type"] == "user.tool_result")
 
 
-def _check_block(block: Mapping[str, Any], field: str) -> None:
+def _check_block(block: Mapping[str, Any], field: str, *, may_be_blank: bool = False) -> None:
+    """`may_be_blank`: what a file or a command printed is what it is."""
     if block["type"] == "redacted":
         raise InvalidRequest(f"{field}.type: redacted blocks come from the server only.")
-    if block["type"] == "text" and not block["text"].strip():
+    if block["type"] == "text" and not (block["text"].strip() or (may_be_blank and block["text"])):
         raise InvalidRequest(f"{field}.text: it must not be empty.")
     if isinstance(source := block.get("source"), Mapping):
         _check_source(source, f"{field}.source")

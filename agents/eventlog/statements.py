@@ -19,6 +19,10 @@ update_thread = PreparedUpdate(lambda thread: Thread.objects.filter(pk=thread))
 primary_thread = PreparedQuery[Thread](lambda session: Thread.objects.primary().filter(session=session))
 resources_of = PreparedQuery[SessionResource](lambda session: SessionResource.objects.filter(session=session))
 
+environment_of = PreparedQuery[tuple[dict[str, Any]]](
+    lambda session: Session.objects.filter(pk=session).values_list("environment__config")
+)
+
 # The log
 insert_events = PreparedInsert(Event)
 logged_between = PreparedQuery[tuple[int, str, str, dict[str, Any]]](
@@ -48,8 +52,10 @@ delete_mail = PreparedDelete(
 )
 
 # Money
-terms_of = PreparedQuery[tuple[str, dict[str, Any], dict[str, Any] | None]](
-    lambda session: Session.objects.filter(pk=session).values_list("workspace_id", "workspace__settings", "budget")
+terms_of = PreparedQuery[tuple[str, dict[str, Any], dict[str, Any] | None, dict[str, Any]]](
+    lambda session: Session.objects.filter(pk=session).values_list(
+        "workspace_id", "workspace__settings", "budget", "environment__config"
+    )
 )
 own_prices = PreparedQuery[ModelPrice](
     lambda workspace: ModelPrice.objects.filter(workspace=workspace).order_by("valid_from")

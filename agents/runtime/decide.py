@@ -13,7 +13,9 @@ RESULT_OF = {
     "agent.mcp_tool_use": ("agent.mcp_tool_result", "mcp_tool_use_id"),
     "agent.custom_tool_use": ("user.custom_tool_result", "custom_tool_use_id"),
 }
-CALL_MEMBER = dict(RESULT_OF.values())
+# How the client answers that carries out a built-in call itself: a self-hosted environment's worker.
+WORKERS_RESULT = ("user.tool_result", "tool_use_id")
+CALL_MEMBER = dict([*RESULT_OF.values(), WORKERS_RESULT])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,8 @@ class Position:
     `awaited`: ids of the calls a client has to answer, while the turn rests for that. `open_request`: id of a
     `span.model_request_start` that has no end. `calls`: tool uses without a result; `decided`: what a client said to
     calls that asked, by id. `is_answered`: nothing came after the model's last answer. `requests`: model requests of
-    this turn, `failures`: how many of the latest ones in a row brought no answer."""
+    this turn, `failures`: how many of the latest ones in a row brought no answer. `elsewhere`: the names of built-in
+    tools that a worker of somebody's own carries out."""
 
     is_open: bool = False
     is_paused: bool = False
@@ -36,6 +39,7 @@ class Position:
     is_answered: bool = False
     requests: int = 0
     failures: int = 0
+    elsewhere: frozenset[str] = frozenset()
 
     @property
     def wants_mail(self) -> bool:
@@ -50,7 +54,7 @@ class Position:
 
     @property
     def blocked(self) -> tuple[Logged, ...]:
-        """Calls that only a client can move on: custom ones, and those that ask and were not decided."""
+        """Calls that only a client can move on: custom ones, those that ask and were not decided, and a worker's."""
         return tuple(call for call in self.calls if self._is_blocked(call))
 
     @property
@@ -64,7 +68,12 @@ class Position:
     def _is_blocked(self, call: Logged) -> bool:
         if call.type == "agent.custom_tool_use":
             return True
-        return call.payload.get("evaluated_permission") == "ask" and call.event_id not in self.decided
+        if call.payload.get("evaluated_permission") == "ask" and call.event_id not in self.decided:
+            return True
+        return self.is_elsewhere(call) and self._said(call) != "deny"
+
+    def is_elsewhere(self, call: Logged) -> bool:
+        return call.type == "agent.tool_use" and call.payload.get("name") in self.elsewhere
 
     def _said(self, call: Logged) -> str | None:
         decision = self.decided.get(call.event_id)
@@ -166,7 +175,7 @@ def _stop_reason(event: Logged) -> str | None:
     return reason
 
 
-def position_of(events: Sequence[Logged]) -> Position:
+def position_of(events: Sequence[Logged], *, elsewhere: frozenset[str] = frozenset()) -> Position:
     """`events`: the thread's, from the last end of a turn (or the beginning) on."""
     is_open = is_paused = is_rescheduled = has_input = is_answered = False
     awaited: tuple[str, ...] | None = None
@@ -215,6 +224,7 @@ def position_of(events: Sequence[Logged]) -> Position:
         is_answered=is_answered,
         requests=requests,
         failures=failures,
+        elsewhere=elsewhere,
     )
 
 

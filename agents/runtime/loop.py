@@ -18,6 +18,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from agents import limits, trust
+from agents.environment_config import SELF_HOSTED, WORKERS_TOOLS
 from agents.eventlog import statements
 from agents.eventlog.append import NewEvent, append, lock_session
 from agents.eventlog.channel import wants_previews
@@ -40,6 +41,7 @@ from agents.sandbox.base import SandboxStopped
 from agents.services.budgets import REACHED, announce, is_reached
 from agents.services.named_files import with_files
 from agents.services.prices import book_from
+from agents.services.work import queue_work
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +99,12 @@ class Turn:
 
     @cached_property
     def toolbox(self) -> Toolbox:
-        return Toolbox(self.session_id, self.thread.agent_snapshot)
+        return Toolbox(self.session_id, self.thread.agent_snapshot, is_self_hosted=bool(self.elsewhere))
+
+    @cached_property
+    def elsewhere(self) -> frozenset[str]:
+        """The tools that a worker of a self-hosted environment carries out."""
+        return WORKERS_TOOLS if self._terms[3].get("type") == SELF_HOSTED else frozenset()
 
     @cached_property
     def prices(self) -> PriceBook:
@@ -109,8 +116,8 @@ class Turn:
         return self._terms[2] is not None
 
     @cached_property
-    def _terms(self) -> tuple[str, dict[str, Any], dict[str, Any] | None]:
-        """What money is counted by; one query for a whole turn."""
+    def _terms(self) -> tuple[str, dict[str, Any], dict[str, Any] | None, dict[str, Any]]:
+        """What money is counted by, and where tools run; one query for a whole turn."""
         terms = statements.terms_of.first(self.session_id)
         if terms is None:
             raise Fenced(f"The session {self.session_id} is gone.")
@@ -159,7 +166,7 @@ class Turn:
 
     @property
     def position(self) -> steps.Position:
-        return steps.position_of(self._since_rest())
+        return steps.position_of(self._since_rest(), elsewhere=self.elsewhere)
 
     def _since_rest(self) -> list[Logged]:
         for index in range(len(self.events) - 1, -1, -1):
@@ -183,10 +190,11 @@ class Turn:
             case steps.RunTools(calls=calls):
                 self._run_tools(calls)
             case steps.ReportDenied(calls=calls):
-                self._commit([_denial(call, self.position.decided[call.event_id]) for call in calls])
+                decided = self.position.decided
+                self._commit([self._closed(call, _denial(call, decided[call.event_id])) for call in calls])
             case steps.ReportInterrupted(calls=calls):
                 self.toolbox.collect()  # what the lost worker's tools wrote is the agent's all the same
-                self._commit([_interrupted(call) for call in calls])
+                self._commit([self._interrupted(call) for call in calls])
             case steps.Await():
                 self._await_client([])
             case steps.Pause():
@@ -315,11 +323,11 @@ class Turn:
         uses = [self._use(block) for block in reply.tool_uses]
         end = _request_end(request_id, reply.usage)
         refusals = [
-            _result(use, _text(_refused(use)), is_error=True)
+            self._closed(use, _result(use, _text(_refused(use)), is_error=True))
             for use in uses
             if use.payload.get("evaluated_permission") == "deny"
         ]
-        if uses and all(use.type == "agent.custom_tool_use" or _asks(use) for use in uses):
+        if uses and all(self._is_for_client(use) for use in uses):
             self._await_client([*events, *uses, end])
         elif uses:
             self._commit([*events, *uses, end, *refusals])
@@ -370,6 +378,21 @@ class Turn:
         else:
             self._commit([*errors, *results, *self._next_request()])
 
+    def _is_for_client(self, use: NewEvent) -> bool:
+        if use.type == "agent.custom_tool_use" or use.payload.get("evaluated_permission") == "ask":
+            return True
+        return self._is_elsewhere(use) and use.payload.get("evaluated_permission") != "deny"
+
+    def _is_elsewhere(self, call: Logged | NewEvent) -> bool:
+        return call.type == "agent.tool_use" and call.payload["name"] in self.elsewhere
+
+    def _closed(self, call: Logged | NewEvent, result: NewEvent) -> NewEvent:
+        """A worker that comes back runs each of its calls again that has no result of its own kind."""
+        return replace(result, type=steps.WORKERS_RESULT[0]) if self._is_elsewhere(call) else result
+
+    def _interrupted(self, call: Logged) -> NewEvent:
+        return self._closed(call, _result(call, _text(INTERRUPTED), is_error=True))
+
     def _run_tool(self, call: Logged) -> NewEvent:
         name, given = call.payload["name"], call.payload["input"]
         if call.type == "agent.mcp_tool_use":
@@ -392,13 +415,16 @@ class Turn:
         with transaction.atomic():
             session = lock_session(self.session_id)
             self._read_log()
-            blocked = [call.event_id for call in self.position.blocked]
+            position = self.position
+            blocked = [call.event_id for call in position.blocked]
             if not blocked:
                 return
             if self._is_interrupted():
                 # It came while the model answered: with `seen` written below, nobody would look at it again.
                 self._interrupt()
                 return
+            if any(position.is_elsewhere(call) for call in position.blocked):
+                queue_work(session)
             reason = {"stop_reason": {"type": "requires_action", "event_ids": blocked}, "stop_details": None}
             self.is_done = True
             self._come_to_rest(session, reason)
@@ -429,7 +455,7 @@ class Turn:
             self._read_log()  # a client may have answered a call in the meantime: one result is all a call may have
             position = self.position
             open_calls = [call for call in position.calls if call.event_id not in answered]
-            closing = [*results, *(_interrupted(call) for call in open_calls)]
+            closing = [*results, *(self._interrupted(call) for call in open_calls)]
             if position.open_request:
                 closing.append(_request_end(position.open_request, {}, is_error=True))
             mail = InboxEvent.objects.filter(thread=self.thread, type=INTERRUPT).order_by("position")
@@ -487,7 +513,7 @@ class Turn:
         """A fault of ours: the session says so and comes to rest, instead of being tried for ever."""
         position = self.position
         closing = [_request_end(position.open_request, {}, is_error=True)] if position.open_request else []
-        closing += [_interrupted(call) for call in position.calls]
+        closing += [self._interrupted(call) for call in position.calls]
         fault = _error("unknown_error", message, "exhausted")
         self._finish([*closing, fault], {"type": "retries_exhausted"}, drops_mail=True)
 
@@ -526,14 +552,6 @@ def _request_end(request_id: str, usage: dict[str, int], *, is_error: bool = Fal
     }
     payload = {"model_request_start_id": request_id, "model_usage": counters, "is_error": is_error}
     return NewEvent(type="span.model_request_end", payload=payload)
-
-
-def _asks(use: NewEvent) -> bool:
-    return use.payload.get("evaluated_permission") == "ask"
-
-
-def _interrupted(call: Logged) -> NewEvent:
-    return _result(call, _text(INTERRUPTED), is_error=True)
 
 
 def _denial(call: Logged, decision: Logged) -> NewEvent:

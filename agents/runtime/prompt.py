@@ -83,7 +83,7 @@ def _blocks_of(event: Logged) -> tuple[str, list[Block]]:
             server = payload.get("mcp_server_name")
             name = payload["name"] if server is None else model_name(server, payload["name"])
             return "assistant", [{"type": "tool_use", "id": event.event_id, "name": name, "input": payload["input"]}]
-        case "agent.tool_result":
+        case "agent.tool_result" | "user.tool_result":
             return "user", [_result(payload["tool_use_id"], payload)]
         case "agent.mcp_tool_result":
             return "user", [_result(payload["mcp_tool_use_id"], payload)]

@@ -23,8 +23,9 @@ SHOWN = ("name", "description", "input_schema")  # what the model sees of a cust
 class Toolbox:
     """The tools of one session; a fresh one for every lease, so that mounts are brought up to date once per turn."""
 
-    def __init__(self, session_id: str, agent: dict[str, Any]) -> None:
+    def __init__(self, session_id: str, agent: dict[str, Any], *, is_self_hosted: bool = False) -> None:
         self.session_id = session_id
+        self.is_self_hosted = is_self_hosted
         self._toolset = next((tool for tool in agent["tools"] if tool["type"] == TOOLSET), None)
         built_in = tool_definitions(self._toolset) if self._toolset else []
         custom = [tool for tool in agent["tools"] if tool["type"] == "custom"]
@@ -59,7 +60,7 @@ class Toolbox:
         """What the system prompt says of the session's resources."""
         notes = [resource_kinds()[kind].prompt(resources) for kind, resources in self._resources.items()]
         notes.append(self._skills.note)
-        return [*notes, OUTPUTS_PROMPT] if self._names & WRITING else notes
+        return [*notes, OUTPUTS_PROMPT] if self._names & WRITING and not self.is_self_hosted else notes
 
     def use(self, name: str) -> tuple[str, dict[str, Any]]:
         """The type of the event that logs a call which the model makes by this name, and its members but the input."""
@@ -88,6 +89,8 @@ class Toolbox:
 
     def collect(self) -> list[str]:
         """Keep what the tools wrote into mounted resources; sentences for the agent about what could not be kept."""
+        if self.is_self_hosted:
+            return []  # the worker keeps what its tools wrote
         problems, self._problems = self._problems, []
         for kind, resources in self._resources.items():
             try:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from agents import audit
 from agents.actors import Actor
 from agents.definitions.multiagent import mcp_urls
-from agents.environment_config import SELF_HOSTED, merge_config, resolve_config, unreachable_host
+from agents.environment_config import merge_config, resolve_config, unreachable_host
 from agents.exceptions import Conflict, InvalidRequest, NotFound
 from agents.limits import ENVIRONMENT_DESCRIPTION_MAX, ENVIRONMENT_NAME_MAX
 from agents.metadata import check_metadata, merge_metadata
@@ -91,15 +91,11 @@ def delete_environment(environment: Environment, *, actor: Actor) -> None:
 
 def check_mounts(environment: Environment, kinds: Collection[str]) -> None:
     """Whether a session with resources of those kinds can start here."""
-    if environment.config["type"] == SELF_HOSTED:
-        if other := next((kind for kind in kinds if kind != "memory_store"), None):
-            raise InvalidRequest(
-                f"resources: the environment {environment.pk} is self-hosted and cannot mount a {other}.",
-                code="self_hosted_resources_unsupported",
-            )
+    other = next((kind for kind in kinds if kind != "memory_store"), None)
+    if other and environment.is_self_hosted:
         raise InvalidRequest(
-            f"environment_id: {environment.pk} is self-hosted, and this installation has no work queue yet for its"
-            " workers to take sessions from; use a cloud environment."
+            f"resources: {other} is not supported with self-hosted environments such as {environment.pk}.",
+            code="self_hosted_resources_unsupported",
         )
 
 

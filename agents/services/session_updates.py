@@ -26,6 +26,7 @@ from agents.services import budgets
 from agents.services.environments import check_reach
 from agents.services.files import forget_session_files
 from agents.services.sessions import check_rests, principal_of, wake_thread
+from agents.services.work import release_work
 
 DESTROY_SANDBOX = "agents.jobs.destroy_sandbox"
 
@@ -70,6 +71,7 @@ def delete_session(session: Session, *, actor: Actor) -> None:
     gone = deleted_event(new_id("event"), timezone.now())
     emit(session.workspace_id, "session.deleted", session.pk)
     audit.record(actor, "session.deleted", session.pk, name=session.title or "")
+    release_work(session)
     queue.enqueue(DESTROY_SANDBOX, session.pk)
     transaction.on_commit(partial(publish, session.pk, [(thread.pk, None, gone)]))
     forget_session_files(session)

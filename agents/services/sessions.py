@@ -10,10 +10,11 @@ from django.db.models import F
 from django.db.models.expressions import Combinable
 from django.utils import timezone
 
-from agents import audit, limits, queue
+from agents import audit, limits, queue, trust
 from agents.access import access_agent_version, access_environment
 from agents.actors import Actor
 from agents.client_events import ON_RECEIPT
+from agents.environment_config import WORKERS_TOOLS
 from agents.eventlog import statements
 from agents.eventlog.append import NewEvent, append, lock_session
 from agents.eventlog.channel import publish
@@ -45,10 +46,18 @@ from agents.services.named_files import check_named_files
 from agents.services.rosters import snapshot_of
 from agents.services.skills import check_pins, pin
 from agents.services.vaults import checked_vault_ids
+from agents.services.work import queue_work, release_work
 
 RUN_THREAD = "agents.jobs.run_thread"
 ONE_MORE = F("wake") + 1
 INTERRUPT = "user.interrupt"
+CONFIRMATION = "user.tool_confirmation"
+WORKERS_RESULT = "user.tool_result"
+TAKERS = {
+    CONFIRMATION: "a tool call that asks for permission",
+    "user.custom_tool_result": "a custom tool call",
+    WORKERS_RESULT: "a call of a tool that workers carry out",
+}
 # What a client decides about a running session; what it says stays in the session's own log.
 DECISIONS = {INTERRUPT: "session.interrupted", "user.tool_confirmation": "session.tool_confirmed"}
 
@@ -74,13 +83,14 @@ def create_session(body: dict[str, Any], *, actor: Actor, deployment: Deployment
             metadata=body.get("metadata") or {},
             vault_ids=vault_ids,
             actor=actor,
-            budget=body.get("budget"),
             deployment=deployment,
+            budget=body.get("budget"),
         )
         budgets.checked_budget(session.budget, session.agent_snapshot, actor.workspace)
         check_mounts(environment, {kind for kind, _, _ in resources})
         check_reach(environment, session.agent_snapshot)
         _attach(session, resources)
+        queue_work(session)
         if initial := body.get("initial_events"):
             thread = session.threads.get()
             append(session.pk, thread, _running(thread))
@@ -162,13 +172,15 @@ def send_events(session: Session, events: Sequence[dict[str, Any]], *, actor: Ac
     is_paused = budgets.is_paused(session)
     first = session.next_position - len(events)
     shown = [
-        answer_call(session, event)
+        answer_call(session, event, actor=actor)
         if event["type"] in ON_RECEIPT
         else budgets.ignored(event)
         if is_paused and event["type"] == INTERRUPT
         else _queue(session, thread, event, first + index, actor)
         for index, event in enumerate(events)
     ]
+    if any(event["type"] != INTERRUPT for event in events):
+        queue_work(session)
     wake_thread(thread, at_once=any(event["type"] == INTERRUPT for event in events))
     for event in events:
         if action := DECISIONS.get(event["type"]):
@@ -211,36 +223,52 @@ def _queue(session: Session, thread: Thread, event: dict[str, Any], position: in
     return queued
 
 
-def answer_call(session: Session, event: dict[str, Any]) -> dict[str, Any]:
+def answer_call(session: Session, event: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
     """Log a client's answer to a call, inside the caller's transaction; a second result for one call is ignored."""
-    is_result = event["type"] == "user.custom_tool_result"
-    member = "custom_tool_use_id" if is_result else "tool_use_id"
+    kind = event["type"]
+    member = "custom_tool_use_id" if kind == "user.custom_tool_result" else "tool_use_id"
+    if kind == WORKERS_RESULT and not session.environment.is_self_hosted:
+        raise InvalidRequest(f"{kind}: only sessions of a self-hosted environment take it, from their worker.")
     call = session.events.filter(event_id=event[member]).first()
-    if call is None or not _takes(call, is_result=is_result):
-        wanted = "a custom tool call" if is_result else "a tool call that asks for permission"
-        raise InvalidRequest(f"{member}: {event[member]!r} is not {wanted} of this session.")
-    earlier = session.events.filter(thread=call.thread_id, type=event["type"], **{f"payload__{member}": call.event_id})
+    if call is None or not _takes(call, kind):
+        raise InvalidRequest(f"{member}: {event[member]!r} is not {TAKERS[kind]} of this session.")
+    earlier = session.events.filter(thread=call.thread_id, type=kind, **{f"payload__{member}": call.event_id})
     if found := earlier.first():
-        if is_result:
+        if kind != CONFIRMATION:
             return wire_event(found)
         raise InvalidRequest(f"{member}: {call.event_id!r} was decided already.")
     if _is_answered(call):
         raise InvalidRequest(f"{member}: {call.event_id!r} is over: its result is in the log.")
+    if kind == WORKERS_RESULT and not _is_allowed(call):
+        raise InvalidRequest(f"{member}: {call.event_id!r} was not allowed to run.")
     payload = {name: value for name, value in event.items() if name != "type"}
-    row = append(session.pk, call.thread, [NewEvent(type=event["type"], payload=payload)])[0]
+    is_workers = kind == WORKERS_RESULT and not actor.api_key and bool(event.get("is_error"))
+    level = trust.TOOL_ERROR if is_workers else trust.OUTSIDE
+    row = append(session.pk, call.thread, [NewEvent(type=kind, payload=payload, trust=level)])[0]
     return wire_event(row)
 
 
-def _takes(call: Event, *, is_result: bool) -> bool:
-    if is_result:
+def _takes(call: Event, kind: str) -> bool:
+    if kind == "user.custom_tool_result":
         return call.type == "agent.custom_tool_use"
+    if kind == WORKERS_RESULT:
+        return call.type == "agent.tool_use" and call.payload.get("name") in WORKERS_TOOLS
     is_ours = call.type in ("agent.tool_use", "agent.mcp_tool_use")
     return is_ours and call.payload.get("evaluated_permission") == "ask"
 
 
+def _is_allowed(call: Event) -> bool:
+    """Whether the platform allowed the call, or a person did where it asked."""
+    if call.payload.get("evaluated_permission") == "ask":
+        said = Event.objects.filter(thread=call.thread_id, type=CONFIRMATION, payload__tool_use_id=call.event_id)
+        return said.filter(payload__result="allow").exists()
+    return call.payload.get("evaluated_permission") != "deny"
+
+
 def _is_answered(call: Event) -> bool:
     member = "mcp_tool_use_id" if call.type == "agent.mcp_tool_use" else "tool_use_id"
-    results = Event.objects.filter(thread=call.thread_id, type=call.type.replace("_use", "_result"))
+    kinds = (call.type.replace("_use", "_result"), WORKERS_RESULT)
+    results = Event.objects.filter(thread=call.thread_id, type__in=kinds)
     return results.filter(**{f"payload__{member}": call.event_id}).exists()
 
 
@@ -271,6 +299,7 @@ def archive_session(session: Session, *, actor: Actor) -> Session:
             ],
         )
     Session.objects.filter(pk=session.pk).update(archived_at=timezone.now())
+    release_work(session)
     emit(session.workspace_id, "session.archived", session.pk)
     audit.record(actor, "session.archived", session.pk, name=session.title or "")
     queue.enqueue("agents.jobs.destroy_sandbox", session.pk)

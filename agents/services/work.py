@@ -18,7 +18,8 @@ from django.utils import timezone
 from agents import audit, limits
 from agents.actors import Actor
 from agents.crypto import WORK_PREFIX, key_digest, new_key
-from agents.environment_config import WORKERS_TOOLS
+from agents.environment_config import SELF_HOSTED, WORKERS_TOOLS
+from agents.eventlog import statements
 from agents.exceptions import Conflict, InvalidRequest, LeaseLost, NotFound
 from agents.metadata import merge_metadata
 from agents.models import Environment, InboxEvent, PollingWorker, Session, SessionKind, SessionStatus, WorkItem
@@ -51,7 +52,8 @@ class QueueStats:
 
 def queue_work(session: Session) -> None:
     """Have a worker come for the session, unless one is there or on its way; the caller holds the session's row."""
-    if not session.environment.is_self_hosted or session.kind != SessionKind.AGENT:
+    found = statements.environment_of.first(session.pk)
+    if found is None or found[0].get("type") != SELF_HOSTED or session.kind != SessionKind.AGENT:
         return
     now = timezone.now()
     live = WorkItem.objects.filter(session_id=session.pk, state__in=LIVE)

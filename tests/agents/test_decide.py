@@ -105,3 +105,29 @@ def test_only_a_position_before_a_request_wants_money():
         assert not position_of(events).wants_money
     assert position_of([RUNNING, MESSAGE]).wants_money
     assert position_of([RUNNING, MESSAGE, PAUSED]).wants_money
+
+
+ALLOWED = event("agent.tool_use", "use", name="bash", evaluated_permission="allow")
+ASKING = event("agent.tool_use", "use", name="bash", evaluated_permission="ask")
+BROUGHT = event("user.tool_result", tool_use_id="use")
+AWAITING = event("session.thread_status_idle", stop_reason={"type": "requires_action", "event_ids": ["use"]})
+YES = event("user.tool_confirmation", tool_use_id="use", result="allow")
+NO = event("user.tool_confirmation", tool_use_id="use", result="deny")
+
+
+@pytest.mark.parametrize(
+    ("events", "is_recovered", "step"),
+    [
+        ([ALLOWED, END], False, steps.Await((ALLOWED,))),
+        ([ALLOWED, END], True, steps.Await((ALLOWED,))),
+        ([ALLOWED, END, AWAITING], False, steps.Rest()),
+        ([ALLOWED, END, AWAITING, BROUGHT], False, steps.Reopen()),
+        ([ALLOWED, END, AWAITING, BROUGHT, RUNNING], False, steps.CallModel(None)),
+        ([ASKING, END, AWAITING, YES], False, steps.Rest()),
+        ([ASKING, END, AWAITING, NO], False, steps.Reopen()),
+        ([ASKING, END, AWAITING, NO, RUNNING], False, steps.ReportDenied((ASKING,))),
+    ],
+)
+def test_a_workers_call_waits_for_its_result_and_nothing_else(events, is_recovered, step):
+    position = position_of([RUNNING, MESSAGE, START, *events], elsewhere=frozenset({"bash"}))
+    assert decide(position, has_mail=True, is_recovered=is_recovered) == step

@@ -79,16 +79,19 @@ def test_hosts_are_names_wildcards_and_addresses(wire):
     assert made.config.networking.allow_package_managers is False
 
 
-def test_a_self_hosted_environment_is_kept_and_starts_no_session_without_a_work_queue(wire, call, agent, store):
+def test_a_self_hosted_environment_stays_one_and_mounts_memory_alone(wire, call, agent, store):
     made = wire.beta.environments.create(name="ours", config={"type": "self_hosted"})
     assert made.config.to_dict() == {"type": "self_hosted"}
     assert wire.beta.environments.update(made.id, config={"type": "self_hosted"}) == made
     refused = update(call, made, config={"type": "cloud"}).json()["error"]
     assert refused["details"]["error_code"] == "invalid_config_type_change"
     resources = [{"type": "memory_store", "memory_store_id": store.id}]
-    with pytest.raises(anthropic.BadRequestError, match="no work queue yet"):
-        wire.beta.sessions.create(agent=agent.id, environment_id=made.id, resources=resources)
-    assert not Session.objects.exists()
+    session = wire.beta.sessions.create(agent=agent.id, environment_id=made.id, resources=resources)
+    file = {"type": "file", "file_id": wire.files.upload(file=b"x").id}
+    with pytest.raises(anthropic.BadRequestError, match="not supported with self-hosted environments"):
+        wire.beta.sessions.create(agent=agent.id, environment_id=made.id, resources=[*resources, file])
+    with pytest.raises(anthropic.BadRequestError, match="not supported with self-hosted environments"):
+        wire.beta.sessions.resources.add(session.id, **file)
 
 
 SERVER = {"type": "url", "name": "tickets", "url": "https://mcp.example.com/mcp"}
