@@ -57,11 +57,12 @@ def run_deployment(deployment: Deployment, *, actor: Actor) -> DeploymentRun:
 
 
 def author_of(deployment: Deployment) -> Actor:
-    """On whose behalf its sessions run: who wrote the events they begin with; the platform where that one is gone."""
+    """On whose behalf its sessions run: who wrote the events they begin with; the platform where that one is gone, so
+    that nothing counts as a person's word any more which nobody here stands for."""
     workspace = deployment.workspace
-    if member := Member.objects.in_workspace(workspace).filter(pk=deployment.created_by).first():
+    if member := Member.objects.present().in_workspace(workspace).filter(pk=deployment.created_by).first():
         return Actor.of_member(member)
-    key = ApiKey.objects.in_workspace(workspace).filter(pk=deployment.created_by).first()
+    key = ApiKey.objects.in_workspace(workspace).filter(pk=deployment.created_by, revoked_at=None).first()
     return Actor.of_api_key(key) if key else platform(workspace)
 
 

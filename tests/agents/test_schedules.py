@@ -11,12 +11,14 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from agents.models import Deployment, DeploymentRun, InboxEvent, OutboxEvent, Session
+from agents import trust
+from agents.actors import Actor
+from agents.models import Deployment, DeploymentRun, InboxEvent, OutboxEvent, Role, Session
 from agents.services import deployment_runs, schedules
 from agents.services.deployment_runs import author_of, start_due_deployments, start_scheduled
 from agents.services.deployments import create_deployment, pause_deployment, unpause_deployment, update_deployment
 from agents.services.schedules import Occurrence, occurrence_of, start_due
-from agents.services.tenancy import issue_api_key
+from agents.services.tenancy import change_role, issue_api_key, remove_member, revoke_api_key
 from tests.agents.test_kill_at_every_step import forget_connections
 
 MESSAGE = {"type": "user.message", "content": [{"type": "text", "text": "Write the report"}]}
@@ -172,6 +174,19 @@ def test_its_sessions_run_on_behalf_of_who_wrote_their_first_message(make, actor
     deployment.refresh_from_db()
     assert author_of(deployment).id == program.id
     assert author_of(deployment).trust < actor.trust
+
+
+def test_nothing_runs_on_behalf_of_who_is_gone(make, actor, workspace, rita):
+    deployment = make()
+    change_role(rita, Role.ADMIN, actor=actor)
+    remove_member(actor.member, actor=Actor.of_member(rita))
+    assert (author_of(deployment).id, author_of(deployment).trust) == ("platform", trust.OUTSIDE)
+    key, _ = issue_api_key(workspace, "robot", scopes=["write", "operator"])
+    update_deployment(deployment, {"initial_events": [MESSAGE, MESSAGE]}, actor=Actor.of_api_key(key))
+    deployment.refresh_from_db()
+    assert author_of(deployment).trust == trust.PERSON
+    revoke_api_key(key)
+    assert (author_of(deployment).id, author_of(deployment).trust) == ("platform", trust.OUTSIDE)
 
 
 @pytest.mark.django_db(transaction=True)
