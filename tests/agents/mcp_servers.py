@@ -1,6 +1,7 @@
 """A real MCP server of the official package on loopback, and beside it a hand-made one that behaves badly."""
 
 import asyncio
+import gzip
 import json
 import threading
 import time
@@ -66,6 +67,14 @@ class McpServers:
             await self._new(scope, receive, send)
         elif scope["path"] == "/hang":
             await asyncio.sleep(60)
+        elif scope["path"] == "/bomb":
+            headers = [(b"content-type", b"application/json"), (b"content-encoding", b"gzip")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": gzip.compress(bytes(50_000_000))})
+        elif scope["path"] == "/elsewhere":
+            headers = [(b"location", b"http://localhost:1/mcp")]
+            await send({"type": "http.response.start", "status": 307, "headers": headers})
+            await send({"type": "http.response.body"})
         else:
             await _misbehave(scope, receive, send)
 

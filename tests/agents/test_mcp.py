@@ -327,6 +327,17 @@ def test_an_interrupt_ends_the_wait_for_a_call(servers, session_with, actor):
     assert types(events)[-4:] == ["user.interrupt", *IDLE]
 
 
+def test_an_interrupt_ends_the_wait_for_a_server_that_hangs(servers, session_with, actor):
+    session = session_with(files=f"{servers.base}/hang")
+    send_events(session, [message(DONE)], actor=actor)
+    worker = threading.Thread(target=run_in_thread, args=(session.threads.get().pk,))
+    worker.start()
+    wait_for(lambda: servers.asked or None, 20)
+    send_events(session, [{"type": "user.interrupt"}], actor=actor)
+    worker.join(10)
+    assert types(session.events.in_order()) == [*RUNNING, "user.message", "user.interrupt", *IDLE]
+
+
 def run_in_thread(thread_id):
     try:
         jobs.run_thread(thread_id)
@@ -352,3 +363,16 @@ def test_an_answer_of_fifty_megabytes_is_refused_and_never_held(servers, session
     assert "more than 8,388,608 bytes" in told(events)["content"][0]["text"]
     assert peak < 40_000_000
     assert session.stop_reason == {"type": "end_turn"}
+
+
+def test_a_compressed_answer_is_not_unpacked(servers, session_with, run):
+    events = run(session_with(files=f"{servers.base}/bomb"), message({"text": "without"}))
+    assert "compressed" in error(events)["message"]
+
+
+def test_a_redirect_to_another_host_is_not_followed(servers, session_with, run, vault_with):
+    vault, _ = vault_with(type="static_bearer", token="s3cret", mcp_server_url=f"{servers.base}/elsewhere")
+    session = session_with(files=f"{servers.base}/elsewhere", vault_ids=[vault.pk])
+    events = run(session, message({"text": "without"}))
+    assert error(events)["type"] == "mcp_connection_failed_error"
+    assert {path for _, path, _ in servers.asked} == {"/elsewhere"}
