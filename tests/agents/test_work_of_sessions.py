@@ -1,10 +1,12 @@
 """When a session of a self-hosted environment asks for a worker, when it lets one go, and what it takes from one."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import connections
 from django.utils import timezone
 
 from agents import jobs, limits, trust
@@ -197,3 +199,16 @@ def test_a_worker_that_was_never_heard_of_again_cannot_come_back(session, home):
         with pytest.raises(LeaseLost):
             work.beat(item, expected=work.NO_HEARTBEAT)
     assert Session.objects.get(pk=session.pk).status == "idle"
+
+
+def test_of_many_workers_that_ask_at_once_one_gets_the_item(session, home):
+    def ask(number):
+        try:
+            return work.poll(home, worker_id=f"worker {number}")
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as threads:
+        found = [answer for answer in threads.map(ask, range(8)) if answer]
+    assert [item.session_id for item, _ in found] == [session.pk]
+    assert work.stats_of(home).workers == 8
