@@ -31,6 +31,7 @@ from agents.models import InboxEvent, Session, Thread
 from agents.plugs import model_client
 from agents.prices import PriceBook, cost_of, monetary_amount
 from agents.runtime import decide as steps
+from agents.runtime.conversation import Conversation, Known, known_threads
 from agents.runtime.mcp_client import McpFailure
 from agents.runtime.model import ModelError, ModelStopped, Reply
 from agents.runtime.previews import Preview
@@ -90,8 +91,10 @@ class Turn:
         self.thread = thread
         self.lease = lease_of(thread)
         self.session_id = thread.session_id
-        self.events: list[Logged] = []
+        self.events: list[Logged] = []  # the end of the log: at least from the last end of a turn on
+        self.conversation = Conversation()
         self.last_seq = 0
+        self._recall()
         self._read_log()
         self.mail: list[InboxEvent] = []
         self.is_recovered: bool = thread.was_lost
@@ -129,6 +132,7 @@ class Turn:
             self.is_recovered = False
             if stopping.is_set() and not self.is_done:
                 self._hand_over()
+        self._remember()
 
     def close(self) -> None:
         """Let go of what the turn kept open outside the database."""
@@ -170,10 +174,12 @@ class Turn:
 
     def _since_rest(self) -> list[Logged]:
         for index in range(len(self.events) - 1, -1, -1):
-            event = self.events[index]
-            if steps.is_rest(event) and event.payload["session_thread_id"] == self.thread.pk:
+            if self._is_own_rest(self.events[index]):
                 return self.events[index + 1 :]
         return self.events
+
+    def _is_own_rest(self, event: Logged) -> bool:
+        return steps.is_rest(event) and event.payload["session_thread_id"] == self.thread.pk
 
     def take(self, step: steps.Step) -> None:
         match step:
@@ -220,12 +226,36 @@ class Turn:
         rest_connection()
         return asked
 
+    def _recall(self) -> None:
+        """Begin with what this process knows of the log already, if the log still says so."""
+        known = known_threads.take(self.thread.pk)
+        if known is None:
+            return
+        there = statements.logged_between.first(self.thread.pk, known.last_seq - 1, known.last_seq + 1)
+        if there and there[1] == known.last_id:
+            self.events, self.conversation, self.last_seq = known.events, known.conversation, known.last_seq
+
+    def _remember(self) -> None:
+        """For this thread's next turn; everything that is here is committed."""
+        if not self.events:
+            return
+        rests = [index for index, event in enumerate(self.events) if self._is_own_rest(event)]
+        tail = self.events[rests[-2] + 1 :] if len(rests) > 1 else self.events
+        known = Known(
+            last_seq=self.last_seq, last_id=self.events[-1].event_id, events=tail, conversation=self.conversation
+        )
+        known_threads.leave(self.thread.pk, known)
+
+    def _take_in(self, event: Logged) -> None:
+        self.events.append(event)
+        self.conversation.add(event)
+
     def _read_log(self, *, before: int | None = None) -> None:
         """Take in what was logged since: clients answer calls, and their answers are in the log at once."""
         rows = statements.logged_between.all(self.thread.pk, self.last_seq, before or SEQ_MAX)
         for seq, event_id, type, payload in rows:
             self.last_seq = seq
-            self.events.append(Logged(event_id=event_id, type=type, payload=payload))
+            self._take_in(Logged(event_id=event_id, type=type, payload=payload))
 
     def _take_input(self, opens_turn: bool) -> None:
         """Move the oldest message from the inbox into the log and open the model request it leads to."""
@@ -298,9 +328,13 @@ class Turn:
         if self.is_recovered:
             Session.objects.filter(pk=self.session_id).update(repeated_requests=F("repeated_requests") + 1)
         request = build_request(
-            self.thread.agent_snapshot, self.events, tools=self.toolbox.definitions, notes=self.toolbox.notes
+            self.thread.agent_snapshot,
+            self.conversation.messages,
+            tools=self.toolbox.definitions,
+            notes=self.toolbox.notes,
         )
-        request["messages"] = with_files(request["messages"], self._terms[0])
+        if self.conversation.names_files:
+            request["messages"] = with_files(request["messages"], self._terms[0])
         rest_connection()
         preview = Preview(self.thread.pk, request_id)
         listener = preview if wants_previews(self.thread.pk) else None
@@ -478,7 +512,8 @@ class Turn:
         if rows[0].seq > self.last_seq + 1:
             self._read_log(before=rows[0].seq)
         self.last_seq = rows[-1].seq
-        self.events += [Logged(event_id=row.event_id, type=row.type, payload=row.payload) for row in rows]
+        for row in rows:
+            self._take_in(Logged(event_id=row.event_id, type=row.type, payload=row.payload))
 
     def _finish(
         self,

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +14,7 @@ import httpx2
 from django.conf import settings
 
 from agents import limits
+from agents.runtime.conversation import request_json
 from agents.runtime.message_stream import MessageStream
 from agents.runtime.model import Listener, ModelError, ModelStopped, Reply, read_reply
 
@@ -66,7 +68,7 @@ class MessagesClient:
             options["stream"] = True
         deadline = time.monotonic() + (timeout or limits.MODEL_TIMEOUT_SECONDS)
         try:
-            with self._client.messages.with_streaming_response.create(**request, **options) as answer:
+            with closing(self._send(request, **options)) as answer:
                 chunks = _in_time(answer.iter_bytes(), deadline, given_up)
                 # Some endpoints answer in one piece, whatever they are asked.
                 is_stream = answer.headers.get("content-type", "").startswith("text/event-stream")
@@ -81,6 +83,14 @@ class MessagesClient:
         except (anthropic.APIError, ValueError, RecursionError) as error:
             raise _failed("The model endpoint answered something that is not JSON.") from error
         return read_reply(body)
+
+    def _send(self, request: dict[str, Any], *, timeout: float | None = None, stream: bool = False) -> Any:
+        """By the client's own `post`: `messages.create` walks through the whole conversation to check it, each time."""
+        body = request_json({**request, "stream": True} if stream else request)
+        options: Any = {"headers": {"content-type": "application/json", "x-stainless-raw-response": "stream"}}
+        if timeout is not None:
+            options["timeout"] = timeout
+        return self._client.post("/v1/messages", cast_to=object, content=body, options=options)
 
 
 def _in_time(chunks: Iterable[bytes], deadline: float, given_up: threading.Event) -> Iterator[bytes]:

@@ -1,6 +1,6 @@
 """PURE: a thread's log and its agent -> the Messages request."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,13 +37,13 @@ def skills_note(skills: Sequence[Told], missing: Sequence[str]) -> str:
 
 
 def build_request(
-    agent: dict[str, Any], events: Iterable[Logged], *, tools: Sequence[dict[str, Any]], notes: Sequence[str]
+    agent: dict[str, Any], messages: list[Message], *, tools: Sequence[dict[str, Any]], notes: Sequence[str]
 ) -> dict[str, Any]:
     """`agent` is the session's snapshot, `notes` what the platform adds to its system prompt, in order."""
     request: dict[str, Any] = {
         "model": agent["model"]["id"],
         "max_tokens": limits.MODEL_MAX_TOKENS,
-        "messages": build_messages(events),
+        "messages": messages,
     }
     system = "\n\n".join(part for part in (agent.get("system") or "", *notes) if part)
     if system:
@@ -56,21 +56,8 @@ def build_request(
     return request
 
 
-def build_messages(events: Iterable[Logged]) -> list[Message]:
-    """The conversation so far; neighbours of one role become one message, as the API wants them."""
-    messages: list[Message] = []
-    for event in events:
-        role, blocks = _blocks_of(event)
-        if not blocks:
-            continue
-        if messages and messages[-1]["role"] == role:
-            messages[-1]["content"].extend(blocks)
-        else:
-            messages.append({"role": role, "content": list(blocks)})
-    return messages
-
-
-def _blocks_of(event: Logged) -> tuple[str, list[Block]]:
+def blocks_of(event: Logged) -> tuple[str, list[Block]]:
+    """What the event adds to the conversation, and whose words they are."""
     payload = event.payload
     match event.type:
         case "user.message" | "agent.thread_message_received":

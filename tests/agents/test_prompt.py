@@ -2,7 +2,8 @@
 
 from types import SimpleNamespace
 
-from agents.runtime.prompt import build_messages, build_request
+from agents.runtime.conversation import Conversation
+from agents.runtime.prompt import build_request
 
 AGENT = {"model": {"id": "any-model", "effort": {"type": "high"}}, "system": "Be brief."}
 
@@ -28,19 +29,18 @@ CONVERSATION = [
 
 
 def test_roles_alternate_and_a_result_names_its_call():
-    roles = [
-        (message["role"], [block["type"] for block in message["content"]]) for message in build_messages(CONVERSATION)
-    ]
+    messages = Conversation(CONVERSATION).messages
+    roles = [(message["role"], [block["type"] for block in message["content"]]) for message in messages]
     assert roles == [
         ("user", ["text"]),
         ("assistant", ["text", "tool_use"]),
         ("user", ["tool_result", "text"]),
     ]
-    assert build_messages(CONVERSATION)[2]["content"][0]["tool_use_id"] == "sevt_use"
+    assert Conversation(CONVERSATION).messages[2]["content"][0]["tool_use_id"] == "sevt_use"
 
 
 def test_platform_notes_follow_the_agents_own_system_prompt():
-    request = build_request(AGENT, CONVERSATION, tools=[], notes=["Memory is mounted.", ""])
+    request = build_request(AGENT, Conversation(CONVERSATION).messages, tools=[], notes=["Memory is mounted.", ""])
     assert request["system"] == "Be brief.\n\nMemory is mounted."
 
 

@@ -6,7 +6,7 @@ from agents import jobs
 from agents.client_events import check_deployment_events, check_events, check_initial_events
 from agents.eventlog.wire import Logged
 from agents.exceptions import InvalidRequest
-from agents.runtime.prompt import build_messages
+from agents.runtime.conversation import Conversation
 from agents.services.sessions import send_events
 
 SYSTEM = {"type": "system.message", "content": [{"type": "text", "text": "Be brief"}]}
@@ -32,7 +32,7 @@ def test_both_are_taken_in_together_before_the_model_is_asked(make_session, acto
 def test_the_model_reads_it_as_a_turn_of_its_own():
     events = [Logged(event_id="a", type="user.message", payload={"content": [{"type": "text", "text": "one"}]})]
     events.append(Logged(event_id="b", type="system.message", payload={"content": SYSTEM["content"]}))
-    assert build_messages(events) == [
+    assert Conversation(events).messages == [
         {"role": "user", "content": [{"type": "text", "text": "one"}]},
         {"role": "system", "content": [{"type": "text", "text": "Be brief"}]},
     ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.bench.report import Row, print_table
 from tests.stack import running_up, short_folder
 
-PARTS = ("memory", "turns", "throughput", "dream", "inbox", "lists", "uploads")
+PARTS = ("memory", "turns", "throughput", "long", "dream", "inbox", "lists", "uploads")
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
 
 def measure(folder: Path, parts: list[str], transcripts: Path | None) -> list[Row]:
     prepare_django(folder)
-    from tests.bench import dream, inbox, lists, turns, uploads
+    from tests.bench import dream, inbox, lists, long, turns, uploads
     from tests.bench.client import Product
     from tests.bench.memory import idle_memory
 
@@ -41,6 +41,7 @@ def measure(folder: Path, parts: list[str], transcripts: Path | None) -> list[Ro
             "memory": lambda: idle_memory(product),
             "turns": lambda: turns.latency(product),
             "throughput": lambda: turns.throughput(product),
+            "long": lambda: long.long_session(product),
             "dream": lambda: dream.time_to_review(product, transcripts),
             "inbox": lambda: inbox.server_time(product),
             "lists": lambda: lists.server_time(product),

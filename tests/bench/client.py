@@ -59,6 +59,18 @@ class Product:
             if c.status == psutil.CONN_LISTEN and c.laddr.port == port and c.pid in own
         )
 
+    def cpu_by_part(self) -> dict[str, float]:
+        """The same by what the processes do: web, model, redis, and the others, which are the workers' mostly."""
+        web = self.web_process().pid
+        listening = {c.pid for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
+        used = dict.fromkeys(("web", "workers", "model", "redis"), 0.0)
+        for process in self.processes():
+            is_redis = any(name in process.name() for name in ("redis", "valkey"))
+            other = "redis" if is_redis else "model" if process.pid in listening else "workers"
+            times = process.cpu_times()
+            used["web" if process.pid == web else other] += times.user + times.system
+        return used
+
     def cpu_seconds(self) -> float:
         """What the whole tree has used so far, children that ended included."""
         times = [process.cpu_times() for process in self.processes()]

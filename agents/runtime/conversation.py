@@ -1,0 +1,129 @@
+"""PURE: a thread's conversation, folded from its log event by event and kept as JSON, so that the next request of a
+long session costs what is new in it."""
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from agents.eventlog.wire import Logged
+from agents.file_sources import named_files
+from agents.runtime.prompt import Block, Message, blocks_of
+
+KEPT_MAX = 200  # conversations in one process
+KEPT_CHARACTERS_MAX = 8_000_000  # of all of them; in memory they take about four times as much
+
+_json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+
+
+class KnownMessage(dict[str, Any]):
+    """A message of the Messages API that knows its own JSON; nobody but `Conversation` changes it."""
+
+    def __init__(self, role: str) -> None:
+        super().__init__(role=role, content=[])
+        self._blocks: list[str] = []
+        self._text: str | None = None
+
+    def extend(self, blocks: list[Block]) -> int:
+        """By how many characters the JSON grew."""
+        written = [_json(block) for block in blocks]
+        self["content"] = [*self["content"], *blocks]
+        self._blocks += written
+        self._text = None
+        return sum(map(len, written))
+
+    @property
+    def text(self) -> str:
+        if self._text is None:
+            self._text = f'{{"role":"{self["role"]}","content":[{",".join(self._blocks)}]}}'
+        return self._text
+
+
+class KnownMessages(list[Message]):
+    """Messages of which all but the last are settled: their JSON is joined once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._settled = ""
+        self._settled_count = 0
+
+    def json(self) -> str:
+        for message in self[self._settled_count : -1]:
+            self._settled += f"{message.text},"  # type: ignore[attr-defined]
+            self._settled_count += 1
+        return f"[{self._settled}{self[-1].text}]" if self else "[]"  # type: ignore[attr-defined]
+
+
+class Conversation:
+    """What was said so far; neighbours of one role become one message, as the API wants them."""
+
+    def __init__(self, events: Iterable[Logged] = ()) -> None:
+        self.messages = KnownMessages()
+        self.names_files = False
+        self.size = 0  # characters of JSON, nearly
+        for event in events:
+            self.add(event)
+
+    def add(self, event: Logged) -> None:
+        role, blocks = blocks_of(event)
+        if not blocks:
+            return
+        last = self.messages[-1] if self.messages else None
+        if not isinstance(last, KnownMessage) or last["role"] != role:
+            last = KnownMessage(role)
+            self.messages.append(last)
+        self.size += last.extend(blocks)
+        self.names_files = self.names_files or any(True for _ in named_files(blocks))
+
+
+def request_json(request: dict[str, Any]) -> bytes:
+    """A Messages request as it is sent; messages that know their JSON are not written anew."""
+    messages = request["messages"]
+    known = messages.json() if isinstance(messages, KnownMessages) else _json(messages)
+    members = [f"{_json(name)}:{_json(value)}" for name, value in request.items() if name != "messages"]
+    text = ",".join([*members, f'"messages":{known}'])
+    return f"{{{text}}}".encode(errors="replace")  # a lone surrogate has no UTF-8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a process knows of a thread: its log up to the event `last_id` at `last_seq`; `events` is the end of it."""
+
+    last_seq: int
+    last_id: str
+    events: list[Logged]
+    conversation: Conversation
+
+
+class KnownThreads:
+    """What the last turns of this process left in memory. The log is append-only, so what is known of it is true as
+    long as its last event is there; to have forgotten it only takes time."""
+
+    def __init__(self, most: int = KEPT_MAX, most_characters: int = KEPT_CHARACTERS_MAX) -> None:
+        self._most, self._most_characters = most, most_characters
+        self._known: OrderedDict[str, Known] = OrderedDict()
+        self._characters = 0
+        self._lock = threading.Lock()
+
+    def take(self, thread_id: str) -> Known | None:
+        """For one turn, which goes on with it; it leaves what it then knows, unless it fails."""
+        with self._lock:
+            known = self._known.pop(thread_id, None)
+            if known:
+                self._characters -= known.conversation.size
+            return known
+
+    def leave(self, thread_id: str, known: Known) -> None:
+        self.take(thread_id)
+        with self._lock:
+            self._known[thread_id] = known
+            self._characters += known.conversation.size
+            while len(self._known) > self._most or self._characters > self._most_characters:
+                _, forgotten = self._known.popitem(last=False)
+                self._characters -= forgotten.conversation.size
+
+
+known_threads = KnownThreads()
