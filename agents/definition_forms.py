@@ -254,7 +254,7 @@ class AgentForm(RefusableForm):
 
 
 class StartForm(forms.Form):
-    """The first message of a session, and where it runs."""
+    """The first message of a session, where it runs, and what it is given."""
 
     environment = forms.ChoiceField(label="Environment")
     title = forms.CharField(label="Title", required=False, max_length=limits.SESSION_TITLE_MAX)
@@ -264,18 +264,35 @@ class StartForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 5, "placeholder": "What should the agent do?"}),
         error_messages={"required": "Write a message first."},
     )
+    files = forms.MultipleChoiceField(label="Files to read", required=False, widget=forms.CheckboxSelectMultiple)
+    vaults = forms.MultipleChoiceField(label="Vaults it may use", required=False, widget=forms.CheckboxSelectMultiple)
 
-    def __init__(self, data: Any = None, *, environments: Sequence[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        environments: Sequence[tuple[str, str]],
+        files: Sequence[tuple[str, str]] = (),
+        vaults: Sequence[tuple[str, str]] = (),
+    ) -> None:
         super().__init__(data)
-        field = self.fields["environment"]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = list(environments) or [(NEW_ENVIRONMENT, "A new one, named default")]
+        environments = environments or [(NEW_ENVIRONMENT, "A new one, named default")]
+        for name, choices in (("environment", environments), ("files", files), ("vaults", vaults)):
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = list(choices)
 
     def body(self, agent_id: str, environment_id: str) -> dict[str, Any]:
         """The wire's members of a session that starts at once."""
         said = self.cleaned_data
         message = {"type": "user.message", "content": [{"type": "text", "text": said["text"]}]}
-        start = {"agent": agent_id, "environment_id": environment_id, "initial_events": [message]}
+        start = {
+            "agent": agent_id,
+            "environment_id": environment_id,
+            "initial_events": [message],
+            "resources": [{"type": "file", "file_id": file_id} for file_id in said["files"]],
+            "vault_ids": said["vaults"],
+        }
         return {**start, "title": said["title"] or said["text"].strip().splitlines()[0][:FIRST_WORDS_MAX]}
 
 

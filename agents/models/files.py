@@ -20,6 +20,10 @@ class FileQuerySet(WorkspaceQuerySet):
         """What sessions made."""
         return self.filter(downloadable=True)
 
+    def unexpired(self) -> Self:
+        """What can be read at this moment."""
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
+
     def older_than(self, file: "File") -> Self:
         """What comes after it in a list that begins with the newest."""
         return self.filter(Q(created_at__lt=file.created_at) | Q(created_at=file.created_at, pk__lt=file.pk))

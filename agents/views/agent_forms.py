@@ -17,7 +17,7 @@ from agents.definitions.as_text import as_text
 from agents.definitions.parts import Definition
 from agents.exceptions import Conflict, DomainError, InvalidRequest
 from agents.http import HtmxHttpRequest, go, page
-from agents.models import Agent, AgentVersion, Environment, Role, Skill
+from agents.models import Agent, AgentVersion, Environment, File, Role, Skill, Vault
 from agents.plugs import agent_extensions
 from agents.services.agents import archive_agent, create_agent, update_agent
 from agents.services.environments import create_environment
@@ -26,6 +26,7 @@ from agents.views.tools import tools_problem
 
 FORM, START, CONFIRM = "agents/agent_form.html", "agents/agent_start.html", "agents/agent_confirm.html"
 OFFERED_MAX = 200  # of anything that the form lets one tick
+NEWEST_OFFERED = 20
 DEFAULT_ENVIRONMENT = "default"
 
 
@@ -71,9 +72,7 @@ def agent_edit(request: HtmxHttpRequest, agent_id: str) -> HttpResponseBase:
 def agent_start(request: HtmxHttpRequest, agent_id: str) -> HttpResponseBase:
     """A first message is all that a session needs."""
     agent = access_agent(request.actor, agent_id)
-    offered = Environment.objects.in_workspace(request.workspace).kept().live().filter(is_internal=False)
-    rows = list(offered.order_by("name")[:OFFERED_MAX])
-    form = StartForm(request.POST or None, environments=[(row.pk, row.name) for row in rows])
+    form = _start_form(request)
     if request.method == "POST" and form.is_valid():
         try:
             with transaction.atomic():
@@ -97,6 +96,19 @@ def agent_archive(request: HtmxHttpRequest, agent_id: str) -> HttpResponseBase:
         messages.success(request, f"{agent.name} is archived.")
         return go(request, "agent", agent.pk)
     return page(request, CONFIRM, {"section": "agents", "agent": agent})
+
+
+def _start_form(request: HtmxHttpRequest) -> StartForm:
+    """With what there is to choose from; of files and vaults the newest."""
+    environments = Environment.objects.in_workspace(request.workspace).kept().live().filter(is_internal=False)
+    uploads = File.objects.in_workspace(request.workspace).filter(session=None).unexpired().newest_first()
+    vaults = Vault.objects.in_workspace(request.workspace).live().newest_first()
+    return StartForm(
+        request.POST or None,
+        environments=[(row.pk, row.name) for row in environments.order_by("name")[:OFFERED_MAX]],
+        files=[(row.pk, row.filename) for row in uploads[:NEWEST_OFFERED]],
+        vaults=[(row.pk, row.display_name) for row in vaults[:NEWEST_OFFERED]],
+    )
 
 
 def _forms(request: HtmxHttpRequest, agent: Agent | None, before: Definition | None) -> tuple[AgentForm, list[Any]]:

@@ -4,11 +4,14 @@ import json
 
 import pytest
 
+from agents.actors import Actor
 from agents.definitions import BUILT_IN_TOOLS
-from agents.models import Agent, Environment, InboxEvent, Session
+from agents.models import Agent, Environment, File, InboxEvent, Session
 from agents.services.agents import archive_agent, create_agent, update_agent
+from agents.services.vaults import create_vault
 from memory.models import MemoryStore
 from memory.services import create_store
+from tests.agents.files import make_upload
 
 TOOL = {"name": "lookup", "description": "Looks up.", "input_schema": {"type": "object"}}
 FULL = {
@@ -195,6 +198,20 @@ def test_a_first_session_needs_no_environment(as_alice, bea):
     assert InboxEvent.objects.get().payload["content"][0]["text"] == "Hello"
     again = as_alice.post(f"/agents/{bea.pk}/start/", {"environment": session.environment_id, "text": "Again"})
     assert (again.status_code, Session.objects.count(), Environment.objects.count()) == (303, 2, 1)
+
+
+def test_a_session_is_given_files_and_vaults(as_alice, bea, actor, charlie):
+    kept, gone, vault = make_upload(actor), make_upload(actor), create_vault({"display_name": "Keys"}, actor=actor)
+    File.objects.filter(pk=gone.pk).update(expires_at=gone.created_at)
+    theirs = make_upload(Actor.of_member(charlie))
+    shown = as_alice.get(f"/agents/{bea.pk}/start/").content.decode()
+    assert [pk in shown for pk in (kept.pk, vault.pk, gone.pk, theirs.pk)] == [True, True, False, False]
+    typed = {"environment": "new", "text": "Hello", "files": [kept.pk], "vaults": [vault.pk]}
+    assert as_alice.post(f"/agents/{bea.pk}/start/", typed | {"files": [theirs.pk]}).status_code == 422
+    assert as_alice.post(f"/agents/{bea.pk}/start/", typed).status_code == 303
+    session = Session.objects.get()
+    assert session.vault_ids == [vault.pk]
+    assert [row.config["original_id"] for row in session.resources.filter(kind="file")] == [kept.pk]
 
 
 def test_a_session_that_cannot_start_says_why(as_alice, ann, actor):
