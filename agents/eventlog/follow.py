@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 QUIET_SECONDS = 10.0  # a ping that often keeps proxies awake; clients give up after 10 minutes of silence
 POLL_SECONDS = 1.0  # without Redis the table alone tells
-QUEUE_MAX = 1000  # a client this far behind is closed; it comes back and reads the list
+QUEUE_MAX = 1000  # who is this far behind reads on in the table: one commit may hold more events than that
 DATABASE_THREADS = 4  # streams borrow a thread for a moment; 500 of them must not hold 500 connections
 PREVIEWS_QUEUE_MAX = QUEUE_MAX // 2  # a client this far behind goes without previews
 RECONNECT_SECONDS = 1.0
@@ -70,14 +70,15 @@ class Look:
 
 
 class Follower:
-    """One reader's place in line. `lost` is set when it was too slow or the process ends, `subscribed` when none of its
-    channels is `awaited` any more."""
+    """One reader's place in line. `lost` is set when the process ends, `is_behind` when not everything was put in line,
+    `subscribed` when none of its channels is `awaited` any more."""
 
     def __init__(self, awaited: Iterable[str]) -> None:
         self.queue: asyncio.Queue[Item | type[Look]] = asyncio.Queue(QUEUE_MAX)
         self.awaited = set(awaited)
         self.subscribed = asyncio.Event()
         self.lost = asyncio.Event()
+        self.is_behind = False
 
     def offer(self, item: Item | type[Look]) -> None:
         if isinstance(item, Item) and item.request_id and self.queue.qsize() > PREVIEWS_QUEUE_MAX:
@@ -85,7 +86,7 @@ class Follower:
         try:
             self.queue.put_nowait(item)
         except asyncio.QueueFull:
-            self.lost.set()
+            self.is_behind = True
 
     def confirm(self, channel: str) -> None:
         """The subscription of the channel stands, for the first time or again."""
@@ -97,6 +98,9 @@ class Follower:
 
     async def next(self, patience: float) -> Item | type[Look] | None:
         """The next thing to do, or None when nothing came for so long."""
+        if self.is_behind and self.queue.empty():
+            self.is_behind = False
+            return Look
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 return await self.queue.get()
@@ -217,7 +221,7 @@ async def following(
     With a thread's id in `previews_of`, what its agent is writing as well; `Previews` says what of that to show.
 
     When the block is entered the subscription stands: whatever is appended from then on comes through. It ends when the
-    session ends, the reader is too slow, or the server stops.
+    session is deleted or the server stops; who takes no bytes is the business of whoever sends them.
     """
     channels = [channel_of(session_id), *([preview_channel_of(previews_of)] if previews_of else [])]
     async with hub.joined(*channels) as follower:

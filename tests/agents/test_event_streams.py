@@ -1,5 +1,6 @@
 """Event streams of a running product: what comes, in which frames, who may listen, and when they end."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from django.db import transaction
 from agents.api.auth import MANAGED_AGENTS
 from agents.eventlog.append import NewEvent, append
 from agents.eventlog.channel import publish
+from agents.eventlog.follow import QUEUE_MAX, Follower, Item, Look
 from agents.models import Scope, Session, Thread
 from agents.services.session_updates import delete_session
 from agents.services.sessions import send_events
@@ -203,6 +205,17 @@ def test_the_pages_stream_is_closed_to_strangers(stack, session, as_charlie):
     address = f"{stack.url}/sessions/{session.pk}/stream/"
     assert httpx2.get(address, headers={"cookie": cookie}).status_code == 404
     assert httpx2.get(address).status_code == 401
+
+
+def test_who_falls_behind_reads_on_in_the_table():
+    async def follow():
+        follower = Follower(awaited=())
+        for place in range(QUEUE_MAX + 5):
+            follower.offer(Item(thread_id="sthr_x", seq=place, event={}))
+        found = [await follower.next(patience=0.01) for _ in range(QUEUE_MAX + 2)]
+        return [getattr(item, "seq", item) for item in found], follower.lost.is_set()
+
+    assert asyncio.run(follow()) == ([*range(QUEUE_MAX), Look, None], False)
 
 
 def test_many_streams_of_one_session_get_every_event_in_order(stack, session, api_key):
