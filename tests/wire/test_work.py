@@ -16,6 +16,7 @@ from agents.exceptions import InvalidRequest
 from agents.models import AuditEvent, Environment, EnvironmentKey, PollingWorker, Session, WorkItem
 from agents.services import work as services
 from agents.services.environment_keys import issue_environment_key, revoke_environment_key
+from tests.agents.skills import make_skill
 from tests.conftest import _in_process_client
 from tests.wire.conftest import Caller, strict
 from tests.wire.work import make_work
@@ -340,3 +341,26 @@ def test_a_strangers_key_does_not_reach_our_queue(ours, item, stranger, charlie)
     environment = Environment.objects.get(pk=theirs.id)
     _, text = issue_environment_key(environment, "x", actor=Actor.of_member(charlie))
     assert Caller(text)("GET", f"environments/{ours.id}/work/poll").status_code == 404
+
+
+def test_a_worker_reads_the_skills_of_its_sessions_agent(wire, worker, key, ours, store, actor):
+    skill, other = make_skill(actor), make_skill(actor, "other-skill")
+    pinned = [{"type": "custom", "skill_id": skill.pk}]
+    agent = wire.beta.agents.create(name="Bea", model="m", tools=[{"type": "agent_toolset_20260401"}], skills=pinned)
+    found = open_session(wire, ours, agent, store)
+    make_work(ours.id, session_id=found.pk)
+    for credential in (key, token_of(worker.poll(ours.id).secret)):
+        caller = Caller(credential)
+        version = f"skills/{skill.pk}/versions/{skill.latest_version_id}"
+        for address in (f"skills/{skill.pk}", version, f"{version}/content"):
+            assert caller("GET", address).status_code == 200
+        assert caller("DELETE", f"skills/{skill.pk}").status_code == 403
+        assert caller("GET", f"skills/{other.pk}").status_code == 404
+
+
+def test_what_a_key_interrupts_is_on_record(call, credentials, world, as_alice):
+    body = json.dumps({"events": [{"type": "user.interrupt"}]})
+    assert Caller(credentials["E"])("POST", f"sessions/{world['session']}/events", body).status_code == 200
+    shown = call("GET", "audit_events").json()["data"]
+    assert [row["action"] for row in shown if row["action"] == "session.interrupted"]
+    assert "the worker" in as_alice.get("/audit/").content.decode()
