@@ -16,6 +16,10 @@ from agents.models import Member, Role
 from agents.services import tenancy
 
 LIST, DETAIL = "agents/member_list.html", "agents/member_detail.html"
+NOT_YET_IN = (
+    "was let into another workspace first and has not signed in yet. Only an admin there can make the link that sets"
+    " their password: make sure that it is the person you mean."
+)
 
 
 @require_http_methods(["GET", "POST"])
@@ -96,7 +100,10 @@ def _add(request: HtmxHttpRequest) -> HttpResponseBase:
         return _list(request, form, status=422)
     if not member.user.has_usable_password() and tenancy.may_renew_sign_in(member, request.actor):
         return _link_page(request, member)
-    messages.success(request, f"{member} has an account here already and signs in as before.")
+    if member.user.has_usable_password():
+        messages.success(request, f"{member} has an account here already and signs in as before.")
+    else:
+        messages.warning(request, f"{member} {NOT_YET_IN}")
     return go(request, "members")
 
 

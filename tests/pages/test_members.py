@@ -67,6 +67,13 @@ def test_an_admin_cannot_take_over_a_person_of_another_workspace(as_alice, charl
     assert "Make a sign-in link" not in as_alice.get(f"/members/{guest.pk}/").content.decode()
 
 
+def test_who_was_let_in_elsewhere_and_never_came_is_not_said_to_sign_in_as_before(as_alice, as_charlie):
+    as_charlie.post("/members/", {"username": "dana", "role": "viewer"})
+    answer = as_alice.post("/members/", {"username": "dana", "role": "viewer"}, follow=True).content.decode()
+    assert "signs in as before" not in answer
+    assert "make sure that it is the person you mean" in answer
+
+
 def test_who_runs_the_installation_gets_no_link_from_others(as_alice, workspace):
     root = add_member(workspace, User.objects.create_superuser("root", password=PASSWORD))
     assert as_alice.post(f"/members/{root.pk}/link/").status_code == 403
