@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mcp.client.session import ClientSession
 
 DENIED = (401, 403)
+NOT_FOUND = 404
 CONNECT_SECONDS = 5.0
 WRITE_SECONDS = 30.0
 STREAMS_MAX = 50  # of one connection; a stream that is lost every minute of an hour's turn is no use
@@ -33,12 +34,14 @@ SAID_MAX_CHARS = 2_000
 
 
 class McpFailure(Exception):
-    """The server could not be spoken to; `is_denied` when it refused the credential, or the lack of one."""
+    """The server could not be spoken to; `is_denied` when it refused the credential, or the lack of one, `is_unheard`
+    when it has forgotten the conversation, so that what was asked was not done."""
 
-    def __init__(self, reason: str, *, is_denied: bool = False) -> None:
+    def __init__(self, reason: str, *, is_denied: bool = False, is_unheard: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.is_denied = is_denied
+        self.is_unheard = is_unheard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,7 @@ class Connection:
         self._transport: PinnedTransport | None = None
         self._session: ClientSession | None = None
         self._calls: set[asyncio.Task[Any]] = set()
+        self._life: asyncio.Task[Any] | None = None
         self.opened: Future[list[Listed]] = Future()
         self._task = asyncio.run_coroutine_threadsafe(self._live(), _loop())
 
@@ -71,9 +75,18 @@ class Connection:
 
     def close(self) -> None:
         """Say goodbye in the background; also ends an opening that takes too long."""
-        self._task.cancel()
+        _loop().call_soon_threadsafe(self._end)
+
+    def _end(self) -> None:
+        if self._life is None:
+            self._task.cancel()
+            return
+        self._life.cancel()
+        # The first ends the conversation politely, which is a request of its own: a server may let that hang.
+        asyncio.get_running_loop().call_later(limits.MCP_CLOSE_SECONDS, self._life.cancel)
 
     async def _live(self) -> None:
+        self._life = asyncio.current_task()
         try:
             await self._converse()
         except asyncio.CancelledError:
@@ -141,7 +154,10 @@ class Connection:
         except asyncio.CancelledError:
             raise McpFailure("The connection broke; whether the call ran is unknown.") from None
         except Exception as error:
-            raise self._failure(error) from None
+            failure = self._failure(error)
+            if failure.is_unheard:
+                self._session = None
+            raise failure from None
         finally:
             self._calls.discard(task)
 
@@ -168,8 +184,9 @@ class Connection:
         transport = self._transport
         if transport and transport.status in DENIED:
             return McpFailure(_denial(transport.status, has_token=self._token is not None), is_denied=True)
+        is_unheard = transport is not None and transport.status == NOT_FOUND  # the protocol's word for a lost session
         if said := _said(causes[0]):
-            return McpFailure(f"It answered with an error: {said}")
+            return McpFailure(f"It answered with an error: {said}", is_unheard=is_unheard)
         if transport and transport.problem:
             return McpFailure(transport.problem)
         if transport and transport.status >= 300:

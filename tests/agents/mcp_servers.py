@@ -39,6 +39,8 @@ class McpServers:
         self.asked: list[tuple[str, str, str]] = []  # method, path, authorization
         self.called: list[str] = []
         self.is_down = False
+        self.refuses_goodbyes = False
+        self.forgets = False  # every conversation so far
         self.base = ""
         tools = _tools(self)
         self._new = tools.streamable_http_app()
@@ -55,7 +57,12 @@ class McpServers:
         headers = dict(scope["headers"])
         token = headers.get(b"authorization", b"").decode().removeprefix("Bearer ")
         self.asked.append((scope["method"], scope["path"], token))
-        if self.is_down:
+        if self.refuses_goodbyes and scope["method"] == "DELETE":
+            await asyncio.sleep(60)
+        elif self.forgets and b"mcp-session-id" in headers:
+            self.forgets = False
+            await _answer(send, 404, {})
+        elif self.is_down:
             await _answer(send, 503, {})
         elif scope["path"] == "/token":
             await _answer(send, 200 if self.tokens else 400, self.tokens or {"error": "invalid_grant"})
@@ -63,8 +70,10 @@ class McpServers:
             await _answer(send, 401, {"error": f"who is {token}?"})
         elif scope["path"].startswith("/old"):
             await self._old(scope, receive, send)
-        elif scope["path"] == "/mcp":
-            await self._new(scope, receive, send)
+        elif scope["path"] == "/session" and headers.get(b"mcp-protocol-version", b"").startswith(b"2026"):
+            await _answer(send, 404, {})  # of a time when every conversation had a session
+        elif scope["path"] in ("/mcp", "/session"):
+            await self._new({**scope, "path": "/mcp", "raw_path": b"/mcp"}, receive, send)
         elif scope["path"] == "/hang":
             await asyncio.sleep(60)
         elif scope["path"] == "/bomb":

@@ -1,5 +1,6 @@
 """MCP servers in turns: a real one of the official package, found, asked and called over HTTP."""
 
+import asyncio
 import json
 import threading
 import tracemalloc
@@ -9,6 +10,7 @@ from django.db import connections
 
 from agents import jobs, limits
 from agents.models import OutboxEvent
+from agents.runtime import mcp_client
 from agents.runtime.prompt import INTERRUPTED
 from agents.runtime.tools.mcp import McpServers
 from agents.runtime.tools.mcp_definitions import model_name
@@ -376,3 +378,39 @@ def test_a_redirect_to_another_host_is_not_followed(servers, session_with, run, 
     events = run(session, message({"text": "without"}))
     assert error(events)["type"] == "mcp_connection_failed_error"
     assert {path for _, path, _ in servers.asked} == {"/elsewhere"}
+
+
+def test_a_token_that_is_withdrawn_in_the_middle_of_a_turn_is_a_session_error(servers, session_with, run, vault_with):
+    servers.accepted = {"s3cret"}
+    vault, _ = vault_with(type="static_bearer", token="s3cret")
+    session = session_with(toolset={}, files=servers.url, vault_ids=[vault.pk])
+    events = run(session, message(call("echo", text="x"), DONE))
+    servers.accepted = set()
+    events = run(session, confirmation(only(events, "agent.mcp_tool_use"), "allow"))
+    assert error(events)["type"] == "mcp_authentication_failed_error"
+    assert told(events)["is_error"] is True
+    assert session.stop_reason == {"type": "end_turn"}
+
+
+def test_a_conversation_that_the_server_forgot_is_begun_again(servers, session_with):
+    session = session_with(old=f"{servers.base}/session")
+    tools = McpServers(session.pk, session.agent_snapshot)
+    tools.connect(lambda: False)
+    assert tools.run("old", "echo", {"text": "1"}, stop=lambda: False).text == "you said 1"
+    servers.forgets = True
+    assert tools.run("old", "echo", {"text": "2"}, stop=lambda: False).text == "you said 2"
+    tools.close()
+    assert servers.forgets is False
+    assert servers.called == ["1", "2"]
+
+
+def test_a_server_that_lets_the_goodbye_hang_keeps_nothing_alive(servers, session_with, monkeypatch):
+    monkeypatch.setattr(limits, "MCP_CLOSE_SECONDS", 0.2)
+    servers.refuses_goodbyes = True
+    session = session_with(old=f"{servers.base}/session")
+    tools = McpServers(session.pk, session.agent_snapshot)
+    tools.connect(lambda: False)
+    assert asyncio.all_tasks(mcp_client._loop())
+    tools.close()
+    wait_for(lambda: not asyncio.all_tasks(mcp_client._loop()) or None, 10)
+    assert ("DELETE", "/session", "") in servers.asked

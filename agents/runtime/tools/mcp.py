@@ -104,11 +104,22 @@ class McpServers:
         if server not in self._urls:
             return _failed(f"The agent has no MCP server {server!r}.")
         try:
-            connection = self._reopened(server, stop)
-            answer = _wait(connection.call(name, arguments), limits.MCP_CALL_SECONDS + 5.0, stop)
+            answer = self._answer(server, name, arguments, stop)
         except McpFailure as failure:
+            if failure.is_denied:
+                self.failures[server] = failure
             return _failed(f"The MCP server {server!r} did not carry out the call. {failure.reason}")
         return ToolOutcome(content=blocks_of(answer), is_error=bool(answer.get("isError")))
+
+    def _answer(self, server: str, name: str, arguments: dict[str, Any], stop: Callable[[], bool]) -> dict[str, Any]:
+        """Asked once; asked again only where the server had forgotten the conversation and did nothing."""
+        patience = limits.MCP_CALL_SECONDS + 5.0  # the call itself ends before
+        try:
+            return _wait(self._reopened(server, stop).call(name, arguments), patience, stop)
+        except McpFailure as failure:
+            if not failure.is_unheard:
+                raise
+        return _wait(self._reopened(server, stop).call(name, arguments), patience, stop)
 
     def close(self) -> None:
         for connection in self._connections.values():
