@@ -371,7 +371,7 @@ class Turn:
             self._finish([*events, end], {"type": "end_turn"})
 
     def _use(self, block: dict[str, Any]) -> NewEvent:
-        kind, members = self.toolbox.use(block["name"])
+        kind, members = self.toolbox.use(block["name"], block["input"])
         return NewEvent(type=kind, payload={**members, "input": block["input"]}, trust=trust.TOOL_INPUT)
 
     def _model_failed(self, request_id: str, error: ModelError) -> None:

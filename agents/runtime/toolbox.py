@@ -6,6 +6,7 @@ from typing import Any
 from agents.exceptions import DomainError
 from agents.models import SessionResource
 from agents.plugs import resource_kinds, sandbox
+from agents.runtime.permissions import UNCLEAR, Judgement, judge
 from agents.runtime.skills import Shelf
 from agents.runtime.tools.builtin import tool_definitions
 from agents.runtime.tools.mcp import McpServers
@@ -16,6 +17,7 @@ from agents.services.outputs import publish_outputs
 
 TOOLSET = "agent_toolset_20260401"
 ALWAYS_ALLOW = "always_allow"
+AUTO = "auto"
 WRITING = {"bash", "write"}  # tools with which an agent can hand files out
 SHOWN = ("name", "description", "input_schema")  # what the model sees of a custom tool
 
@@ -62,7 +64,7 @@ class Toolbox:
         notes.append(self._skills.note)
         return [*notes, OUTPUTS_PROMPT] if self._names & WRITING and not self.is_self_hosted else notes
 
-    def use(self, name: str) -> tuple[str, dict[str, Any]]:
+    def use(self, name: str, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """The type of the event that logs a call which the model makes by this name, and its members but the input."""
         if name in self._custom:
             return "agent.custom_tool_use", {"name": name}
@@ -72,7 +74,15 @@ class Toolbox:
             return "agent.mcp_tool_use", {"name": tool.name, "mcp_server_name": tool.server, **permission}
         if name not in self._names or self._toolset is None:
             return "agent.tool_use", {"name": name, "evaluated_permission": "deny"}
-        return "agent.tool_use", {"name": name, **_permission(permission_policy(self._toolset, name))}
+        policy = permission_policy(self._toolset, name)
+        judgement = self._judge(name, arguments) if policy == AUTO else UNCLEAR
+        return "agent.tool_use", {"name": name, **_permission(policy, judgement)}
+
+    def _judge(self, name: str, arguments: dict[str, Any]) -> Judgement:
+        writable = [mount.path for mount in self._mounts if mount.access == "read_write"]
+        configs = (self._toolset or {}).get("configs") or []
+        is_web_limited = any(config["name"] == name and config.get("allowed_domains") for config in configs)
+        return judge(name, arguments, writable=writable, is_web_limited=is_web_limited)
 
     def run(self, name: str, arguments: dict[str, Any], *, stop: Callable[[], bool] | None = None) -> ToolOutcome:
         """Run one allowed call. What goes wrong with the sandbox is the call's error, never the session's."""
@@ -114,18 +124,16 @@ def _failed(message: str) -> ToolOutcome:
     return ToolOutcome(content=[{"type": "text", "text": message}], is_error=True)
 
 
-def _permission(policy: str) -> dict[str, Any]:
+def _permission(policy: str, judgement: Judgement = UNCLEAR) -> dict[str, Any]:
     """What the platform says to a call before it runs: the wire members `evaluated_permission` and `evaluation`.
 
-    The policy `auto` has no judge of its own yet, so it always asks.
-    """
+    `judgement`: what `auto` found. What an MCP server says of its own tools is not to be trusted, so those ask."""
     match policy:
         case "always_ask":
             return {"evaluated_permission": "ask", "evaluation": {"type": policy}}
         case "auto":
-            said = {"type": "ask", "reason_code": "indeterminate"}
-            evaluation = {"type": policy, "evaluated_permission": said}
-            return {"evaluated_permission": "ask", "evaluation": evaluation}
+            evaluation = {"type": policy, "evaluated_permission": judgement.shape}
+            return {"evaluated_permission": judgement.type, "evaluation": evaluation}
     return {"evaluated_permission": "allow", "evaluation": {"type": ALWAYS_ALLOW}}
 
 
