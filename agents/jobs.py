@@ -30,6 +30,11 @@ def sweep_work() -> int:
     return work.sweep()
 
 
+def forget_old_work() -> int:
+    """Take stopped work out of the lists when nobody looks for it any more."""
+    return work.forget_old_work()
+
+
 def sweep_blobs() -> int:
     """Delete stored bytes that no row names."""
     return blobs.sweep()

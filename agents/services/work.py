@@ -209,16 +209,20 @@ def stats_of(environment: Environment) -> QueueStats:
 
 
 def sweep() -> int:
-    """Put back what a worker no longer beats for, and forget what is long over; returns how many leases had run out."""
+    """Put back what a worker no longer beats for; returns how many leases had run out."""
     now = timezone.now()
     lapsed = list(WorkItem.objects.filter(state__in=HELD, lease_until__lt=now).values_list("pk", flat=True)[:BATCH])
     for pk in lapsed:
         _lapse(pk)
-    WorkItem.objects.filter(
-        state=WorkState.STOPPED, stopped_at__lt=now - timedelta(days=limits.WORK_KEPT_DAYS)
-    ).delete()
-    PollingWorker.objects.filter(seen_at__lt=now - timedelta(hours=1)).delete()
     return len(lapsed)
+
+
+def forget_old_work() -> int:
+    """Take away what is long over, and who has long not polled; returns how many items went."""
+    now = timezone.now()
+    PollingWorker.objects.filter(seen_at__lt=now - timedelta(hours=1)).delete()
+    over = WorkItem.objects.filter(state=WorkState.STOPPED, stopped_at__lt=now - timedelta(days=limits.WORK_KEPT_DAYS))
+    return over.delete()[0]
 
 
 @transaction.atomic

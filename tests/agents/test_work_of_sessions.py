@@ -201,6 +201,15 @@ def test_a_worker_that_was_never_heard_of_again_cannot_come_back(session, home):
     assert Session.objects.get(pk=session.pk).status == "idle"
 
 
+def test_what_is_long_over_is_forgotten(session, home, actor):
+    archive_session(session, actor=actor)
+    work.note_worker(home, "box")
+    assert work.forget_old_work() == 0
+    with time_machine.travel(timezone.now() + timedelta(days=limits.WORK_KEPT_DAYS + 1), tick=False):
+        assert work.forget_old_work() == 1
+    assert not home.pollers.exists()
+
+
 def test_of_many_workers_that_ask_at_once_one_gets_the_item(session, home):
     def ask(number):
         try:
