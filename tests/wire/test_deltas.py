@@ -1,5 +1,6 @@
 """Previews of what an agent is writing, through the official client, which puts them together again."""
 
+import itertools
 import json
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from agents.api.auth import MANAGED_AGENTS
 from agents.eventlog.channel import publish_previews
 from agents.models import Event
 from tests.agents.scripted_model import ScriptedModel, answer, beginning, scripted_model, text, thinking, use
+from tests.agents.test_kill_live import worker
 from tests.stack import wait_for
 
 BOTH = ["agent.message", "agent.thinking"]
@@ -199,6 +201,30 @@ def test_what_a_killed_answer_said_has_no_final_event_and_the_retry_has_a_previe
     assert "broke off in the middle" in of_type(events, "session.error")[0].error.message
     late = events[names.index("span.model_request_end") :]
     assert first.event.id not in {event.event_id for event in of_type(late, "event_delta")}
+
+
+def test_a_worker_killed_in_mid_sentence_leaves_one_final_event_with_a_preview_of_its_own(
+    stack, sdk, session, say, model
+):
+    gone = threading.Event()
+
+    def script(request):
+        if len(model.requests) > 1:
+            return answer(text("Once ", "more."))
+        return itertools.chain(beginning(text("Once upon ")), (b": wait\n\n" for _ in range(100) if not gone.wait(0.1)))
+
+    model.script = script
+    with listening(sdk, session, *BOTH) as stream:
+        say()
+        events = until(stream, "event_delta")
+        wait_for(lambda: worker(stack), 10).kill()
+        events += until(stream)
+        gone.set()
+    first, second = of_type(events, "event_start")
+    ((draft, final),) = previewed(events)
+    assert first.event.id != second.event.id == draft.id == final.id
+    assert draft.content[0].text == final.content[0].text == "Once more."
+    assert len(of_type(events, "span.model_request_start")) == len(of_type(events, "span.model_request_end")) == 1
 
 
 def test_an_interrupt_in_mid_sentence_ends_the_preview_without_a_final_event(sdk, session, say, model):
