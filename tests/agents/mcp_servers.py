@@ -77,12 +77,12 @@ class McpServers:
         elif scope["path"] == "/hang":
             await asyncio.sleep(60)
         elif scope["path"] == "/bomb":
-            headers = [(b"content-type", b"application/json"), (b"content-encoding", b"gzip")]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            packed = [(b"content-type", b"application/json"), (b"content-encoding", b"gzip")]
+            await send({"type": "http.response.start", "status": 200, "headers": packed})
             await send({"type": "http.response.body", "body": gzip.compress(bytes(50_000_000))})
         elif scope["path"] == "/elsewhere":
-            headers = [(b"location", b"http://localhost:1/mcp")]
-            await send({"type": "http.response.start", "status": 307, "headers": headers})
+            moved = [(b"location", b"http://localhost:1/mcp")]
+            await send({"type": "http.response.start", "status": 307, "headers": moved})
             await send({"type": "http.response.body"})
         else:
             await _misbehave(scope, receive, send)
