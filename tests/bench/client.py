@@ -10,6 +10,13 @@ import psutil
 
 from tests.stack import Stack
 
+PARTS = {
+    "lucid-web": "web",
+    "lucid-worker": "workers",
+    "lucid-practice": "model",
+    "redis-server": "redis",
+    "valkey-server": "redis",
+}
 CLOUD = {"type": "cloud", "networking": {"type": "unrestricted"}}
 
 
@@ -49,26 +56,14 @@ class Product:
         return [parent, *parent.children(recursive=True)]
 
     def web_process(self) -> psutil.Process:
-        """The process that listens."""
-        port = int(self.stack.url.rsplit(":", 1)[1])
-        own = {process.pid for process in self.processes()}
-        found = psutil.net_connections("tcp")
-        return next(
-            psutil.Process(c.pid)
-            for c in found
-            if c.status == psutil.CONN_LISTEN and c.laddr.port == port and c.pid in own
-        )
+        return next(process for process in self.processes() if process.name() == "lucid-web")
 
     def cpu_by_part(self) -> dict[str, float]:
-        """The same by what the processes do: web, model, redis, and the others, which are the workers' mostly."""
-        web = self.web_process().pid
-        listening = {c.pid for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
-        used = dict.fromkeys(("web", "workers", "model", "redis"), 0.0)
+        """The same by what the processes do; `others` are the parent and the sandbox host."""
+        used = dict.fromkeys((*PARTS.values(), "others"), 0.0)
         for process in self.processes():
-            is_redis = any(name in process.name() for name in ("redis", "valkey"))
-            other = "redis" if is_redis else "model" if process.pid in listening else "workers"
             times = process.cpu_times()
-            used["web" if process.pid == web else other] += times.user + times.system
+            used[PARTS.get(process.name(), "others")] += times.user + times.system
         return used
 
     def cpu_seconds(self) -> float:
