@@ -268,7 +268,7 @@ class Turn:
         with transaction.atomic():
             opening = self._running() if opens_turn else []
             self._append([*opening, *messages, *self._next_request()])
-            InboxEvent.objects.filter(pk__in=[row.pk for row in taken]).delete()
+            statements.delete_mail.run(self.thread.pk, mail.position, taken[-1].position)
 
     def _companion(self, mail: InboxEvent) -> list[InboxEvent]:
         """The system message that was sent with it, and belongs to its turn."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from agents.eventlog import statements
 from agents.exceptions import DomainError
 from agents.models import SessionResource
 from agents.plugs import resource_kinds, sandbox
@@ -35,7 +36,7 @@ class Toolbox:
         self._custom = {tool["name"] for tool in custom}
         self._own: list[dict[str, Any]] = [*built_in, *({key: tool[key] for key in SHOWN} for tool in custom)]
         self.servers = McpServers(session_id, agent)
-        self._resources = self._group(list(SessionResource.objects.filter(session_id=session_id)))
+        self._resources = self._group(statements.resources_of.all(session_id))
         self._mounts: list[Mount] = [
             mount for kind, resources in self._resources.items() for mount in resource_kinds()[kind].mounts(resources)
         ]
