@@ -117,8 +117,8 @@ class Writing:
         return piece
 
     def replaced_by(self, item: Item, html: str) -> str:
-        """The event, which clears away what was shown where that ends with it."""
-        if not self._shown or item.thread_id != self._thread_id or item.event["type"] not in ENDS_OF_TEXT:
+        """The event, which clears away what it ends, even if an earlier connection showed that."""
+        if item.thread_id != self._thread_id or item.event["type"] not in ENDS_OF_TEXT:
             return html
         self._shown = self._index = 0
         return html + NOTHING_WRITTEN
