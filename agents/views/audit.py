@@ -26,7 +26,7 @@ COLUMNS = (
     *("id", "created_at", "actor_kind", "actor_id", "actor_name"),
     *("action", "object_id", "object_name", "detail", "reason"),
 )
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet would run
 # The page of an object by the prefix of its id; others have none.
 PAGES = {
     "agent": "agent",
@@ -85,10 +85,10 @@ def _lines(events: QuerySet[AuditEvent]) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield writer.writerow(COLUMNS)
     for row in events.values_list(*COLUMNS).iterator(chunk_size=CHUNK):
-        yield writer.writerow([_cell(value) for value in row])
+        yield writer.writerow([csv_cell(value) for value in row])
 
 
-def _cell(value: Any) -> str:
+def csv_cell(value: Any) -> str:
     """Names and reasons are what people typed: no spreadsheet may take one for a formula."""
     text = value.isoformat() if hasattr(value, "isoformat") else str(value)
     return f"'{text}" if text.startswith(FORMULA) else text

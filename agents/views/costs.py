@@ -15,7 +15,7 @@ from agents.price_forms import CostFilter
 from agents.prices import RUNTIME, cents
 from agents.services.costs import Cell, Item, Sum, cells_of, grouped, items_of, merged, summed
 from agents.services.prices import book_of
-from agents.views.audit import FORMULA
+from agents.views.audit import csv_cell
 
 DEAREST = 20
 BARS_MAX = 92  # days; more would be thinner than a pixel on a phone
@@ -68,18 +68,13 @@ def costs_export(request: HtmxHttpRequest) -> HttpResponse:
     for (day, kind, agent_id, model), total in grouped(cells, Cell._fields).items():
         counts = (len(total.sessions), total.tokens, total.unpriced_tokens)
         usd = "" if total.known_usd is None else _usd(total)
-        named = (agent_id, _cell(names.get(agent_id, "")), _cell(model or "running time"))
+        named = (agent_id, csv_cell(names.get(agent_id, "")), csv_cell(model or "running time"))
         writer.writerow([day, kind, *named, *counts, usd, f"{total.practice_usd:.6f}"])
     return response
 
 
 def _usd(total: Sum) -> str:
     return f"{total.usd:.6f}"
-
-
-def _cell(text: str) -> str:
-    """Names are what people typed: no spreadsheet may take one for a formula."""
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _items(request: HtmxHttpRequest, form: CostFilter) -> list[Item]:
