@@ -9,7 +9,7 @@ from config.waiting import with_waiting
 POLL = "/v1/environments/env_1/work/poll"
 
 
-def ask(answers: list[tuple[int, bytes]], *, path: str = POLL, query: str = "block_ms=900", method: str = "GET"):
+def ask(answers, *, path=POLL, query="block_ms=900", method="GET"):
     """What a client gets when the application says these one after the other, and how often it was asked."""
     asked = []
     sent = []
@@ -27,7 +27,11 @@ def ask(answers: list[tuple[int, bytes]], *, path: str = POLL, query: str = "blo
         sent.append(piece)
 
     scope = {"type": "http", "method": method, "path": path, "query_string": query.encode()}
-    asyncio.run(with_waiting(application)(scope, receive, send))
+
+    async def call():
+        await with_waiting(application)(scope, receive, send)
+
+    asyncio.run(call())
     return sent[0]["status"], sent[1]["body"], len(asked)
 
 
