@@ -18,7 +18,8 @@ SUPPORTED = (
 )
 INITIAL = ("user.message",)
 # These answer a call that waits: they enter the log when they arrive, not when a worker has time.
-ON_RECEIPT = ("user.tool_confirmation", "user.custom_tool_result", "user.tool_result")
+RESULTS = ("user.custom_tool_result", "user.tool_result")
+ON_RECEIPT = ("user.tool_confirmation", *RESULTS)
 
 
 def check_events(events: Sequence[Mapping[str, Any]]) -> None:
@@ -26,7 +27,9 @@ def check_events(events: Sequence[Mapping[str, Any]]) -> None:
     if not 1 <= len(events) <= EVENTS_PER_REQUEST_MAX:
         raise InvalidRequest(f"events: send 1 to {EVENTS_PER_REQUEST_MAX:,} events.")
     _check_each(events, "events", SUPPORTED)
-    _check_system(events, "events")
+    if not is_lone_system(events):
+        _check_system(events, "events", RESULTS)
+    _check_system_blocks(events, "events")
 
 
 def check_initial_events(events: Sequence[Mapping[str, Any]]) -> None:
@@ -41,18 +44,28 @@ def check_deployment_events(events: Sequence[Mapping[str, Any]]) -> None:
         raise InvalidRequest(f"initial_events: 1 to {SESSION_INITIAL_EVENTS_MAX} events are needed.")
     _check_each(events, "initial_events", (*INITIAL, SYSTEM))
     _check_system(events, "initial_events")
+    _check_system_blocks(events, "initial_events")
 
 
-def _check_system(events: Sequence[Mapping[str, Any]], field: str) -> None:
-    """It accompanies the message before it: both are taken in together, so neither ever waits alone."""
+def is_lone_system(events: Sequence[Mapping[str, Any]]) -> bool:
+    return [event["type"] for event in events] == [SYSTEM]
+
+
+def _check_system(events: Sequence[Mapping[str, Any]], field: str, results: Sequence[str] = ()) -> None:
+    """It accompanies the message or the result before it: both are taken in together, so neither ever waits alone."""
+    accompanied = ("user.message", *results)
     for index, event in enumerate(events):
         if event["type"] != SYSTEM:
             continue
-        if index == 0 or index != len(events) - 1 or events[index - 1]["type"] != "user.message":
+        if index == 0 or index != len(events) - 1 or events[index - 1]["type"] not in accompanied:
             raise InvalidRequest(
-                f"{field}.{index}: a system.message must come last and directly follow a user.message."
+                f"{field}.{index}: a system.message must come last and directly follow a {' or '.join(accompanied)}."
             )
-        if not 1 <= len(event["content"]) <= SYSTEM_BLOCKS_MAX:
+
+
+def _check_system_blocks(events: Sequence[Mapping[str, Any]], field: str) -> None:
+    for index, event in enumerate(events):
+        if event["type"] == SYSTEM and not 1 <= len(event["content"]) <= SYSTEM_BLOCKS_MAX:
             raise InvalidRequest(f"{field}.{index}.content: it must have 1 to {SYSTEM_BLOCKS_MAX:,} blocks.")
 
 

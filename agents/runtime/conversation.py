@@ -58,17 +58,30 @@ class KnownMessages(list[Message]):
 
 
 class Conversation:
-    """What was said so far; neighbours of one role become one message, as the API wants them."""
+    """What was said so far; neighbours of one role become one message, as the API wants them.
+
+    A system message may arrive between the results of one answer's calls, or before the user says anything: it is held
+    back until the request that is the first to read it."""
 
     def __init__(self, events: Iterable[Logged] = ()) -> None:
         self.messages = KnownMessages()
         self.names_files = False
         self.size = 0  # characters of JSON, nearly
+        self._held: list[Block] = []
         for event in events:
             self.add(event)
 
     def add(self, event: Logged) -> None:
         role, blocks = blocks_of(event)
+        if role == "system":
+            self._held += blocks
+        elif event.type == "span.model_request_start":
+            held, self._held = self._held, []
+            self._extend("system", held)
+        else:
+            self._extend(role, blocks)
+
+    def _extend(self, role: str, blocks: list[Block]) -> None:
         if not blocks:
             return
         last = self.messages[-1] if self.messages else None

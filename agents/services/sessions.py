@@ -13,7 +13,7 @@ from django.utils import timezone
 from agents import audit, limits, queue, trust
 from agents.access import access_agent_version, access_environment
 from agents.actors import Actor
-from agents.client_events import ON_RECEIPT
+from agents.client_events import ON_RECEIPT, RESULTS, SYSTEM, is_lone_system
 from agents.environment_config import WORKERS_TOOLS
 from agents.eventlog import statements
 from agents.eventlog.append import NewEvent, append, lock_session
@@ -170,15 +170,20 @@ def send_events(session: Session, events: Sequence[dict[str, Any]], *, actor: Ac
         raise InvalidRequest(f"events: at most {limits.QUEUED_EVENTS_MAX} events may wait in one session.")
     budgets.check_events_at_cap(session, [event["type"] for event in events])
     is_paused = budgets.is_paused(session)
+    _check_place_of_system(session, events)
     first = session.next_position - len(events)
     shown = [
         answer_call(session, event, actor=actor)
         if event["type"] in ON_RECEIPT
         else budgets.ignored(event)
         if is_paused and event["type"] == INTERRUPT
+        else _log_system(session, thread, event, actor)
+        if event["type"] == SYSTEM and not _follows_message(events)
         else _queue(session, thread, event, first + index, actor)
         for index, event in enumerate(events)
     ]
+    if is_lone_system(events):
+        return shown  # it is for the next turn and starts none
     if any(event["type"] != INTERRUPT for event in events):
         queue_work(session)
     wake_thread(thread, at_once=any(event["type"] == INTERRUPT for event in events))
@@ -221,6 +226,29 @@ def _queue(session: Session, thread: Thread, event: dict[str, Any], position: in
     queued = queued_event(row)
     transaction.on_commit(partial(publish, session.pk, [(thread.pk, None, queued)]))
     return queued
+
+
+def _check_place_of_system(session: Session, events: Sequence[dict[str, Any]]) -> None:
+    """A system message alone is for a session at rest; while calls wait, it comes with the result of one."""
+    if events[-1]["type"] != SYSTEM or (len(events) > 1 and events[-2]["type"] in RESULTS):
+        return
+    field = f"events.{len(events) - 1}"
+    if (session.stop_reason or {}).get("type") == "requires_action" and session.status == SessionStatus.IDLE:
+        raise InvalidRequest(
+            f"{field}: while calls wait, a system.message must directly follow {' or '.join(RESULTS)}."
+        )
+    if len(events) == 1 and session.status != SessionStatus.IDLE:
+        raise InvalidRequest(f"{field}: a system.message alone is taken while the session is idle.")
+
+
+def _follows_message(events: Sequence[dict[str, Any]]) -> bool:
+    return len(events) > 1 and events[-2]["type"] == "user.message"
+
+
+def _log_system(session: Session, thread: Thread, event: dict[str, Any], actor: Actor) -> dict[str, Any]:
+    """What comes with a call's result, or for the next turn, is in the log at once."""
+    payload = {"content": event["content"]}
+    return wire_event(append(session.pk, thread, [NewEvent(type=SYSTEM, payload=payload, trust=actor.trust)])[0])
 
 
 def answer_call(session: Session, event: dict[str, Any], *, actor: Actor) -> dict[str, Any]:

@@ -32,6 +32,7 @@ def test_both_are_taken_in_together_before_the_model_is_asked(make_session, acto
 def test_the_model_reads_it_as_a_turn_of_its_own():
     events = [Logged(event_id="a", type="user.message", payload={"content": [{"type": "text", "text": "one"}]})]
     events.append(Logged(event_id="b", type="system.message", payload={"content": SYSTEM["content"]}))
+    events.append(Logged(event_id="c", type="span.model_request_start", payload={}))
     assert Conversation(events).messages == [
         {"role": "user", "content": [{"type": "text", "text": "one"}]},
         {"role": "system", "content": [{"type": "text", "text": "Be brief"}]},
@@ -41,13 +42,15 @@ def test_the_model_reads_it_as_a_turn_of_its_own():
 @pytest.mark.parametrize(
     "events",
     [
-        [SYSTEM],
+        [SYSTEM, SYSTEM],
+        [SYSTEM, message("x")],
         [message("x"), SYSTEM, SYSTEM],
         [message("x"), SYSTEM, message("y")],
         [{"type": "user.interrupt"}, SYSTEM],
+        [{"type": "user.tool_confirmation", "tool_use_id": "sevt_x", "result": "allow"}, SYSTEM],
     ],
 )
-def test_it_never_stands_alone(events):
+def test_it_comes_last_and_after_what_it_accompanies(events):
     with pytest.raises(InvalidRequest, match="directly follow"):
         check_events(events)
 
@@ -57,6 +60,27 @@ def test_it_has_so_many_blocks(count):
     system = {"type": "system.message", "content": SYSTEM["content"] * count}
     with pytest.raises(InvalidRequest, match="1 to 1,000 blocks"):
         check_deployment_events([message("x"), system])
+
+
+def test_a_deployment_does_not_begin_with_one_alone():
+    with pytest.raises(InvalidRequest, match=r"directly follow a user\.message"):
+        check_deployment_events([SYSTEM])
+
+
+def test_it_does_not_part_the_results_of_one_answers_calls():
+    said = [
+        ("a", "user.message", {"content": [{"type": "text", "text": "go"}]}),
+        ("span", "span.model_request_start", {}),
+        ("b", "agent.custom_tool_use", {"name": "find", "input": {}}),
+        ("c", "agent.custom_tool_use", {"name": "find", "input": {}}),
+        ("d", "user.custom_tool_result", {"custom_tool_use_id": "b"}),
+        ("e", "system.message", {"content": SYSTEM["content"]}),
+        ("f", "user.custom_tool_result", {"custom_tool_use_id": "c"}),
+        ("span2", "span.model_request_start", {}),
+    ]
+    told = Conversation(Logged(event_id=key, type=kind, payload=payload) for key, kind, payload in said).messages
+    assert [message["role"] for message in told] == ["user", "assistant", "user", "system"]
+    assert [block["tool_use_id"] for block in told[2]["content"]] == ["b", "c"]
 
 
 def test_a_session_does_not_begin_with_one():
