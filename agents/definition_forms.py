@@ -264,7 +264,7 @@ class StartForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 5, "placeholder": "What should the agent do?"}),
         error_messages={"required": "Write a message first."},
     )
-    files = forms.MultipleChoiceField(label="Files to read", required=False, widget=forms.CheckboxSelectMultiple)
+    uploads = forms.MultipleChoiceField(label="Files to read", required=False, widget=forms.CheckboxSelectMultiple)
     vaults = forms.MultipleChoiceField(label="Vaults it may use", required=False, widget=forms.CheckboxSelectMultiple)
 
     def __init__(
@@ -272,12 +272,12 @@ class StartForm(forms.Form):
         data: Any = None,
         *,
         environments: Sequence[tuple[str, str]],
-        files: Sequence[tuple[str, str]] = (),
+        uploads: Sequence[tuple[str, str]] = (),
         vaults: Sequence[tuple[str, str]] = (),
     ) -> None:
         super().__init__(data)
         environments = environments or [(NEW_ENVIRONMENT, "A new one, named default")]
-        for name, choices in (("environment", environments), ("files", files), ("vaults", vaults)):
+        for name, choices in (("environment", environments), ("uploads", uploads), ("vaults", vaults)):
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)
             field.choices = list(choices)
@@ -290,7 +290,7 @@ class StartForm(forms.Form):
             "agent": agent_id,
             "environment_id": environment_id,
             "initial_events": [message],
-            "resources": [{"type": "file", "file_id": file_id} for file_id in said["files"]],
+            "resources": [{"type": "file", "file_id": file_id} for file_id in said["uploads"]],
             "vault_ids": said["vaults"],
         }
         return {**start, "title": said["title"] or said["text"].strip().splitlines()[0][:FIRST_WORDS_MAX]}

@@ -106,7 +106,7 @@ def _start_form(request: HtmxHttpRequest) -> StartForm:
     return StartForm(
         request.POST or None,
         environments=[(row.pk, row.name) for row in environments.order_by("name")[:OFFERED_MAX]],
-        files=[(row.pk, row.filename) for row in uploads[:NEWEST_OFFERED]],
+        uploads=[(row.pk, row.filename) for row in uploads[:NEWEST_OFFERED]],
         vaults=[(row.pk, row.display_name) for row in vaults[:NEWEST_OFFERED]],
     )
 

@@ -206,8 +206,8 @@ def test_a_session_is_given_files_and_vaults(as_alice, bea, actor, charlie):
     theirs = make_upload(Actor.of_member(charlie))
     shown = as_alice.get(f"/agents/{bea.pk}/start/").content.decode()
     assert [pk in shown for pk in (kept.pk, vault.pk, gone.pk, theirs.pk)] == [True, True, False, False]
-    typed = {"environment": "new", "text": "Hello", "files": [kept.pk], "vaults": [vault.pk]}
-    assert as_alice.post(f"/agents/{bea.pk}/start/", typed | {"files": [theirs.pk]}).status_code == 422
+    typed = {"environment": "new", "text": "Hello", "uploads": [kept.pk], "vaults": [vault.pk]}
+    assert as_alice.post(f"/agents/{bea.pk}/start/", typed | {"uploads": [theirs.pk]}).status_code == 422
     assert as_alice.post(f"/agents/{bea.pk}/start/", typed).status_code == 303
     session = Session.objects.get()
     assert session.vault_ids == [vault.pk]
