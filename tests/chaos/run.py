@@ -1,0 +1,128 @@
+"""One run: sessions at work, parts killed for a while, then peace, and what came of it."""
+
+import random
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import anthropic
+import redis
+from django.utils import timezone
+
+from agents.models import Event, Session
+from tests.chaos.clients import Reader, Talker, World
+from tests.chaos.invariants import broken, unanswered
+from tests.chaos.parts import Killer
+from tests.stack import Stack
+
+TALKERS, READERS = 8, 3
+BUSY_SESSIONS = 4
+PEACE_SECONDS = 90.0
+CAUGHT_UP_SECONDS = 15.0
+
+
+@dataclass
+class Outcome:
+    killed: list[str]
+    sessions: int
+    turns: int
+    messages: int
+    repeated_requests: int
+    errors: int
+    recovery_seconds: float
+    problems: list[str] = field(default_factory=list)
+
+
+def chaos(stack: Stack, sdk: anthropic.Anthropic, redis_url: str, *, seconds: float, seed: int) -> Outcome:
+    world = World.make(sdk)
+    talkers = [Talker(world, number, seed) for number in range(TALKERS)]
+    for talker in talkers:
+        talker.start()
+    readers = start_readers(world)
+    killer = Killer(stack, redis.Redis.from_url(redis_url), random.Random(seed))
+    killer.run(seconds)
+    wait_for_work(world)
+    killer.strike("worker")
+    running = list(Session.objects.filter(pk__in=world.sessions, status__in=["running", "rescheduling"]))
+    recovery = seconds_to_rest(running, killer.last_kill)
+    world.ended.set()
+    deadline = time.monotonic() + PEACE_SECONDS
+    for talker in talkers:
+        talker.join(max(deadline - time.monotonic(), 0.1))
+    wait_for_rest(world.sessions)
+    problems = [*find_problems(world), *missed(readers), *(f"stuck: {plan}" for plan in world.stuck)]
+    world.closed.set()
+    return outcome(world, killer, recovery, problems)
+
+
+def start_readers(world: World) -> list[Reader]:
+    while len(world.sessions) < READERS:
+        time.sleep(0.05)
+    readers = [Reader(world, session) for session in world.sessions[:READERS]]
+    for reader in readers:
+        reader.start()
+    return readers
+
+
+def wait_for_work(world: World) -> None:
+    """The last kill is to hit something, if there is anything to hit."""
+    deadline = time.monotonic() + CAUGHT_UP_SECONDS
+    busy = Session.objects.filter(pk__in=world.sessions, status="running", threads__lease_until__gt=timezone.now())
+    while busy.count() < BUSY_SESSIONS and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def seconds_to_rest(running: list[Session], last_kill: float) -> float:
+    """How long after the last kill the slowest of these turns took to its end."""
+    since = datetime.fromtimestamp(last_kill, UTC)
+    waiting, slowest = {session.pk for session in running}, 0.0
+    deadline = time.monotonic() + PEACE_SECONDS
+    while waiting and time.monotonic() < deadline:
+        ends = Event.objects.filter(session_id__in=waiting, type="session.status_idle", processed_at__gt=since)
+        for session_id, at in ends.order_by("-seq").values_list("session_id", "processed_at"):
+            waiting.discard(session_id)
+            slowest = max(slowest, (at - since).total_seconds())
+        time.sleep(0.2)
+    return float("inf") if waiting else slowest
+
+
+def wait_for_rest(sessions: list[str]) -> None:
+    deadline = time.monotonic() + CAUGHT_UP_SECONDS
+    busy = Session.objects.filter(pk__in=sessions).exclude(status="idle")
+    while busy.exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
+def find_problems(world: World) -> list[str]:
+    found = [problem for session in world.sessions for problem in broken(session)]
+    return found + unanswered(world.answers)
+
+
+def missed(readers: list[Reader]) -> list[str]:
+    """What a client that follows and reconnects did not get, or got twice on one connection."""
+    deadline = time.monotonic() + CAUGHT_UP_SECONDS
+    while any(unseen(reader) for reader in readers) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    problems = [f"{reader.session}: a reader missed {unseen(reader)}" for reader in readers if unseen(reader)]
+    return problems + [f"{r.session}: a stream brought {r.doubled} twice" for r in readers if r.doubled]
+
+
+def unseen(reader: Reader) -> list[str]:
+    logged = Event.objects.filter(session_id=reader.session).values_list("event_id", flat=True)
+    return [event_id for event_id in logged if event_id not in reader.seen]
+
+
+def outcome(world: World, killer: Killer, recovery: float, problems: list[str]) -> Outcome:
+    events = Event.objects.filter(session_id__in=world.sessions)
+    counts: Any = Session.objects.filter(pk__in=world.sessions).values_list("repeated_requests", flat=True)
+    return Outcome(
+        killed=killer.killed,
+        sessions=len(world.sessions),
+        turns=events.filter(type="session.status_idle").count(),
+        messages=len(world.answers),
+        repeated_requests=sum(counts),
+        errors=events.filter(type="session.error").count(),
+        recovery_seconds=recovery,
+        problems=problems,
+    )
