@@ -1,6 +1,6 @@
 """What workers run: load by id, call one function, nothing else."""
 
-from agents import blobs, leases
+from agents import blobs, leases, queue
 from agents.models import Thread
 from agents.plugs import sandbox
 from agents.runtime import loop
@@ -17,7 +17,9 @@ def destroy_sandbox(session_id: str) -> None:
 
 def sweep_threads() -> int:
     """Every second: wake a worker for each thread that waits and that nobody drives."""
-    return leases.sweep(Thread, "agents.jobs.run_thread")
+    woken = leases.sweep(Thread, "agents.jobs.run_thread")
+    queue.note_round()
+    return woken
 
 
 def start_due_deployments() -> int:

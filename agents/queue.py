@@ -1,7 +1,10 @@
 """Wakes workers: on commit, ids only, by dotted name. A wake-up is a hint; the database holds what is to be done."""
 
 import logging
+import time
+from datetime import UTC, datetime
 from functools import cache, partial
+from typing import Any
 
 import django_rq
 import redis
@@ -12,6 +15,7 @@ from rq import Queue
 
 logger = logging.getLogger(__name__)
 
+ROUND_KEY = "lucid:round"
 FAILED_JOB_SECONDS = 3_600  # long enough to read a traceback; RQ's default is a year
 
 
@@ -36,6 +40,19 @@ def enqueue_now(job: str, *ids: str, queue: str = "turns") -> None:
         _queue(queue).enqueue(job, *ids, result_ttl=0, failure_ttl=FAILED_JOB_SECONDS)
     except (RedisError, OSError) as error:
         logger.warning("Nobody was woken for %s, the sweeper will: %s", job, error)
+
+
+def note_round() -> None:
+    """Say that the sweeper was here."""
+    try:
+        connection().set(ROUND_KEY, time.time())
+    except (RedisError, OSError) as error:
+        logger.warning("The sweeper's round was not noted: %s", error)
+
+
+def last_round() -> datetime | None:
+    told: Any = connection().get(ROUND_KEY)
+    return datetime.fromtimestamp(float(told), UTC) if told else None
 
 
 def waiting(queue: str) -> int:

@@ -34,6 +34,7 @@ from agents.views.environments import (
 )
 from agents.views.files import file_delete, file_download, file_list, file_upload
 from agents.views.members import member_detail, member_link, member_list, member_remove, member_role
+from agents.views.operations import operations
 from agents.views.preferences import preferences
 from agents.views.prices import price_delete, price_list, price_runtime, price_save
 from agents.views.sessions import session_budget, session_detail, session_list, session_send, session_verdict
@@ -93,6 +94,7 @@ urlpatterns = [
     path("audit/", audit_list, name="audit"),
     path("audit/export/", audit_export, name="audit-export"),
     path("setup/", setup, name="setup"),
+    path("operations/", operations, name="operations"),
     path("costs/", costs, name="costs"),
     path("costs/export/", costs_export, name="costs-export"),
     path("prices/", price_list, name="prices"),

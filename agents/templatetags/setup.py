@@ -67,6 +67,13 @@ SECTIONS: list[Section] = [
         text="Its name, and what holds for everything in it.",
         role=Role.ADMIN,
     ),
+    Section(
+        name="operations",
+        word="Operations",
+        icon="pulse",
+        text="What runs here: workers, queues, what waits and what failed.",
+        role=Role.ADMIN,
+    ),
 ]
 
 

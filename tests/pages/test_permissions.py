@@ -44,6 +44,7 @@ class Page(NamedTuple):
 PAGES = [
     Page("GET", "home", Role.VIEWER),
     Page("GET", "setup", Role.VIEWER),
+    Page("GET", "operations", Role.ADMIN),
     Page("GET", "costs", Role.VIEWER),
     Page("GET", "costs-export", Role.VIEWER),
     Page("GET", "prices", Role.VIEWER),

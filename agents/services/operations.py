@@ -1,0 +1,231 @@
+"""What runs here and how it fares, read for operators: workers, queues, leases, stores of state. Nothing is changed."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.db import connection as database
+from django.db.models import Count, F, Min, Model, Q, Sum
+from django.utils import timezone
+from redis.exceptions import RedisError
+from rq.job import Job
+from rq.queue import Queue
+from rq.registry import FailedJobRegistry
+from rq.worker_registration import REDIS_WORKER_KEYS
+
+from agents import limits
+from agents.eventlog.channel import CHANNEL_PREFIX
+from agents.exceptions import DomainError
+from agents.models import InboxEvent, Session, Thread
+from agents.models.schedules import Scheduled
+from agents.plugs import sandbox
+from agents.queue import connection, last_round
+
+QUEUES = ("turns", "batch")
+FAILED_SHOWN_MAX = 10
+SLOT_GONE_SECONDS = 40.0  # an idle slot is heard of every 2 s, a busy one every 15 s
+LATE_SECONDS = 10.0  # a round of the sweeper that is this old means that nobody sweeps
+REPEATED_DAYS = 1
+LIMITS = ("LUCID_TURN_SLOTS", "LUCID_BATCH_SLOTS", "LUCID_MEMORY_STORES_MAX", "LUCID_FILES_QUOTA_GIB")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Something that Lucid needs: what is the matter where it does not work, else a few words on how it is."""
+
+    works: bool
+    text: str
+    milliseconds: float | None = None
+
+
+@dataclass(slots=True)
+class Process:
+    """One worker process: for each queue its slots, as (busy, all)."""
+
+    host: str
+    pid: str
+    slots: dict[str, tuple[int, int]] = field(default_factory=dict)
+    leases: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedJob:
+    name: str
+    at: datetime | None
+    last_line: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broker:
+    """What only Redis knows; empty where it is away."""
+
+    processes: list[Process] = field(default_factory=list)
+    queues: dict[str, int] = field(default_factory=dict)
+    failed: list[FailedJob] = field(default_factory=list)
+    followed: int = 0
+    swept_at: datetime | None = None
+
+
+def overview() -> dict[str, Any]:
+    """Everything for one look; a part that is away is a finding, not a failure."""
+    now = timezone.now()
+    redis, broker = _redis()
+    late = now - timedelta(seconds=LATE_SECONDS)
+    return {
+        "now": now,
+        "database": _database(),
+        "redis": redis,
+        "sandbox": _sandbox(),
+        "sweeper": Part(works=bool(broker.swept_at and broker.swept_at > late), text=""),
+        "broker": broker,
+        "held": _held(now),
+        "waiting": _waiting(now),
+        "sessions": _sessions(now),
+        "schedules": _schedules(now),
+        "limits": [(name, getattr(settings, name)) for name in LIMITS],
+        "bounds": (limits.LEASE_SECONDS, limits.STEP_LOSSES_MAX, limits.MODEL_REQUESTS_PER_TURN_MAX),
+    }
+
+
+def _database() -> Part:
+    began = time.perf_counter()
+    with database.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    taken = (time.perf_counter() - began) * 1000
+    if database.vendor == "sqlite":
+        import sqlite3
+
+        return Part(works=True, text=f"SQLite {sqlite3.sqlite_version}", milliseconds=taken)
+    version: Any = database.get_database_version()
+    return Part(works=True, text=f"{database.display_name} {'.'.join(map(str, version))}", milliseconds=taken)
+
+
+def _redis() -> tuple[Part, Broker]:
+    client: Any = connection()
+    try:
+        began = time.perf_counter()
+        client.ping()
+        taken = (time.perf_counter() - began) * 1000
+        about = client.info()
+        name = "Valkey" if "valkey_version" in about else "Redis"
+        version = about.get("valkey_version") or about.get("redis_version", "")
+        text = f"{name} {version}, {about.get('used_memory_human', '')} in use"
+        return Part(works=True, text=text, milliseconds=taken), _broker(client)
+    except (RedisError, OSError) as error:
+        return Part(works=False, text=str(error) or type(error).__name__), Broker()
+
+
+def _broker(client: Any) -> Broker:
+    queues = {name: Queue(name, connection=client) for name in QUEUES}
+    return Broker(
+        processes=_processes(client),
+        queues={name: queue.count for name, queue in queues.items()},
+        failed=[job for queue in queues.values() for job in _failed(client, queue)],
+        followed=len(client.pubsub_channels(f"{CHANNEL_PREFIX}*")),
+        swept_at=last_round(),
+    )
+
+
+def _processes(client: Any) -> list[Process]:
+    """From what each slot tells RQ about itself, in one question for all of them."""
+    names = sorted(client.smembers(REDIS_WORKER_KEYS))
+    pipeline = client.pipeline(transaction=False)
+    for name in names:
+        pipeline.hmget(name, "hostname", "pid", "queues", "state", "last_heartbeat")
+    found: dict[tuple[str, str], Process] = {}
+    for told in pipeline.execute():
+        host, pid, queue, state, heard = (value.decode() if value else "" for value in told)
+        if not heard or _seconds_since(heard) > SLOT_GONE_SECONDS:
+            continue
+        process = found.setdefault((host, pid), Process(host, pid))
+        busy, total = process.slots.get(queue, (0, 0))
+        process.slots[queue] = (busy + (state == "busy"), total + 1)
+    driven = _driven()
+    for process in found.values():
+        process.leases = driven.get(process.pid, 0)
+        process.slots = {name: process.slots[name] for name in QUEUES if name in process.slots}
+    return list(found.values())
+
+
+def _seconds_since(stamp: str) -> float:
+    heard = datetime.fromisoformat(stamp.replace("Z", "+00:00"))
+    return (timezone.now() - (heard if heard.tzinfo else heard.replace(tzinfo=UTC))).total_seconds()
+
+
+def _failed(client: Any, queue: Queue) -> Iterator[FailedJob]:
+    ids = FailedJobRegistry(queue=queue).get_job_ids(0, FAILED_SHOWN_MAX - 1, desc=True)
+    for job in Job.fetch_many(ids, connection=client):
+        if job is not None:
+            result = job.latest_result()
+            lines = ((result.exc_string if result else None) or "").strip().splitlines() or ["no traceback was kept"]
+            at = job.ended_at.replace(tzinfo=job.ended_at.tzinfo or UTC) if job.ended_at else None
+            yield FailedJob(name=job.func_name or "", at=at, last_line=lines[-1][:400])
+
+
+def _sandbox() -> Part:
+    try:
+        told = sandbox().stats()
+    except DomainError as error:
+        return Part(works=False, text=error.message)
+    return Part(works=True, text=f"{told['open']} of {told['boxes_max']} boxes open, {told['busy']} busy")
+
+
+def _leased() -> list[type[Model]]:
+    """The tables whose rows are driven under a lease."""
+    return [model for model in apps.get_models() if {"lease_owner", "fence"} <= {f.name for f in model._meta.fields}]
+
+
+def _held(now: datetime) -> list[tuple[str, int]]:
+    """How many leases stand, by holder."""
+    held: dict[str, int] = {}
+    for model in _leased():
+        rows = model._default_manager.filter(lease_until__gte=now).values_list("lease_owner").annotate(n=Count("pk"))
+        for owner, count in rows:
+            held[owner or "nobody"] = held.get(owner or "nobody", 0) + count
+    return sorted(held.items())
+
+
+def _driven() -> dict[str, int]:
+    """The same by process id, which a holder's name begins with."""
+    driven: dict[str, int] = {}
+    for owner, count in _held(timezone.now()):
+        pid = owner.partition("-")[0]
+        driven[pid] = driven.get(pid, 0) + count
+    return driven
+
+
+def _waiting(now: datetime) -> dict[str, Any]:
+    """Turns that could go on and that nobody drives."""
+    free = Q(lease_until=None) | Q(lease_until__lt=now)
+    due = Q(wake_at=None) | Q(wake_at__lte=now)
+    threads = Thread.objects.filter(free, due, wake__gt=F("seen"))
+    oldest = InboxEvent.objects.filter(thread__in=threads).aggregate(at=Min("created_at"))["at"]
+    return {"turns": threads.count(), "since": oldest, "lost": threads.exclude(lease_until=None).count()}
+
+
+def _sessions(now: datetime) -> dict[str, Any]:
+    active = Session.objects.filter(status__in=["running", "rescheduling"])
+    by_status = dict(active.values_list("status").annotate(Count("pk")))
+    since = now - timedelta(days=REPEATED_DAYS)
+    repeated = Session.objects.filter(updated_at__gte=since).aggregate(sum=Sum("repeated_requests"))["sum"]
+    return {
+        "running": by_status.get("running", 0),
+        "rescheduling": by_status.get("rescheduling", 0),
+        "repeated": repeated or 0,
+    }
+
+
+def _schedules(now: datetime) -> dict[str, Any]:
+    """Of everything that runs by the clock: how many are due and not begun, and what comes next."""
+    tables = [model for model in apps.get_models() if issubclass(model, Scheduled)]
+    times = [model._default_manager.exclude(next_run_at=None) for model in tables]
+    coming = [rows.aggregate(at=Min("next_run_at", filter=Q(next_run_at__gt=now)))["at"] for rows in times]
+    return {
+        "due": sum(rows.filter(next_run_at__lte=now).count() for rows in times),
+        "planned": sum(rows.count() for rows in times),
+        "next": min((at for at in coming if at), default=None),
+    }
