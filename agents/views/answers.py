@@ -14,7 +14,7 @@ from agents.forms import AnswerForm, ConfirmationForm
 from agents.http import HtmxHttpRequest, go
 from agents.models import Event, Role, Session, SessionKind
 from agents.services.sessions import send_events
-from agents.views.trace import arguments_of, call_name
+from agents.views.trace import arguments_of, call_name, judgement_of
 
 CALLS_SHOWN = 20
 CONFIRMATION = "user.tool_confirmation"
@@ -34,6 +34,7 @@ class Awaited:
     is_workers: bool
     name: str
     arguments: str
+    reason: str  # why the policy `auto` asks
 
 
 def awaited_calls(session: Session) -> list[Awaited]:
@@ -56,6 +57,7 @@ def awaited_calls(session: Session) -> list[Awaited]:
                     is_workers=is_workers,
                     name=call_name(event.payload),
                     arguments=arguments_of(event.payload.get("input") or {}),
+                    reason=judgement_of(event.payload),
                 )
             )
     return shown

@@ -134,6 +134,11 @@ def show(row: EventRow) -> Shown | None:
 
 
 Parts = tuple[str, str, str, str, str]
+JUDGEMENTS = {
+    "allow": "Judged harmless: it ran without asking.",
+    "ask": "Whether it is harmless was not clear, so a person decides.",
+    "deny": "Judged dangerous: it never ran.",
+}
 
 
 def _parts(row: EventRow, kind: str) -> Parts:
@@ -144,12 +149,13 @@ def _parts(row: EventRow, kind: str) -> Parts:
         return "agent", agent, text_of(event.get("content")), "", ""
     if kind in ("agent.tool_use", "agent.custom_tool_use", "agent.mcp_tool_use"):
         arguments = event.get("input") or {}
+        said = [arguments_of(arguments), judgement_of(event)]
         return (
             "call",
             agent if row.is_child else "",
             call_name(event),
             _main_argument(arguments),
-            arguments_of(arguments),
+            "\n\n".join(part for part in said if part),
         )
     if kind.endswith("tool_result"):
         text = text_of(event.get("content"))
@@ -157,6 +163,14 @@ def _parts(row: EventRow, kind: str) -> Parts:
     if kind.startswith("span."):
         return _span_parts(event, kind)
     return _other_parts(row, kind)
+
+
+def judgement_of(call: Mapping[str, Any]) -> str:
+    """What the policy `auto` found, and why; nothing for a call under another policy."""
+    judged = (call.get("evaluation") or {}).get("evaluated_permission") or {}
+    words = JUDGEMENTS.get(str(judged.get("type")), "")
+    reason = str(judged.get("reason_code") or "").replace("_", " ")
+    return f"{words} ({reason})" if words and reason else words
 
 
 def _speaker(row: EventRow) -> str:

@@ -53,6 +53,27 @@ def test_the_page_offers_both_answers(as_alice: Client, waiting: Session) -> Non
     assert "What find_order gives back" in page
 
 
+@pytest.mark.parametrize(
+    ("judged", "words"),
+    [
+        ({"type": "ask", "reason_code": "indeterminate"}, "a person decides. (indeterminate)"),
+        ({"type": "deny", "reason_code": "high_risk"}, "Judged dangerous: it never ran. (high risk)"),
+        ({"type": "allow"}, "it ran without asking."),
+    ],
+)
+def test_the_page_says_what_was_judged(as_alice: Client, waiting: Session, judged: dict[str, str], words: str) -> None:
+    payload = {"name": "bash", "input": {}, "evaluation": {"type": "auto", "evaluated_permission": judged}}
+    thread = Thread.objects.get(session=waiting)
+    Event.objects.create(
+        session=waiting, thread=thread, seq=waiting.next_seq, event_id="sevt_judged", type="agent.tool_use",
+        payload=payload, processed_at=timezone.now(),
+    )  # fmt: skip
+    waiting.next_seq += 1
+    waiting.stop_reason = {"type": "requires_action", "event_ids": ["sevt_judged"]}
+    waiting.save()
+    assert words in page_of(as_alice, waiting)
+
+
 def test_who_may_not_answer_sees_what_is_awaited(as_bob: Client, waiting: Session) -> None:
     page = page_of(as_bob, waiting)
     assert "An admin of the workspace can answer." in page
