@@ -246,6 +246,7 @@ class NewWorkspaceForm(forms.Form):
 KINDS_OF_ACTION = {
     "agent": "Agents",
     "environment": "Environments",
+    "environment_key": "Keys of environments",
     "session": "Sessions",
     "memory_store": "Memory stores",
     "memory": "Memories",
@@ -259,6 +260,7 @@ KINDS_OF_ACTION = {
     "vault_credential": "Credentials",
     "deployment": "Deployments",
     "webhook_endpoint": "Webhooks",
+    "work": "Work of self-hosted environments",
     "price": "Prices",
     "member": "Members",
     "api_key": "API keys",
