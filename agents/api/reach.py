@@ -103,9 +103,11 @@ def check_reach(request: HttpRequest, holder: Holder) -> None:
 def check_events_of_worker(actor: Actor, events: list[dict[str, Any]]) -> None:
     """A worker's credential lies where the agent's commands run: it must not allow what the agent asks for."""
     if (actor.environment_key or actor.session_id) and any(
-        event["type"] == "user.tool_confirmation" for event in events
+        event["type"] in ("user.tool_confirmation", "system.message") for event in events
     ):
-        raise PermissionDenied("events: a worker cannot confirm tool calls; that takes a person or an API key.")
+        raise PermissionDenied(
+            "events: a worker can neither confirm tool calls nor send system messages; that takes an API key."
+        )
 
 
 def _rule_for(request: HttpRequest) -> tuple[Rule, dict[str, str]]:
