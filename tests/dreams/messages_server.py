@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connections
 
 from agents import plugs
 from agents.practice import dreamer
@@ -63,7 +64,10 @@ def serving(answer: Callable[[Body], Reply]) -> Iterator[Endpoint]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             endpoint.requests.append(body)
-            status, reply = endpoint.answer(body)
+            try:
+                status, reply = endpoint.answer(body)
+            finally:
+                connections.close_all()  # an answer may look into the database; this thread ends and would keep it
             data = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")
