@@ -187,6 +187,10 @@ SESSION_RESOURCE_KINDS = {
     "github_repository": "agents.services.repository_resources",
     "memory_store": "memory.resources",
 }
-AGENT_EXTENSIONS = {"memory": "memory.agent_memory", "outcomes": "outcomes.agent_outcomes", "dreaming": "dreams.agent_dreaming"}
+AGENT_EXTENSIONS = {
+    "memory": "memory.agent_memory",
+    "outcomes": "outcomes.agent_outcomes",
+    "dreaming": "dreams.agent_dreaming",
+}
 OUTCOME_EVALUATOR = ""
 READINESS_CHECKS: list[str] = []

@@ -10,7 +10,7 @@ from agents.models.base import PublicIdField, WorkspaceOwned
 
 class AuditEvent(WorkspaceOwned):
     """Append-only. `action` is the wire's word for what happened, such as `agent.updated`; `actor_name` is kept as it
-    was, because members leave and keys are revoked. `detail` names what changed, never a secret or what somebody said."""
+    was, because members leave and keys are revoked. `detail` names what changed, never a secret or anybody's words."""
 
     id = PublicIdField("audit_event", primary_key=True)
     actor_kind = models.CharField(max_length=16)

@@ -1,6 +1,7 @@
 """A session's page in a browser while the practice model writes: the text grows, and its event takes its place."""
 
 import json
+from typing import Any
 
 from playwright.sync_api import Page, expect
 
@@ -12,7 +13,7 @@ def test_the_text_grows_word_by_word_until_its_event_takes_its_place(stack, live
     session = live_sdk.beta.sessions.create(
         agent=agent.id, environment_id=live_sdk.beta.environments.create(name="box").id
     )
-    cookie = {"name": "sessionid", "value": as_alice.cookies["sessionid"].value, "url": stack.url}
+    cookie: Any = {"name": "sessionid", "value": as_alice.cookies["sessionid"].value, "url": stack.url}
     page.context.add_cookies([cookie])
     page.goto(f"{stack.url}/sessions/{session.id}/")
     page.evaluate(

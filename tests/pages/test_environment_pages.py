@@ -87,7 +87,7 @@ def test_a_self_hosted_one_says_how_its_workers_stand(as_alice, as_bob, actor):
     made = create_environment({"name": "ours", "config": {"type": "self_hosted"}}, actor=actor)
     shown = as_alice.get(f"/environments/{made.pk}/").content.decode()
     assert "No worker asks for work" in shown
-    assert 'AsyncAnthropic(base_url=&quot;http://testserver&quot;' in shown or 'base_url="http://testserver"' in shown
+    assert "AsyncAnthropic(base_url=&quot;http://testserver&quot;" in shown or 'base_url="http://testserver"' in shown
     assert "Make a key" in shown
     assert "Make a key" not in as_bob.get(f"/environments/{made.pk}/").content.decode()
     url = f"/environments/{made.pk}/edit/"

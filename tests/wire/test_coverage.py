@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import anthropic
 from anthropic._resource import SyncAPIResource
@@ -54,7 +55,8 @@ def methods_of(resource: type) -> Iterator[str]:
     for name in (name for name in dir(resource) if not name.startswith("_")):
         member = inspect.getattr_static(resource, name)
         if isinstance(member, (property, cached_property)):
-            below = inspect.signature(member.fget if isinstance(member, property) else member.func, eval_str=True)
+            getter: Any = member.fget if isinstance(member, property) else member.func
+            below = inspect.signature(getter, eval_str=True)
             if isinstance(below.return_annotation, type) and issubclass(below.return_annotation, SyncAPIResource):
                 yield from (f"{name}.{method}" for method in methods_of(below.return_annotation))
         elif inspect.isfunction(member) and SENDS.search(inspect.getsource(member)):

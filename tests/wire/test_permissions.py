@@ -256,9 +256,7 @@ STREAMS = {("GET", "/v1/sessions/{}/events/stream"), ("GET", "/v1/sessions/{}/th
 def test_the_matrix_has_every_route(client):
     document = client.get("/v1/openapi.json").json()["paths"]
     served = {(method.upper(), nameless(path)) for path, methods in document.items() for method in methods}
-    assert served - STREAMS == {
-        (route.method, nameless(f"/v1/{route.path}")) for route in [*ROUTES, *OF_WORKERS]
-    }
+    assert served - STREAMS == {(route.method, nameless(f"/v1/{route.path}")) for route in [*ROUTES, *OF_WORKERS]}
 
 
 def test_no_address_is_served_beside_the_matrix():

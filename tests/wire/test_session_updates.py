@@ -99,7 +99,7 @@ def test_a_session_that_waits_to_try_again_keeps_its_tools(wire, session):
         ({"metadata": {f"k{number}": "" for number in range(17)}}, "metadata:", None),
         ({"agent": {"model": "m"}}, "agent.model:", "agent_field_not_updatable"),
         ({"agent": {"tools": [{**TOOL, "name": "bash"}]}}, "agent.tools.0.name:", None),
-        ({"agent": {"mcp_servers": [{"type": "url", "name": "x", "url": "https://x.io"}]}}, "agent.mcp_servers.0:", None),
+        ({"agent": {"mcp_servers": [{"type": "url", "name": "x", "url": "https://x"}]}}, "agent.mcp_servers.0:", None),
         ({"more": 1}, "more:", None),
     ],
 )
