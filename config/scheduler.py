@@ -10,7 +10,6 @@ from django.utils.module_loading import import_string
 
 from agents.limits import SWEEP_SECONDS
 
-APPROVED_SECONDS = 30.0  # how long an approval waits at most when its process died before the store was written
 FILE_SECONDS = 60.0  # stored bytes that nobody can reach any more are nobody's hurry
 FORGET_SECONDS = 3_600.0  # what is long over is nobody's hurry either
 DEMO_SECONDS = 2.0  # how long a demo round that can go on waits at most

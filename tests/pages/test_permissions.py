@@ -25,7 +25,6 @@ from tests.agents.files import make_upload
 from tests.agents.skills import make_skill
 from tests.pages.reviews import make_proposal, make_session, make_store
 
-
 MESSAGE = {"type": "user.message", "content": [{"type": "text", "text": "Hello"}]}
 
 BEARER = {"type": "static_bearer", "mcp_server_url": "https://a.example", "token": "x"}
