@@ -14,6 +14,8 @@ _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # invisible: two paths could look alik
 
 def upload_path(wanted: str | None, file_id: str) -> str:
     """The whole mount path: what was asked for, below the folder of uploads whether it said so or not."""
+    if (wanted or "").rstrip("/") == UPLOADS_ROOT:
+        raise InvalidRequest("mount_path: it must name a file, not the folder of uploads.")
     below = (wanted or file_id).removeprefix(f"{UPLOADS_ROOT}/").removeprefix("/")
     segments = below.split("/")
     if any(segment in ("", ".", "..") for segment in segments):

@@ -22,11 +22,12 @@ from agents.limits import (
     FILE_MAX_BYTES,
     FILE_SHOWN_EXPIRED_DAYS,
 )
-from agents.models import File, Session, Workspace
+from agents.models import File, Session, SessionResource, Workspace
 
 GIB = 1024**3
 CHUNK_BYTES = 256 * 1024
 SWEPT_AT_ONCE = 500
+FILE_RESOURCE = "file"  # the kind of session resource that a copy is attached as
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +127,9 @@ def check_not_expired(file: File) -> None:
 
 @transaction.atomic
 def delete_file(file: File, *, actor: Actor) -> None:
-    """The row at once; its bytes when no other row has them."""
+    """The row at once; its bytes when no other row has them. A session's copy is no longer attached to it either."""
     if File.objects.filter(pk=file.pk).delete()[0]:
+        _detach([file])
         blobs.let_go([file.storage_key])
         audit.record(actor, "file.deleted", file.pk, name=file.filename)
 
@@ -137,6 +139,7 @@ def forget_files(files: Iterable[File]) -> None:
     rows = list(files)
     File.objects.filter(pk__in=[row.pk for row in rows]).delete()
     if rows:
+        _detach(rows)
         blobs.let_go(row.storage_key for row in rows)
 
 
@@ -152,6 +155,12 @@ def sweep_expired() -> int:
         files = list(File.objects.filter(expires_at__lt=shown_until)[:SWEPT_AT_ONCE])
         forget_files(files)
     return len(files)
+
+
+def _detach(files: Iterable[File]) -> None:
+    """A session must not name what is gone; only copies are attached, and each to the session that it is of."""
+    copies = [file.pk for file in files if file.session_id]
+    SessionResource.objects.filter(kind=FILE_RESOURCE, target_id__in=copies).delete()
 
 
 def _check_expiry(seconds: int | None) -> None:

@@ -168,6 +168,16 @@ def test_a_deleted_file_takes_its_bytes_along(wire):
     assert not storages["blobs"].exists(key)
 
 
+def test_a_sessions_copy_that_is_deleted_is_no_longer_attached(wire, agent, environment):
+    file = wire.files.upload(file=b"x")
+    attached = [{"type": "file", "file_id": file.id}]
+    session = wire.beta.sessions.create(agent=agent.id, environment_id=environment.id, resources=attached)
+    wire.files.delete(file.id)
+    (copy,) = wire.beta.sessions.resources.list(session.id)
+    wire.files.delete(copy.file_id)
+    assert list(wire.beta.sessions.resources.list(session.id)) == []
+
+
 def test_a_workspace_that_is_full_takes_no_more(wire, settings, actor):
     settings.LUCID_FILES_QUOTA_GIB = 1
     columns = {"filename": "a", "mime_type": "text/plain", "sha256": "x", "size_bytes": 2**28}
