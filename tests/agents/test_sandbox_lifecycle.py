@@ -60,7 +60,7 @@ def test_shell_outlives_the_worker_that_opened_it(shared):
 
 def test_killed_host_takes_its_boxes_along_and_leaves_the_files(host):
     host.bash(f"echo kept > file; x=1; setsid sleep {MARKER} &")
-    assert survivors(MARKER)
+    assert eventually(lambda: survivors(MARKER))
     host.kill()
     assert eventually(lambda: not survivors(MARKER))
     host.start()

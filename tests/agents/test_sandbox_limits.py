@@ -6,7 +6,7 @@ import secrets
 import psutil
 import pytest
 
-from tests.agents.sandboxes import USERS, running_host, survivors
+from tests.agents.sandboxes import USERS, eventually, running_host, survivors
 
 MIB = 1024 * 1024
 HOST_MEMORY_MAX = 120 * MIB
@@ -54,7 +54,7 @@ def test_timeout_ends_the_whole_tree(host, session, marker, command):
 def test_background_job_lives_on_until_the_session_is_released(host, session, marker):
     host.bash(f"setsid sleep {marker} & echo started", session)
     assert host.bash("jobs | wc -l", session).text == "1"
-    assert survivors(marker)
+    assert eventually(lambda: survivors(marker))  # the job may not have become `sleep` yet
     host.client.release(session)
     assert not survivors(marker)
 
