@@ -49,6 +49,15 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "dream.canceled",
         "dream.archived",
     ),
+    "dream_policy": (
+        "dream_policy.created",
+        "dream_policy.updated",
+        "dream_policy.archived",
+        "dream_policy.run_started",
+        "dream_policy.run_nothing_new",
+        "dream_policy.run_skipped",
+        "dream_policy.run_failed",
+    ),
     "review": ("review.created",),
     "proposal": ("proposal.approved", "proposal.applied", "proposal.rejected", "proposal.reverted"),
 }

@@ -10,6 +10,7 @@ from agents.webhook_events import ALIASES, FAMILIES
 
 FAMILY_WORDS = {name: name.replace("_", " ").capitalize() + "s" for name in FAMILIES}
 FAMILY_WORDS["memory_store"], FAMILY_WORDS["vault_credential"] = "Memory stores", "Credentials in vaults"
+FAMILY_WORDS["dream_policy"] = "Dream schedules"
 
 
 class WebhookForm(forms.Form):

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from datetime import UTC, datetime
 
 import anthropic
@@ -9,8 +10,11 @@ import pytest
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from agents.eventlog.append import WEBHOOK_OF
 from agents.models import AuditEvent, WebhookEndpoint
 from agents.services.webhooks import signing_secret
+from agents.webhook_events import EVENT_TYPES
+from dreams.models import DreamStatus, PolicyRunResult
 
 URL = "https://hooks.example.com/lucid"
 ORGANIZATION_EVENTS = ["external_key.failed", "user_profile.program_status_updated"]
@@ -94,6 +98,17 @@ def test_an_endpoint_is_deleted(webhooks, endpoint):
     for missing in (webhooks.retrieve, webhooks.update, webhooks.delete, webhooks.regenerate_signing_secret):
         with pytest.raises(anthropic.NotFoundError):
             missing(endpoint.id)
+
+
+def test_whatever_happens_can_be_chosen(settings):
+    told = {f"dream.{status}" for status in DreamStatus.values if status != "pending"}
+    told |= {f"dream_policy.run_{result}" for result in PolicyRunResult.values}
+    told |= set(WEBHOOK_OF.values())
+    for app in ("agents", "memory", "outcomes", "dreams"):
+        for path in (settings.BASE_DIR / app).rglob("*.py"):
+            told |= set(re.findall(r'\bemit\([^"]*"([a-z_]+\.[a-z_]+)"', path.read_text()))
+    assert len(told) > 40
+    assert told - EVENT_TYPES == set()
 
 
 def test_every_event_can_be_chosen_and_an_unknown_one_is_named(call):
