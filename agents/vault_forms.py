@@ -61,7 +61,7 @@ class CredentialForm(forms.Form):
         return {"display_name": self.cleaned_data["display_name"] or None, "auth": auth}
 
     def auth(self) -> dict[str, Any]:
-        raise NotImplementedError
+        return self.given(*self.fixed, *self.secrets)
 
     def given(self, *names: str) -> dict[str, Any]:
         """The fields of this form that hold something."""
@@ -78,9 +78,6 @@ class BearerForm(CredentialForm):
         widget=forms.URLInput(attrs={"placeholder": "https://mcp.example.com/mcp"}),
     )
     token = secret_field("Token")
-
-    def auth(self) -> dict[str, Any]:
-        return self.given("mcp_server_url", "token")
 
 
 class OAuthForm(CredentialForm):
@@ -188,7 +185,7 @@ class VariableForm(CredentialForm):
         networking = {"type": "limited", "allowed_hosts": hosts} if hosts else {"type": "unrestricted"}
         location = {"header": self.cleaned_data["in_headers"], "body": self.cleaned_data["in_bodies"]}
         return {
-            **self.given("secret_name", "secret_value"),
+            **super().auth(),
             "networking": networking,
             "injection_location": location,
         }
