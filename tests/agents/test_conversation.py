@@ -10,7 +10,8 @@ from agents.eventlog.wire import Logged
 from agents.models import Event
 from agents.runtime import conversation as known
 from agents.runtime.conversation import Conversation, Known, KnownThreads, request_json
-from agents.runtime.loop import Turn, run_thread
+from agents.runtime.loop import run_thread
+from agents.runtime.turn import Turn
 from agents.services.sessions import send_events
 
 HELLO = {"type": "user.message", "content": [{"type": "text", "text": "Hello"}]}
@@ -56,16 +57,16 @@ def session(make_session, actor):
 
 
 def messages_of(turn):
-    return turn.conversation.messages
+    return turn.log.conversation.messages
 
 
 @pytest.mark.django_db(transaction=True)
 def test_what_was_left_in_memory_is_what_the_log_says(session):
     thread = session.threads.get()
     remembered = Turn(thread)
-    assert len(remembered.events) < Event.objects.filter(thread=thread).count()
+    assert len(remembered.log.events) < Event.objects.filter(thread=thread).count()
     read = Turn(thread)  # the one before took what was known
-    assert len(read.events) == Event.objects.filter(thread=thread).count()
+    assert len(read.log.events) == Event.objects.filter(thread=thread).count()
     assert messages_of(remembered) == messages_of(read)
     assert remembered.position == read.position
 

@@ -13,7 +13,7 @@ from agents import jobs, leases
 from agents.eventlog.fold import fold
 from agents.models import Session, Thread
 from agents.plugs import model_client, sandbox
-from agents.runtime import loop, messages_api
+from agents.runtime import inputs, loop, messages_api, rests, tool_calls, turn
 from agents.runtime.prompt import INTERRUPTED
 from agents.services.sessions import send_events
 
@@ -59,12 +59,12 @@ class Countdown:
     def patch(self) -> None:
         for owner, name in (
             (loop, "acquire"),
-            (loop, "append"),
-            (loop, "lock_session"),
-            (loop.Turn, "_take_input"),
-            (loop.Turn, "_commit"),
-            (loop.Turn, "_finish"),
-            (loop.Turn, "_run_tools"),
+            (turn, "append"),
+            (rests, "lock_session"),
+            (inputs, "take_input"),
+            (turn.Turn, "commit"),
+            (rests, "finish"),
+            (tool_calls, "run_tools"),
             (leases.Lease, "check"),
             (type(model_client()), "answer"),
             (type(sandbox()), "run_tool"),

@@ -6,7 +6,7 @@ from itertools import count
 import mcp  # noqa: F401  # taken in before the forks, which would each take a second for it
 import pytest
 
-from agents.runtime import loop
+from agents.runtime import turn
 from agents.runtime.prompt import INTERRUPTED
 from agents.runtime.tools.mcp import McpServers
 from agents.services.agents import create_agent
@@ -34,7 +34,7 @@ OUTLINE = [
 
 class Countdown(killing.Countdown):
     def patch(self) -> None:
-        for owner, name in ((McpServers, "connect"), (McpServers, "run"), (loop, "append")):
+        for owner, name in ((McpServers, "connect"), (McpServers, "run"), (turn, "append")):
             setattr(owner, name, self.around(getattr(owner, name)))
 
 

@@ -13,7 +13,7 @@ from agents import jobs, limits, trust
 from agents.actors import Actor
 from agents.exceptions import InvalidRequest, LeaseLost
 from agents.models import OutboxEvent, Session, WorkItem
-from agents.runtime.loop import Turn
+from agents.runtime.turn import Turn
 from agents.services import work
 from agents.services.agents import create_agent
 from agents.services.environments import create_environment

@@ -1,0 +1,126 @@
+"""The model requests of a turn: opened, sent, and what is made of their answers."""
+
+from typing import Any
+
+from django.db.models import F
+
+from agents import limits, trust
+from agents.eventlog.append import NewEvent
+from agents.eventlog.channel import wants_previews
+from agents.leases import rest_connection
+from agents.models import Session
+from agents.plugs import model_client
+from agents.runtime import rests
+from agents.runtime.model import ModelError, ModelStopped, Reply
+from agents.runtime.previews import Preview
+from agents.runtime.prompt import build_request
+from agents.runtime.servers import has_tools, reach_servers
+from agents.runtime.tools.mcp import McpStopped
+from agents.runtime.turn import Turn
+from agents.runtime.turn_events import REQUEST_START, error, is_elsewhere, refused, request_end
+from agents.services.named_files import with_files
+
+
+def next_request(turn: Turn) -> list[NewEvent]:
+    """The opening of the next model request, to go with what leads to it; with a budget that is asked first, and with
+    MCP servers they are."""
+    waits = turn.is_capped or not has_tools(turn)
+    return [] if waits else [NewEvent(type=REQUEST_START)]
+
+
+def open_request(turn: Turn, resumes: bool) -> None:
+    opening = turn.running() if resumes else []
+    if opening and not has_tools(turn):
+        turn.commit(opening)  # before a wait
+        opening = []
+    try:
+        errors = reach_servers(turn)
+    except McpStopped:
+        rests.interrupt(turn)
+    else:
+        turn.commit([*opening, *errors, NewEvent(type=REQUEST_START)])
+
+
+def call_model(turn: Turn, request_id: str) -> None:
+    try:
+        if errors := reach_servers(turn):
+            turn.commit(errors)
+    except McpStopped:
+        rests.interrupt(turn)
+        return
+    if turn.is_recovered:
+        Session.objects.filter(pk=turn.session_id).update(repeated_requests=F("repeated_requests") + 1)
+    request = _request(turn)
+    rest_connection()
+    preview = Preview(turn.thread.pk, request_id)
+    listener = preview if wants_previews(turn.thread.pk) else None
+    try:
+        reply = model_client().answer(request, stop=turn.should_stop, listener=listener)
+    except ModelError as failure:
+        _take_failure(turn, request_id, failure)
+    except ModelStopped:
+        rests.interrupt(turn)
+    else:
+        _take_reply(turn, request_id, reply, preview)
+
+
+def _request(turn: Turn) -> dict[str, Any]:
+    conversation, toolbox = turn.log.conversation, turn.toolbox
+    agent = turn.thread.agent_snapshot
+    request = build_request(agent, conversation.messages, tools=toolbox.definitions, notes=toolbox.notes)
+    if conversation.names_files:
+        request["messages"] = with_files(request["messages"], turn.workspace_id)
+    return request
+
+
+def _take_failure(turn: Turn, request_id: str, failure: ModelError) -> None:
+    failures = turn.position.failures
+    end = request_end(request_id, {}, is_error=True)
+    if failure.is_transient and failures < len(limits.MODEL_RETRY_DELAYS):
+        told = error(failure.type, failure.message, "retrying")
+        rests.reschedule(turn, [end, told], limits.MODEL_RETRY_DELAYS[failures])
+    else:
+        flush = [end, error(failure.type, failure.message, "exhausted")]
+        rests.finish(turn, flush, {"type": "retries_exhausted"}, drops_mail=True)
+
+
+def _take_reply(turn: Turn, request_id: str, reply: Reply, preview: Preview) -> None:
+    events = _said(reply, preview)
+    uses = [_use(turn, block) for block in reply.tool_uses]
+    end = request_end(request_id, reply.usage)
+    refusals = [refused(use, turn.elsewhere) for use in uses if use.payload.get("evaluated_permission") == "deny"]
+    if uses and all(_is_for_client(turn, use) for use in uses):
+        rests.await_client(turn, [*events, *uses, end])
+    elif uses:
+        turn.commit([*events, *uses, end, *refusals])
+    elif reply.stop_reason == "refusal":
+        rests.finish(turn, [*events, end], {"type": "refusal"}, _refusal(reply.stop_details))
+    else:
+        rests.finish(turn, [*events, end], {"type": "end_turn"})
+
+
+def _said(reply: Reply, preview: Preview) -> list[NewEvent]:
+    thoughts = [block for block in reply.content if block["type"] == "thinking"]
+    events = [NewEvent(type="agent.thinking", event_id=preview.thinking_id(n)) for n in range(len(thoughts))]
+    # Blank text is no message, and endpoints refuse a conversation that repeats one.
+    texts = [block for block in reply.content if block["type"] == "text" and block["text"].strip()]
+    if texts:
+        events.append(NewEvent(type="agent.message", payload={"content": texts}, event_id=preview.message_id))
+    return events
+
+
+def _use(turn: Turn, block: dict[str, Any]) -> NewEvent:
+    kind, members = turn.toolbox.use(block["name"], block["input"])
+    return NewEvent(type=kind, payload={**members, "input": block["input"]}, trust=trust.TOOL_INPUT)
+
+
+def _is_for_client(turn: Turn, use: NewEvent) -> bool:
+    permission = use.payload.get("evaluated_permission")
+    if use.type == "agent.custom_tool_use" or permission == "ask":
+        return True
+    return is_elsewhere(use, turn.elsewhere) and permission != "deny"
+
+
+def _refusal(details: dict[str, Any] | None) -> dict[str, Any]:
+    details = details or {}
+    return {"type": "refusal", "category": details.get("category"), "explanation": details.get("explanation")}

@@ -1,0 +1,76 @@
+"""Makes the events that a turn writes; nothing here writes them."""
+
+from collections.abc import Set
+from dataclasses import replace
+from typing import Any
+
+from agents import trust
+from agents.eventlog.append import NewEvent
+from agents.eventlog.wire import Logged
+from agents.runtime.decide import RESULT_OF, WORKERS_RESULT
+from agents.runtime.prompt import INTERRUPTED
+
+REQUEST_START = "span.model_request_start"
+
+type Call = Logged | NewEvent
+
+
+def request_end(request_id: str, usage: dict[str, int], *, is_error: bool = False) -> NewEvent:
+    counters = {
+        "input_tokens": usage.get("input_tokens", 0),
+        "output_tokens": usage.get("output_tokens", 0),
+        "cache_creation_input_tokens": usage.get("cache_creation_input_tokens", 0),
+        "cache_read_input_tokens": usage.get("cache_read_input_tokens", 0),
+    }
+    payload = {"model_request_start_id": request_id, "model_usage": counters, "is_error": is_error}
+    return NewEvent(type="span.model_request_end", payload=payload)
+
+
+def error(type: str, message: str, retry: str) -> NewEvent:
+    body = {"type": type, "message": message, "retry_status": {"type": retry}}
+    return NewEvent(type="session.error", payload={"error": body})
+
+
+def text(text: str) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": text}]
+
+
+# Results
+
+
+def result(call: Call, content: list[dict[str, Any]], *, is_error: bool) -> NewEvent:
+    """The event that closes the call. Only the errors of our own tools are ours: an MCP server says what it likes."""
+    kind, member = RESULT_OF[call.type]
+    payload = {member: call.event_id, "content": content, "is_error": is_error}
+    is_ours = is_error and call.type == "agent.tool_use"
+    return NewEvent(type=kind, payload=payload, trust=trust.TOOL_ERROR if is_ours else trust.OUTSIDE)
+
+
+def is_elsewhere(call: Call, elsewhere: Set[str]) -> bool:
+    return call.type == "agent.tool_use" and call.payload["name"] in elsewhere
+
+
+def closed(call: Call, result: NewEvent, elsewhere: Set[str]) -> NewEvent:
+    """A worker that comes back runs each of its calls again that has no result of its own kind."""
+    return replace(result, type=WORKERS_RESULT[0]) if is_elsewhere(call, elsewhere) else result
+
+
+def interrupted(call: Call, elsewhere: Set[str]) -> NewEvent:
+    return closed(call, result(call, text(INTERRUPTED), is_error=True), elsewhere)
+
+
+def denied(call: Call, decision: Logged, elsewhere: Set[str]) -> NewEvent:
+    reason = decision.payload.get("deny_message")
+    said = f"The user rejected this tool call: {reason}" if reason else "The user rejected this tool call."
+    # A client's words, not the tool's.
+    told = replace(result(call, text(said), is_error=True), trust=trust.OUTSIDE)
+    return closed(call, told, elsewhere)
+
+
+def refused(use: NewEvent, elsewhere: Set[str]) -> NewEvent:
+    """The answer to a call that the platform does not allow, whoever would have to carry it out."""
+    if use.type == "agent.mcp_tool_use":
+        said = f"The tool {use.payload['name']} of the MCP server {use.payload['mcp_server_name']} is not available."
+    else:
+        said = f"Permission to use {use.payload['name']} has been denied."
+    return closed(use, result(use, text(said), is_error=True), elsewhere)
