@@ -133,6 +133,15 @@ class Thread(Archivable):
 
     id = PublicIdField("thread", primary_key=True)
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="threads")
+    # Its session's, repeated for the index below: whose turn it is asks for what waits in each workspace.
+    workspace = models.ForeignKey(
+        "agents.Workspace",
+        on_delete=models.CASCADE,
+        related_name="+",
+        editable=False,
+        db_index=False,
+        db_constraint=False,
+    )
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="children")
     agent_snapshot = models.JSONField()
     status = models.CharField(max_length=16, choices=SessionStatus, default=SessionStatus.IDLE)
@@ -161,12 +170,21 @@ class Thread(Archivable):
             models.CheckConstraint(condition=models.Q(status__in=SessionStatus.values), name="thread_status_known"),
         ]
         indexes = [
-            # What the sweeper looks for: input not yet taken in.
-            models.Index(fields=["lease_until"], name="thread_waiting", condition=models.Q(wake__gt=models.F("seen"))),
+            # Input not yet taken in: what the sweeper looks for, and who stands in line, workspace by workspace.
+            models.Index(
+                fields=["workspace", "lease_until", "enqueued_at"],
+                name="thread_in_line",
+                condition=models.Q(wake__gt=models.F("seen")),
+            ),
         ]
 
     def __str__(self) -> str:
         return self.id
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self._state.adding:
+            self.workspace_id = self.session.workspace_id
+        super().save(*args, **kwargs)
 
     @property
     def is_primary(self) -> bool:
