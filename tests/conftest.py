@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -17,7 +18,7 @@ from django.contrib.auth.models import User
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
-from django.test import Client
+from django.test import Client, TransactionTestCase
 
 from agents import plugs, queue
 from agents.actors import Actor
@@ -25,6 +26,7 @@ from agents.models import Member, Role, Scope, Workspace
 from agents.services.tenancy import add_member, create_workspace, issue_api_key
 from config.stack.redis import redis_command
 from tests import stack as parts
+from tests.database import come_to_rest, empty_database
 from tests.stack import Stack
 
 PASSWORD = "a-long-test-password"
@@ -44,6 +46,12 @@ CHROMIUM_ARGUMENTS = [
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Browser tests last: from the first one on, Playwright's event loop stays in this thread."""
     items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _emptying() -> None:
+    """What pytest-django does after a test with real transactions."""
+    setattr(TransactionTestCase, "_fixture_teardown", lambda self: empty_database())  # noqa: B010
 
 
 @pytest.fixture
@@ -192,9 +200,11 @@ def _running_stack(
 
 
 @pytest.fixture
-def stack(transactional_db: None, _running_stack: Stack) -> Stack:
-    """The whole product, as `up` starts it, on this test's own database."""
-    return _running_stack
+def stack(transactional_db: None, _running_stack: Stack) -> Iterator[Stack]:
+    """The whole product, as `up` starts it, on this test's own database; at rest again when the test is over."""
+    yield _running_stack
+    if going_on := come_to_rest():
+        warnings.warn(f"still driven after the test: {', '.join(going_on)}", stacklevel=1)
 
 
 @pytest.fixture
