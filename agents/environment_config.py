@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from agents.addresses import is_allowed
 from agents.exceptions import InvalidRequest
 from agents.limits import ENVIRONMENT_HOSTS_MAX, ENVIRONMENT_PACKAGES_MAX, HOST_NAME_MAX, PACKAGE_NAME_MAX
 
@@ -67,15 +68,6 @@ def unreachable_host(config: Mapping[str, Any], urls: Iterable[str]) -> str | No
         return None
     hosts = (urlsplit(url).hostname or "" for url in urls)
     return next((host for host in hosts if not is_allowed(host, networking["allowed_hosts"])), None)
-
-
-def is_allowed(host: str, allowed_hosts: Iterable[str]) -> bool:
-    """Whether the list names the host itself, or by `*.` what it lies below."""
-    for entry in allowed_hosts:
-        name = entry.lower().removeprefix("https://")
-        if host == name or (name.startswith("*.") and host.endswith(name[1:])):
-            return True
-    return False
 
 
 def _hosts(hosts: Sequence[str]) -> list[str]:

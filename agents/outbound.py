@@ -5,30 +5,17 @@ an address that was checked, so that a second look-up cannot lead elsewhere. Red
 """
 
 import asyncio
-import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 import httpx2
 
+from agents.addresses import Address, NotPublic, Unreachable, resolved
+
 CONNECT_SECONDS = 3.0
-ADDRESSES_TRIED = 3
-HOLDING_IPV4 = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))  # an IPv4 address in their last bits
-LOCAL_NAMES = ("localhost", "localdomain", "local", "internal", "lan", "home.arpa")
-
-type Address = IPv4Address | IPv6Address
-
-
-class Unreachable(Exception):
-    """No answer came; the text says why, without anything of the request."""
-
-
-class NotPublic(Unreachable):
-    """The address leads, or may lead, into a private network, or would carry secrets in the clear."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,30 +60,6 @@ def request(
         return asyncio.run(_answered(call, allow_private, seconds))
     except TimeoutError:
         raise Unreachable(f"It did not answer within {seconds:g} seconds.") from None
-
-
-def is_public(address: Address) -> bool:
-    """Whether the whole internet means the same machine by it."""
-    if isinstance(address, IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo and address.teredo[1])
-        if any(address in network for network in HOLDING_IPV4):
-            inner = IPv4Address(int(address) & 0xFFFF_FFFF)
-        if inner:
-            return is_public(inner)
-        if address.is_site_local:  # given up long ago, and private where somebody still uses it
-            return False
-    return address.is_global and not address.is_multicast
-
-
-def names_a_public_host(host: str) -> bool:
-    """What can be told without a look-up: an address must be public, a name must not be one of local networks."""
-    try:
-        return is_public(ip_address(host.strip("[]").split("%")[0]))
-    except ValueError:
-        name = host.lower().rstrip(".")
-    last = name.rsplit(".", 1)[-1]
-    is_numeric = last.isdigit() or last.startswith("0x")  # another spelling of an IPv4 address
-    return "." in name and not is_numeric and not any(name.endswith(f".{local}") for local in LOCAL_NAMES)
 
 
 class PinnedTransport(httpx2.AsyncBaseTransport):
@@ -213,16 +176,11 @@ async def _answered(call: _Call, allow_private: bool, seconds: float) -> Answer:
 
 
 async def _resolved(host: str, port: int, allow_private: bool) -> list[str]:
-    if not allow_private and not names_a_public_host(host):
-        raise NotPublic("The address is not public.")
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise Unreachable("The host name could not be resolved.") from None
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))[:ADDRESSES_TRIED]
-    if not allow_private and not all(is_public(ip_address(entry[4][0])) for entry in found):
-        raise NotPublic("The host name leads to an address that is not public.")
-    return addresses
+    return await resolved(host, port, exempt=_everything if allow_private else None)
+
+
+def _everything(address: Address, port: int) -> bool:
+    return True
 
 
 async def _sent(client: httpx2.AsyncClient, call: _Call, address: str) -> Answer:

@@ -11,8 +11,9 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from agents import audit, outbound
+from agents import audit
 from agents.actors import Actor
+from agents.addresses import names_a_public_host
 from agents.crypto import purpose_of, seal, unseal
 from agents.exceptions import InvalidRequest, NotFound
 from agents.limits import URL_MAX, WEBHOOK_DESCRIPTION_MAX, WEBHOOK_ENDPOINTS_MAX, WEBHOOK_NAME_MAX
@@ -140,6 +141,6 @@ def _checked_url(url: str) -> str:
     if not settings.LUCID_ALLOW_PRIVATE_WEBHOOKS:
         if parts.scheme != "https" or port not in (None, HTTPS_PORT):
             raise InvalidRequest("url: it must be an https address on port 443.")
-        if not outbound.names_a_public_host(host):
+        if not names_a_public_host(host):
             raise InvalidRequest("url: its host is not public. LUCID_ALLOW_PRIVATE_WEBHOOKS=1 permits private ones.")
     return url
