@@ -23,6 +23,7 @@ from rq.queue import Queue
 from rq.timeouts import TimerDeathPenalty
 from rq.worker import WorkerStatus
 
+from agents import fairness
 from agents.runtime import loop
 from agents.services.sessions import RUN_THREAD
 from config import garbage
@@ -100,9 +101,11 @@ class ThreadSlot(SimpleWorker):
         with self.connection.pipeline(transaction=False) as pipeline:
             pipeline.lrem(queue.intermediate_queue_key, 1, job.id)
             pipeline.delete(job.key)
-            pipeline.execute()
+            pipeline.llen(queue.key)
+            *_, waiting = pipeline.execute()
         try:
-            loop.run_thread(*job.args)
+            if thread := fairness.claim(*job.args, is_crowded=waiting > 0):
+                loop.drive(thread)
         except Exception:
             logger.exception("The wake-up of %s failed; the sweeper makes another one.", job.args)
 

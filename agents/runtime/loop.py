@@ -30,8 +30,12 @@ TOO_MANY_REQUESTS = "The turn asked for more model requests than a turn may make
 def run_thread(thread_id: str) -> None:
     """Drive a thread until it rests; returns at once when somebody else does or there is nothing to do."""
     thread = acquire(Thread, thread_id)
-    if thread is None:
-        return
+    if thread is not None:
+        drive(thread)
+
+
+def drive(thread: Thread) -> None:
+    """Drive a thread whose lease was just taken."""
     with held(lease_of(thread)):
         try:
             _drive(Turn(thread))
@@ -39,11 +43,11 @@ def run_thread(thread_id: str) -> None:
             logger.warning("%s", fact)
         except OperationalError:
             # The database was busy or away, which is nobody's fault: when the lease runs out, a worker goes on here.
-            logger.exception("The thread %s waits for the database.", thread_id)
+            logger.exception("The thread %s waits for the database.", thread.pk)
             with suppress(OperationalError):
                 lease_of(thread).row().update(losses=0)
         except Exception as fault:
-            logger.exception("The thread %s came to a stop.", thread_id)
+            logger.exception("The thread %s came to a stop.", thread.pk)
             if fresh := Thread.objects.filter(pk=thread.pk, fence=thread.fence).first():
                 rests.stop_broken(Turn(fresh), f"Lucid failed on this turn: {type(fault).__name__}.")
 

@@ -13,6 +13,7 @@ from agents.eventlog import statements
 from agents.eventlog.append import Closing, NewEvent, lock_session
 from agents.eventlog.fold import Projection, spent_until, usage_shape
 from agents.eventlog.statements import INTERRUPT
+from agents.fairness import others_first
 from agents.leases import RELEASED
 from agents.models import InboxEvent, Session
 from agents.prices import cost_of, monetary_amount
@@ -41,7 +42,8 @@ def finish(
     *,
     drops_mail: bool = False,
 ) -> None:
-    """Come to rest, and give the lease back unless a queued message begins the next turn at once."""
+    """Come to rest, and give the lease back unless a queued message begins the next turn at once, which it does where
+    no other workspace should go first."""
     with transaction.atomic():
         session = lock_session(turn.session_id)
         closing = _idle(turn, session, stop_reason, stop_details)
@@ -52,6 +54,8 @@ def finish(
         turn.is_done = not statements.some_mail.exists(turn.thread.pk)
         released = {**RELEASED, "seen": F("wake")} if turn.is_done else {}
         turn.append(events, locked=session, closing=closing, **released)
+    if not turn.is_done and others_first(turn.thread):
+        turn.step_aside()
 
 
 def stop_broken(turn: Turn, message: str) -> None:

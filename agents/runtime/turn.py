@@ -4,7 +4,9 @@ from functools import cached_property
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
+from agents import queue
 from agents.environment_config import SELF_HOSTED, WORKERS_TOOLS
 from agents.eventlog import statements
 from agents.eventlog.append import NewEvent, append
@@ -18,6 +20,7 @@ from agents.runtime.toolbox import Toolbox
 from agents.runtime.turn_log import TurnLog
 from agents.services.budgets import is_reached
 from agents.services.prices import book_from
+from agents.services.sessions import RUN_THREAD
 
 
 class Turn:
@@ -40,6 +43,12 @@ class Turn:
     def hand_over(self) -> None:
         """Between two steps everything is in the log: another worker goes on as if nothing had been."""
         self.lease.row().update(**RELEASED)
+        self.is_done = True
+
+    def step_aside(self) -> None:
+        """Between two turns: let others have the slot, and stand in line again."""
+        self.lease.row().update(**{**RELEASED, "enqueued_at": timezone.now()})
+        queue.enqueue(RUN_THREAD, self.thread.pk)
         self.is_done = True
 
     # What comes next
