@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import logging
+import multiprocessing
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from django.core.management.base import CommandError
 from django.db import connections
 
 logger = logging.getLogger("lucid")
@@ -57,6 +59,29 @@ def run_forked(body: Callable[[], None], title: str) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
+
+
+def answer_of[T](question: Callable[[], T], title: str) -> T:
+    """What `question` returns, or the CommandError it raises, found out in a child: what it took to find out leaves
+    this process, whose pages all later children share, as it was."""
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+
+    def body() -> None:
+        try:
+            sender.send((question(), None))
+        except CommandError as error:
+            sender.send((None, error))
+
+    pid = run_forked(body, title)
+    sender.close()
+    try:
+        answer, error = receiver.recv()
+    except EOFError:
+        error = CommandError("The process that prepared the start ended before it was done.")
+    os.waitpid(pid, 0)
+    if error:
+        raise error
+    return answer  # type: ignore[no-any-return]
 
 
 def execute(command: list[str], *, folder: Path | None = None) -> Callable[[], None]:

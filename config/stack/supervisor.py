@@ -1,5 +1,6 @@
 """Starts the parts in order, keeps them alive, runs the scheduler between, and stops them within 10 seconds."""
 
+import gc
 import http.client
 import importlib
 import logging
@@ -47,11 +48,14 @@ class Supervisor:
     def request_stop(self, signal_number: int, frame: FrameType | None) -> None:
         self.stopping.set()
 
-    def start_base(self, *, embeds_redis: bool) -> None:
-        """Everything that the migrations, the web server and the workers need."""
+    def start_redis(self, *, embeds_redis: bool) -> None:
+        """What the first start needs; everything is imported while Redis starts."""
         redis = self._start(self.base, embedded_redis(self.data_dir)) if embeds_redis else None
         preload()
         wait_for_redis(redis)
+
+    def start_base(self) -> None:
+        """What the web server and the workers need."""
         if not settings.ANTHROPIC_API_KEY:
             use_practice(self._start(self.base, practice_server(self.data_dir)), self.data_dir)
         self._start(self.base, sandbox_host())
@@ -104,6 +108,7 @@ def preload() -> None:
     from django.urls import get_resolver
 
     get_resolver().url_patterns  # noqa: B018 (reading it imports every view)
+    gc.collect()  # garbage would be frozen at the first fork, and stay
 
 
 def take_signals(handler: Callable[[int, FrameType | None], Any]) -> None:

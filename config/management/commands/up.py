@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from config.stack import lock, web
+from config.stack.children import answer_of
 from config.stack.database import prepare_database
 from config.stack.first_start import FirstSecrets, prepare_first_start
 from config.stack.sandbox import tell_about_sandbox
@@ -46,11 +47,12 @@ class Command(BaseCommand):
         self.say("stopped")
 
     def run_stack(self, supervisor: Supervisor, options: dict[str, Any]) -> None:
-        supervisor.start_base(embeds_redis="REDIS_URL" not in os.environ)
-        prepare_database()
+        supervisor.start_redis(embeds_redis="REDIS_URL" not in os.environ)
         settings.LOCAL_URL = web.local_url(supervisor.listener)
         # Generated tasks are no work for a paid model: the demo is for the practice model alone.
-        first = prepare_first_start(with_demo=not options["no_demo"] and not settings.ANTHROPIC_API_KEY)
+        with_demo = not options["no_demo"] and not settings.ANTHROPIC_API_KEY
+        first = answer_of(lambda: prepare(with_demo=with_demo), title="task")
+        supervisor.start_base()
         supervisor.start_work()
         supervisor.wait_until_ready()
         if supervisor.stopping.is_set():
@@ -74,6 +76,11 @@ class Command(BaseCommand):
         self.stdout.write(f"  sign in as  {first.username}")
         self.stdout.write(f"  password    {first.password}")
         self.stdout.write(f"  API key     {first.api_key}")
+
+
+def prepare(*, with_demo: bool) -> FirstSecrets | None:
+    prepare_database()
+    return prepare_first_start(with_demo=with_demo)
 
 
 def check_options(options: dict[str, Any]) -> None:
