@@ -22,9 +22,10 @@ from agents.services.named_files import with_files
 
 
 def next_request(turn: Turn) -> list[NewEvent]:
-    """The opening of the next model request, to go with what leads to it; with a budget that is asked first, and with
-    MCP servers they are."""
-    waits = turn.is_capped or not has_tools(turn)
+    """The opening of the next model request, to go with what leads to it; with a budget that is asked first, with MCP
+    servers they are, and where there were too many already there is none."""
+    is_last = turn.position.requests >= limits.MODEL_REQUESTS_PER_TURN_MAX
+    waits = is_last or turn.is_capped or not has_tools(turn)
     return [] if waits else [NewEvent(type=REQUEST_START)]
 
 
