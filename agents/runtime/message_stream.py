@@ -5,8 +5,13 @@ from typing import Any
 
 from agents.runtime.model import Listener, ModelError
 
-ERRORS = {"rate_limit_error": "model_rate_limited_error", "overloaded_error": "model_overloaded_error"}
+ERRORS = {
+    "rate_limit_error": "model_rate_limited_error",
+    "overloaded_error": "model_overloaded_error",
+    "billing_error": "billing_error",
+}
 FINAL_ERRORS = (
+    "billing_error",
     "invalid_request_error",
     "authentication_error",
     "permission_error",

@@ -20,6 +20,8 @@ from agents.runtime.model import Listener, ModelError, ModelStopped, Reply, read
 
 CONNECT_SECONDS = 10.0
 LOOK_SECONDS = 0.5  # how often a waiting turn looks whether it was interrupted
+UNPAID = "billing_error"
+KINDS = {402: UNPAID, 429: "model_rate_limited_error", 529: "model_overloaded_error"}
 _requests = ThreadPoolExecutor(max_workers=1_000, thread_name_prefix="model-request")  # at most one for each slot
 
 
@@ -129,16 +131,15 @@ def _failed(message: str) -> ModelError:
 
 
 def _status_error(error: anthropic.APIStatusError) -> ModelError:
-    kind = {429: "model_rate_limited_error", 529: "model_overloaded_error"}.get(
-        error.status_code, "model_request_failed_error"
-    )
-    is_transient = error.status_code in (408, 409, 429) or error.status_code >= 500
-    message = f"The model endpoint answered {error.status_code}: {_said(error)}"
-    return ModelError(kind, message, is_transient=is_transient)
+    told = _told(error)
+    kind = KINDS.get(error.status_code, "model_request_failed_error")
+    kind = UNPAID if told.get("type") == UNPAID else kind
+    is_transient = kind != UNPAID and (error.status_code in (408, 409, 429) or error.status_code >= 500)
+    said = str(told.get("message", "") if told else error.message)[:500]
+    return ModelError(kind, f"The model endpoint answered {error.status_code}: {said}", is_transient=is_transient)
 
 
-def _said(error: anthropic.APIStatusError) -> str:
-    body = error.body
-    if isinstance(body, dict) and isinstance(body.get("error"), dict):
-        return str(body["error"].get("message", ""))[:500]
-    return str(error.message)[:500]
+def _told(error: anthropic.APIStatusError) -> dict[str, Any]:
+    """The error object of the answer, where it has one."""
+    told = error.body.get("error") if isinstance(error.body, dict) else None
+    return told if isinstance(told, dict) else {}
