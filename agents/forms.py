@@ -29,6 +29,7 @@ from agents.services.tenancy import (
 
 MESSAGE_MAX_CHARS = 100_000  # a person types or pastes it; the wire allows more in more blocks
 NO_VERDICT = "none"
+AWAITS = "awaits"
 
 
 class SignInForm(AuthenticationForm):
@@ -55,7 +56,11 @@ class SessionFilter(forms.Form):
     """The filters of the session list; an unknown value counts as not chosen."""
 
     agent = forms.ChoiceField(required=False, label="Agent")
-    status = forms.ChoiceField(required=False, label="Status", choices=[("", "Any status"), *SessionStatus.choices])
+    status = forms.ChoiceField(
+        required=False,
+        label="Status",
+        choices=[("", "Any status"), *SessionStatus.choices, (AWAITS, "Waits for an answer")],
+    )
     verdict = forms.ChoiceField(
         required=False,
         label="Verdict",
@@ -79,7 +84,9 @@ class SessionFilter(forms.Form):
         chosen = self._chosen()
         if "agent" in chosen:
             sessions = sessions.filter(agent=chosen["agent"])
-        if "status" in chosen:
+        if chosen.get("status") == AWAITS:
+            sessions = sessions.filter(status=SessionStatus.IDLE, stop_reason__type="requires_action")
+        elif "status" in chosen:
             sessions = sessions.filter(status=chosen["status"])
         if "verdict" in chosen:
             verdict = None if chosen["verdict"] == NO_VERDICT else chosen["verdict"]

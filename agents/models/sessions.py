@@ -106,6 +106,11 @@ class Session(Archivable, WorkspaceOwned):
         return self.status == SessionStatus.TERMINATED
 
     @property
+    def awaits_answers(self) -> bool:
+        """Whether it rests until somebody allows, denies or answers a call."""
+        return self.status == SessionStatus.IDLE and (self.stop_reason or {}).get("type") == "requires_action"
+
+    @property
     def end_word(self) -> str:
         """How a session that is over ended: archiving also terminates it, and is what its owner did."""
         return "archived" if self.is_archived else "terminated"

@@ -17,6 +17,7 @@ from agents import audit
 from agents.actors import Actor, platform
 from agents.crypto import key_digest, new_key, shown_prefix
 from agents.exceptions import Conflict, InvalidRequest, NotFound, PermissionDenied
+from agents.ids import PREFIXES
 from agents.limits import API_KEY_TOUCH_SECONDS, MEMBER_TOUCH_SECONDS, METADATA_KEY_MAX
 from agents.models import ApiKey, EnvironmentKey, Member, Role, Scope, Workspace
 
@@ -43,6 +44,21 @@ def found_workspace(name: str, *, founder: User) -> Member:
     member = add_member(workspace, founder, Role.ADMIN)
     audit.record(Actor.of_member(member), "workspace.created", workspace.pk, name=workspace.name)
     return member
+
+
+def names_of(workspace: Workspace, actor_ids: Iterable[str]) -> dict[str, str]:
+    """What people call those who act, by id: members by their user name, keys by their name; whatever else stands
+    there, such as a principal of a session's metadata, is its own name."""
+    wanted = set(actor_ids)
+    members = [actor_id for actor_id in wanted if actor_id.startswith(PREFIXES["member"])]
+    keys = [actor_id for actor_id in wanted if actor_id.startswith(PREFIXES["api_key"])]
+    names = {actor_id: actor_id for actor_id in wanted}
+    if members:
+        found = Member.objects.in_workspace(workspace).filter(pk__in=members)
+        names |= dict(found.values_list("pk", "user__username"))
+    if keys:
+        names |= dict(ApiKey.objects.in_workspace(workspace).filter(pk__in=keys).values_list("pk", "name"))
+    return names
 
 
 def update_workspace(

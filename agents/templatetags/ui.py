@@ -22,6 +22,7 @@ CENT = Decimal("0.01")
 BADGES: dict[str, tuple[str, str, str]] = {
     # sessions and threads
     "idle": ("idle", "quiet", ""),
+    "awaits": ("waits for an answer", "warn", "person"),
     "running": ("running", "live", ""),
     "rescheduling": ("retrying", "live", ""),
     "terminated": ("ended", "quiet", "stop"),
@@ -213,6 +214,12 @@ def tokens(holder: Any) -> str:
     usage = holder.usage or {}
     total = sum(usage.get(name) or 0 for name in ("input_tokens", "output_tokens"))
     return compact(total) if total else "–"
+
+
+@register.filter
+def of(mapping: Any, key: str) -> Any:
+    """What a mapping holds under a key that a template only knows as a variable."""
+    return mapping.get(key, key)
 
 
 @register.filter

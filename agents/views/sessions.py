@@ -14,14 +14,14 @@ from agents.forms import MessageForm, SessionFilter, VerdictForm
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Agent, Event, Role, Session, SessionKind
 from agents.price_forms import BudgetForm
-from agents.services.budgets import limit_of
 from agents.services.prices import book_of, estimated_tokens
 from agents.services.session_updates import update_session
 from agents.services.sessions import record_verdict, send_events
+from agents.services.tenancy import names_of
 from agents.views import lanes as lane_chart
-from agents.views.answers import awaited_calls
+from agents.views.live import is_live, live_context, live_part
 from agents.views.tools import tools_problem
-from agents.views.trace import Lanes, lanes_of, rows_of, show_all
+from agents.views.trace import Lanes, View, lanes_of, rows_of, show_all, view_of
 
 TEMPLATE = "agents/session_detail.html"
 PROPOSAL_ID = re.compile(r"prop_\w{1,60}", re.ASCII)
@@ -59,6 +59,7 @@ def session_list(request: HtmxHttpRequest) -> HttpResponse:
         "next": rows.next_query(request),
         "is_filtered": form.is_narrowing,
         "practice_shown": any(session.is_practice for session in rows.items),
+        "principals": names_of(request.workspace, {session.principal for session in rows.items}),
         "book": book_of(request.workspace),
         **tools_problem(),
     }
@@ -70,23 +71,18 @@ def session_list(request: HtmxHttpRequest) -> HttpResponse:
 def session_detail(request: HtmxHttpRequest, session_id: str) -> HttpResponse:
     """The trace; `?event=` opens the stretch of the log that holds this event."""
     session = access_session(request.actor, session_id)
-    may_write = request.member.is_admin and session.kind == SessionKind.AGENT and not session.is_terminated
-    context: dict[str, Any] = {
-        "section": "sessions",
-        "session": session,
-        "is_live": _is_live(session),
-        "may_write": may_write and not session.is_archived,
-        "awaited": awaited_calls(session),
-        "book": book_of(request.workspace),
-        "budget": limit_of(session.budget) if session.budget else None,
-    }
     if request.htmx and request.htmx.target == "status":
-        return page(request, TEMPLATE, context, partial="status")
+        return live_part(request, session)
+    context: dict[str, Any] = live_context(request, session)
+    view = view_of(request.GET.get("view", ""))
     lanes = lanes_of(session.pk)
     window = _window(request, session)
     events = session.events.filter(seq__gte=window.first, seq__lte=window.last).order_by("seq")
     context |= {
-        "events": list(show_all(rows_of(events, lanes))),
+        "section": "sessions",
+        "view": view,
+        "views": list(View),
+        "events": list(show_all(rows_of(events, lanes), view)),
         "window": window,
         "chart": _chart(session, lanes),
         "resources": list(session.resources.all()),
@@ -94,8 +90,7 @@ def session_detail(request: HtmxHttpRequest, session_id: str) -> HttpResponse:
         "outputs_count": session.files.outputs().count(),
         "estimated_tokens": estimated_tokens(session) if session.kind == SessionKind.IMPORTED else None,
         "verdict": session.verdicts.order_by("-created_at", "-pk").first(),
-        "is_live": _is_live(session) and not window.has_later,
-        "queued": session.inbox.count(),
+        "is_live": is_live(session) and not window.has_later,
         "form": MessageForm(),
         "proposal_id": _origin(request),
         "is_finished": bool(session.verdict) and not session.is_running and not context["awaited"],
@@ -146,12 +141,7 @@ def session_budget(request: HtmxHttpRequest, session_id: str) -> HttpResponseBas
         update_session(session, {"budget": form.budget()}, actor=request.actor)
     else:
         raise InvalidRequest("New budget: it must be an amount in US dollars.")
-    return go(request, "session", session.pk)
-
-
-def _is_live(session: Session) -> bool:
-    """Whether more may come: a record of something that ran elsewhere stays as it is."""
-    return not session.is_terminated and session.kind != SessionKind.IMPORTED
+    return live_part(request, session, focus="desk") if request.htmx else go(request, "session", session.pk)
 
 
 def _origin(request: HtmxHttpRequest) -> str:

@@ -17,7 +17,7 @@ from agents.exceptions import DomainError, NotAuthenticated
 from agents.middleware import member_behind
 from agents.models import Session
 from agents.sse import PING, Receive, Scope, Send, frame, new_request_id, request_of, send_error, send_stream
-from agents.views.trace import BODY_MAX_CHARS, Lanes, lanes_of, render_event
+from agents.views.trace import BODY_MAX_CHARS, Lanes, View, lanes_of, render_event, view_of
 
 ADDRESS = re.compile(r"/sessions/(?P<session>[^/]+)/stream/")
 OPEN_SECONDS = 300.0  # then the browser connects again with its last place: nothing stays open for ever
@@ -26,13 +26,23 @@ TERMINATED = "session.status_terminated"
 PREVIEWED = ("agent.message",)
 ENDS_OF_TEXT = (*PREVIEWED, "span.model_request_end")
 NOTHING_WRITTEN = '<p id="writing" hx-swap-oob="innerHTML"></p>'
-STATUS_EVENTS = ("session.status_", "session.updated", "session.error")
+# What changes how the session stands, what it has cost, whom it waits for, or what is queued.
+STATUS_EVENTS = (
+    "session.status_",
+    "session.updated",
+    "session.error",
+    "span.model_request_end",
+    "user.",
+    "system.message",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     session_id: str
     after: int | None
+    is_again: bool  # the connection broke: how the session stood may have changed without a word
+    view: View
     lanes: Lanes
 
 
@@ -48,7 +58,7 @@ async def page_stream(found: re.Match[str], scope: Scope, receive: Receive, send
         await send_error(error, send, request_id=request_id)
         return
     async with following(wanted.session_id, after=wanted.after, previews_of=wanted.lanes.primary) as items:
-        await send_stream(_frames(items, wanted.lanes), receive, send, request_id=request_id)
+        await send_stream(_frames(items, wanted), receive, send, request_id=request_id)
 
 
 def _access(request: ASGIRequest, session_id: str) -> Wanted:
@@ -56,7 +66,13 @@ def _access(request: ASGIRequest, session_id: str) -> Wanted:
     if member is None:
         raise NotAuthenticated("Sign in first.")
     session = access_session(Actor(workspace=member.workspace, member=member), session_id)
-    return Wanted(session_id=session.pk, after=_place(request, session), lanes=lanes_of(session.pk))
+    return Wanted(
+        session_id=session.pk,
+        after=_place(request, session),
+        is_again="Last-Event-ID" in request.headers,
+        view=view_of(request.GET.get("view", "")),
+        lanes=lanes_of(session.pk),
+    )
 
 
 def _place(request: ASGIRequest, session: Session) -> int | None:
@@ -66,9 +82,11 @@ def _place(request: ASGIRequest, session: Session) -> int | None:
     return min(max(known), session.next_seq - 1) if known else None
 
 
-async def _frames(items: AsyncIterator[Item | None], lanes: Lanes) -> AsyncIterator[bytes]:
+async def _frames(items: AsyncIterator[Item | None], wanted: Wanted) -> AsyncIterator[bytes]:
     ends_at = asyncio.get_running_loop().time() + OPEN_SECONDS
-    writing = Writing(lanes.primary)
+    lanes, writing = wanted.lanes, Writing(wanted.lanes.primary)
+    if wanted.is_again:
+        yield frame("status", "connected again")
     async for item in items:
         if item is None:
             yield PING
@@ -79,11 +97,13 @@ async def _frames(items: AsyncIterator[Item | None], lanes: Lanes) -> AsyncItera
             return
         elif text := writing.hear(item):
             yield frame("writing", str(escape(text)))
-        elif item.seq is not None:
+        else:
             kind = item.event["type"]
-            row = lanes.row(thread_id=item.thread_id, seq=item.seq, event=item.event)
-            if html := await in_database(render_event, row):
-                yield frame("event", writing.replaced_by(item, html), place=item.seq)
+            if item.seq is not None:
+                row = lanes.row(thread_id=item.thread_id, seq=item.seq, event=item.event)
+                html = await in_database(render_event, row, wanted.view)
+                if html := writing.replaced_by(item, html):
+                    yield frame("event", html, place=item.seq)
             if kind.startswith(STATUS_EVENTS):
                 yield frame("status", kind)
             if kind == TERMINATED:

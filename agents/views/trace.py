@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from django.template.loader import render_to_string
@@ -11,7 +12,7 @@ from django.template.loader import render_to_string
 from agents.eventlog.wire import wire_event
 from agents.models import Event, Session
 
-TEMPLATE = "agents/session_detail.html#event"
+TEMPLATE = "agents/session_event.html"
 SUMMARY_MAX_CHARS = 160
 BODY_MAX_CHARS = 20_000  # a tool may print 100 kB; the page shows the start and says how much is missing
 MAIN_ARGUMENTS = ("command", "file_path", "path", "pattern", "url", "query", "message", "agent")
@@ -26,6 +27,37 @@ QUIET = frozenset(
         "event_delta",
     }
 )
+
+
+class View(StrEnum):
+    """The ways to read a log."""
+
+    STORY = "story"  # what was said and done, in plain sentences
+    TRANSCRIPT = "transcript"
+    TOOLS = "tools"  # calls, what was decided about them, and what they gave back
+    EVENTS = "events"  # every event as the API gives it
+
+
+def view_of(named: str) -> View:
+    """The view that an address names."""
+    return View(named) if named in list(View) else View.TRANSCRIPT
+
+
+TOOL_KINDS = ("agent.tool_", "agent.mcp_tool_", "agent.custom_tool_", "user.tool_", "user.custom_tool_")
+STORY_KINDS = ("user.", "system.message", "agent.message", "agent.thread_", "session.error", "session.thread_created")
+STORY_MARKS = frozenset(
+    {"session.status_rescheduled", "session.status_terminated", "session.updated", "span.outcome_evaluation_end"}
+)
+DEEDS = {
+    "bash": "Ran",
+    "read": "Read",
+    "write": "Wrote",
+    "edit": "Edited",
+    "glob": "Looked for the files",
+    "grep": "Searched the files for",
+    "web_fetch": "Opened",
+    "web_search": "Searched the web for",
+}
 MARKS = {
     "session.status_running": "Turn started",
     "session.status_idle": "Waits for input",
@@ -55,7 +87,7 @@ class EventRow:
 class Shown:
     """What the template prints: `look` picks the shape, `text` is said aloud, `fold` opens on demand."""
 
-    look: str  # user | agent | call | result | error | mark | request
+    look: str  # user | agent | call | result | error | mark | request | raw
     anchor: str
     seq: int
     is_child: bool
@@ -100,24 +132,35 @@ def rows_of(events: Iterable[Event], lanes: Lanes) -> list[EventRow]:
     return [lanes.row(thread_id=event.thread_id, seq=event.seq, event=wire_event(event)) for event in events]
 
 
-def render_event(row: EventRow) -> str:
+def render_event(row: EventRow, view: View = View.TRANSCRIPT) -> str:
     """One event as HTML, the same for the page and for the stream; empty for events that say nothing to a person."""
-    shown = show(row)
+    shown = show(row, view)
     return render_to_string(TEMPLATE, {"event": shown}).strip() if shown else ""
 
 
-def show_all(rows: Iterable[EventRow]) -> Iterator[Shown]:
+def show_all(rows: Iterable[EventRow], view: View = View.TRANSCRIPT) -> Iterator[Shown]:
     """The rows that a person wants to see."""
-    return (shown for shown in map(show, rows) if shown)
+    return (shown for row in rows if (shown := show(row, view)))
 
 
-def show(row: EventRow) -> Shown | None:
-    """What a person sees of one event; None for bookkeeping, and for a child's call that is repeated on the primary."""
+def show(row: EventRow, view: View = View.TRANSCRIPT) -> Shown | None:
+    """What a person sees of one event; None for what has no place in the view: bookkeeping, unless every event is
+    asked for, and a child's call that is repeated on the primary."""
     kind = row.event["type"]
+    if view == View.EVENTS:
+        return _shown(row, ("raw", "", kind, row.event["id"], json.dumps(row.event, indent=2, ensure_ascii=False)))
     is_copy = not row.is_child and kind.startswith(("agent.tool", "agent.mcp")) and "session_thread_id" in row.event
-    if kind in QUIET or is_copy:
+    if kind in QUIET or is_copy or (view == View.TOOLS and not kind.startswith(TOOL_KINDS)):
         return None
-    look, who, text, summary, fold = _parts(row, kind)
+    parts = _story_parts(row, kind) if view == View.STORY else _parts(row, kind)
+    return _shown(row, parts) if parts else None
+
+
+Parts = tuple[str, str, str, str, str]
+
+
+def _shown(row: EventRow, parts: Parts) -> Shown:
+    look, who, text, summary, fold = parts
     return Shown(
         look=look,
         anchor=row.event["id"],
@@ -128,12 +171,35 @@ def show(row: EventRow) -> Shown | None:
         summary=_first_line(summary),
         fold=fold[:BODY_MAX_CHARS],
         cut=max(0, len(fold) - BODY_MAX_CHARS, len(text) - BODY_MAX_CHARS),
-        is_error=bool(row.event.get("is_error")) or kind == "session.error",
+        is_error=bool(row.event.get("is_error")) or row.event["type"] == "session.error",
         at=_moment(row.event.get("processed_at")),
     )
 
 
-Parts = tuple[str, str, str, str, str]
+def _story_parts(row: EventRow, kind: str) -> Parts | None:
+    """What happened in plain sentences; what a sub-agent does is told by what it reports."""
+    if row.is_child:
+        return None
+    if kind.endswith("tool_use"):
+        return "mark", "", _deed(row.event), "", ""
+    if kind.endswith("tool_result"):
+        failed = _first_line(text_of(row.event.get("content"))) or "no reason given"
+        return ("mark", "", f"That failed: {failed}", "", "") if row.event.get("is_error") else None
+    reason = (row.event.get("stop_reason") or {}).get("type")
+    is_told = kind in STORY_MARKS or (kind == "session.status_idle" and reason != "end_turn")
+    return _parts(row, kind) if is_told or kind.startswith(STORY_KINDS) else None
+
+
+def _deed(call: Mapping[str, Any]) -> str:
+    what = _first_line(_main_argument(call.get("input") or {}))
+    deed = DEEDS.get(str(call.get("name"))) if call["type"] == "agent.tool_use" else None
+    done = f"{deed} {what}" if deed else f"Used {call_name(call)}: {what}"
+    permission = call.get("evaluated_permission")
+    if permission == "ask":
+        return f"{done} (it asked first)"
+    return f"{done} (it was not allowed to)" if permission == "deny" else done
+
+
 JUDGEMENTS = {
     "allow": "Judged harmless: it ran without asking.",
     "ask": "Whether it is harmless was not clear, so a person decides.",
@@ -194,22 +260,47 @@ def _other_parts(row: EventRow, kind: str) -> Parts:
     event = row.event
     if kind == "session.error":
         error = event.get("error") or {}
-        return "error", "error", str(error.get("message") or error.get("type")), "", json.dumps(error, indent=2)
+        return "error", "error", error_words(error), "", json.dumps(error, indent=2)
     if kind == "user.define_outcome":
         return "user", "user", f"Outcome wanted: {event.get('description', '')}", "", text_of(event.get("rubric"))
     if kind == "user.tool_confirmation":
-        return "mark", "user", f"Tool call {event.get('result', '')}", "", ""
+        return "mark", "user", _decision(event), "", ""
     if kind.startswith("agent.thread_message_"):
         return "agent", _speaker(row), text_of(event.get("content")), "", ""
     if kind == "session.thread_created":
         return "mark", "", f"Thread opened for {event.get('agent_name') or 'a sub-agent'}", "", ""
     words = MARKS.get(kind, kind.replace("_", " ").replace(".", ": "))
-    return "mark", "", words + _stop_reason(event), "", ""
+    return "mark", "", REASONS.get((event.get("stop_reason") or {}).get("type", ""), words), "", ""
 
 
-def _stop_reason(event: Mapping[str, Any]) -> str:
-    reason = (event.get("stop_reason") or {}).get("type")
-    return f" ({reason.replace('_', ' ')})" if reason and reason != "end_turn" else ""
+WHAT_NEXT = {
+    "retrying": "It tries again by itself.",
+    "exhausted": "It gave up; the next message starts afresh.",
+    "terminal": "The session ends here.",
+}
+
+
+def error_words(error: Mapping[str, Any]) -> str:
+    """What went wrong and what happens next; one of an MCP server goes by that server's name."""
+    message, server = str(error.get("message") or error.get("type")), error.get("mcp_server_name")
+    if server:
+        said = message if str(server) in message else f"{server}: {message}"
+        return f"{said} The session goes on without this server."
+    return f"{message} {WHAT_NEXT.get((error.get('retry_status') or {}).get('type', ''), '')}".strip()
+
+
+def _decision(event: Mapping[str, Any]) -> str:
+    word = {"allow": "Allowed", "deny": "Denied"}.get(str(event.get("result")), "Decided")
+    reason = event.get("deny_message")
+    return f"{word}: {reason}" if reason else word
+
+
+REASONS = {
+    "requires_action": "Waits for an answer",
+    "budget_reached": "Paused: the budget is used up",
+    "retries_exhausted": "Stopped: it gave up after a fault",
+    "refusal": "Stopped: the model refused",
+}
 
 
 def _result_word(event: Mapping[str, Any]) -> str:

@@ -123,11 +123,45 @@
     }
     const focus = target.matches?.("[data-focus]") ? target : $("[data-focus]", target.parentElement || document);
     if (focus && !typing(document.activeElement)) focus.focus({ preventScroll: false });
+    if (focus?.dataset.focus === "once") focus.removeAttribute("data-focus"); // what comes later by itself moves nothing
   });
-  document.addEventListener("htmx:sseMessage", () => {
-    const nearEnd = innerHeight + scrollY > document.body.scrollHeight - 400;
-    if (nearEnd) scrollTo({ top: document.body.scrollHeight });
+  // A session at work: no line twice after a broken connection, a bounded number of lines, the end in view for whoever
+  // looks at the end, and one calm sentence when it stands differently.
+  const LINES_MAX = 500;
+  const atEnd = () => innerHeight + scrollY > document.body.scrollHeight - 160;
+  const timeline = $("#timeline");
+  let pinned = atEnd();
+  let said = $("#status")?.dataset.say;
+  const keepEnd = () => { if (pinned) scrollTo({ top: document.body.scrollHeight }); };
+  if (timeline) document.addEventListener("scroll", () => { pinned = atEnd(); }, { passive: true });
+  document.addEventListener("htmx:sseBeforeMessage", (event) => {
+    if (event.target !== timeline) return;
+    const place = Number(event.detail.lastEventId);
+    if (place <= Number(timeline.dataset.last)) event.preventDefault();
+    else timeline.dataset.last = place;
   });
+  document.addEventListener("htmx:sseMessage", (event) => {
+    if (event.target === timeline) {
+      const lines = timeline.children;
+      while (lines.length > LINES_MAX && (lines.length > 4 * LINES_MAX || lines[0].getBoundingClientRect().bottom < 0)) {
+        lines[0].remove();
+        $("[data-earlier]").hidden = false;
+      }
+    }
+    keepEnd();
+  });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.detail.elt.id !== "status") return;
+    keepEnd();
+    const say = event.detail.elt.dataset.say;
+    if (say !== said) { said = say; $("#live").textContent = say; }
+  });
+  const connection = $("#connection");
+  if (connection) {
+    document.addEventListener("htmx:sseError", () => { connection.textContent = "reconnecting"; });
+    document.addEventListener("htmx:sseOpen", () => { connection.textContent = "live"; });
+    document.addEventListener("htmx:sseClose", () => { connection.remove(); });
+  }
 
   // With many tabs on a small screen the present one may stand beyond the edge.
   $(".setup-tabs [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });

@@ -107,7 +107,7 @@ def test_a_second_yes_is_refused_in_words(as_alice: Client, waiting: Session) ->
     form = {"tool_use_id": "sevt_ask1", "result": "allow"}
     as_alice.post(f"/sessions/{waiting.pk}/confirm/", form)
     page = as_alice.post(f"/sessions/{waiting.pk}/confirm/", form, follow=True).content.decode()
-    assert "was decided already" in page
+    assert "Somebody was faster" in page
 
 
 def test_an_empty_answer_is_not_sent(as_alice: Client, waiting: Session) -> None:
@@ -119,6 +119,7 @@ def test_an_empty_answer_is_not_sent(as_alice: Client, waiting: Session) -> None
 
 def test_a_running_session_can_be_interrupted(as_alice: Client, waiting: Session) -> None:
     address = f"/sessions/{waiting.pk}/interrupt/"
+    Session.objects.filter(pk=waiting.pk).update(stop_reason={"type": "end_turn"})
     assert address not in page_of(as_alice, waiting)
     Session.objects.filter(pk=waiting.pk).update(status="running", stop_reason=None)
     assert address in page_of(as_alice, waiting)
@@ -145,3 +146,41 @@ def test_a_call_of_an_mcp_server_is_named_with_it_and_can_be_allowed(as_alice: C
     assert "tickets: close" in page_of(as_alice, waiting)
     as_alice.post(f"/sessions/{waiting.pk}/confirm/", {"tool_use_id": "sevt_mcp1", "result": "allow"})
     assert payload_of(waiting, "user.tool_confirmation")["result"] == "allow"
+
+
+def test_with_htmx_an_answer_brings_what_changed_and_no_more(as_alice: Client, waiting: Session) -> None:
+    headers = {"HX-Request": "true", "HX-Target": "status"}
+    form = {"tool_use_id": "sevt_ask1", "result": "allow"}
+    part = as_alice.post(f"/sessions/{waiting.pk}/confirm/", form, headers=headers).content.decode()
+    assert part.lstrip().startswith('<div class="stack" id="status"')
+    assert "awaited-sevt_ask1" not in part
+    assert "awaited-sevt_own1" in part
+    assert "<html" not in part
+
+
+def test_of_two_answers_to_one_custom_call_the_second_is_told_kindly(as_alice: Client, waiting: Session) -> None:
+    form = {"custom_tool_use_id": "sevt_own1", "text": "Found."}
+    as_alice.post(f"/sessions/{waiting.pk}/answer/", form)
+    again = {**form, "text": "Not found."}
+    page = as_alice.post(f"/sessions/{waiting.pk}/answer/", again, follow=True).content.decode()
+    assert "Somebody was faster" in page
+    assert payload_of(waiting, "user.custom_tool_result")["content"][0]["text"] == "Found."
+
+
+def test_while_it_waits_it_can_be_interrupted_too(as_alice: Client, waiting: Session) -> None:
+    assert f"/sessions/{waiting.pk}/interrupt/" in page_of(as_alice, waiting)
+
+
+def test_what_waits_for_the_agent_is_listed(as_alice: Client, waiting: Session) -> None:
+    Session.objects.filter(pk=waiting.pk).update(status="running", stop_reason=None)
+    as_alice.post(f"/sessions/{waiting.pk}/send/", {"text": "Then <b>stop</b>."})
+    page = page_of(as_alice, waiting)
+    assert "1 message waiting for the agent" in page
+    assert "Then &lt;b&gt;stop&lt;/b&gt;." in page
+
+
+def test_the_list_says_which_sessions_wait_and_finds_them(as_bob: Client, waiting: Session) -> None:
+    found = as_bob.get("/sessions/", {"status": "awaits"}).content.decode()
+    assert (waiting.pk in found, "waits for an answer" in found) == (True, True)
+    Session.objects.filter(pk=waiting.pk).update(stop_reason={"type": "end_turn"})
+    assert waiting.pk not in as_bob.get("/sessions/", {"status": "awaits"}).content.decode()

@@ -10,8 +10,8 @@ from django.test import Client
 
 from agents import plugs
 from agents.actors import Actor
-from agents.models import Event, InboxEvent, Session, SessionKind, Thread
-from agents.views.trace import Lanes, lanes_of, render_event
+from agents.models import Event, InboxEvent, Member, Session, SessionKind, Thread
+from agents.views.trace import Lanes, error_words, lanes_of, render_event
 from tests.pages.reviews import make_session
 
 
@@ -166,3 +166,35 @@ def test_what_is_finished_hides_the_composer_behind_a_line(as_alice: Client, ope
     Session.objects.filter(pk=open_session.pk).update(verdict=None)
     page = as_alice.get(f"/sessions/{open_session.pk}/").content.decode()
     assert (fold in page, 'class="composer"' in page) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("view", "shown", "hidden"),
+    [
+        ("story", ["Sum the column.", "Ran zorp data.kel", "That failed: zorp: bad header"], ["<pre>"]),
+        ("transcript", ["Sum the column.", "zorp data.kel", 'id="sevt_error"'], ["That failed"]),
+        ("tools", ["zorp data.kel", 'id="sevt_error"'], ["Sum the column."]),
+        ("events", ["agent.tool_use", "sevt_call", "&quot;processed_at&quot;"], ["That failed"]),
+        ("no-such-view", ["Sum the column.", "zorp data.kel"], ["That failed"]),
+    ],
+)
+def test_a_log_can_be_read_in_several_ways(
+    as_bob: Client, session: Session, view: str, shown: list[str], hidden: list[str]
+) -> None:
+    page = as_bob.get(f"/sessions/{session.pk}/", {"view": view}).content.decode()
+    log = page[page.index('id="timeline"') : page.index('class="at-hand"')]
+    assert [text in log for text in shown] == [True] * len(shown)
+    assert [text in log for text in hidden] == [False] * len(hidden)
+
+
+def test_people_and_keys_go_by_their_names(as_bob: Client, alice: Member, session: Session) -> None:
+    Session.objects.filter(pk=session.pk).update(principal=alice.pk)
+    assert ">alice</b>" in as_bob.get(f"/sessions/{session.pk}/").content.decode()
+    assert "alice" in as_bob.get("/sessions/").content.decode()
+
+
+def test_an_error_says_what_happens_next() -> None:
+    lost = {"type": "mcp_connection_failed_error", "message": "No answer.", "mcp_server_name": "tickets"}
+    busy = {"type": "model_overloaded_error", "message": "Overloaded.", "retry_status": {"type": "retrying"}}
+    assert error_words(lost) == "tickets: No answer. The session goes on without this server."
+    assert error_words(busy) == "Overloaded. It tries again by itself."
