@@ -60,11 +60,14 @@ def finish(
 
 def stop_broken(turn: Turn, message: str) -> None:
     """A fault of ours: the session says so and comes to rest, instead of being tried for ever."""
-    position = turn.position
-    closing = [request_end(position.open_request, {}, is_error=True)] if position.open_request else []
-    closing += [interrupted(call, turn.elsewhere) for call in position.calls]
-    fault = error("unknown_error", message, "exhausted")
-    finish(turn, [*closing, fault], {"type": "retries_exhausted"}, drops_mail=True)
+    with transaction.atomic():
+        lock_session(turn.session_id)
+        turn.log.read()  # for the same reason as below
+        position = turn.position
+        closing = [request_end(position.open_request, {}, is_error=True)] if position.open_request else []
+        closing += [interrupted(call, turn.elsewhere) for call in position.calls]
+        fault = error("unknown_error", message, "exhausted")
+        finish(turn, [*closing, fault], {"type": "retries_exhausted"}, drops_mail=True)
 
 
 def interrupt(turn: Turn, results: Sequence[NewEvent] = ()) -> None:
@@ -91,12 +94,14 @@ def interrupt(turn: Turn, results: Sequence[NewEvent] = ()) -> None:
 
 
 def await_client(turn: Turn, events: list[NewEvent]) -> None:
-    """Rest until clients have answered what only they can; they may have done so already."""
-    if events:
-        turn.commit(events)
+    """Rest until clients have answered what only they can; they may have done so already, but never before they are
+    told that it is waited for: a call and the rest that names it are one commit."""
     with transaction.atomic():
         session = lock_session(turn.session_id)
-        turn.log.read()
+        if events:
+            turn.append(events, locked=session)
+        else:
+            turn.log.read()
         position = turn.position
         blocked = [call.event_id for call in position.blocked]
         if not blocked:
