@@ -95,7 +95,7 @@ def create_session(body: dict[str, Any], *, actor: Actor, deployment: Deployment
             thread = session.threads.get()
             append(session.pk, thread, _running(thread))
             send_events(session, initial, actor=actor)
-    session.refresh_from_db()
+        session.refresh_from_db()  # before the commit: a worker may have ended the turn a moment after it
     return session
 
 
