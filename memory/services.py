@@ -42,6 +42,7 @@ def create_store(
 ) -> MemoryStore:
     """A new, empty store; without an actor it is the platform's doing, here and in the verbs below."""
     _check_is_room(workspace)
+    now = timezone.now()
     store = MemoryStore.objects.create(
         workspace=workspace,
         name=check_store_name(name, STORE_NAME_MAX),
@@ -49,7 +50,8 @@ def create_store(
         metadata=check_metadata(metadata),
         tier=_check_tier(tier),
         unreviewed_review_id=unreviewed_review_id,
-        updated_at=timezone.now(),
+        created_at=now,
+        updated_at=now,
     )
     emit(workspace, "memory_store.created", store.pk)
     _note(store, "created", actor)

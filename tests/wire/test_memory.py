@@ -40,7 +40,7 @@ def test_a_store_is_made_read_changed_and_archived(wire, store):
 
 def test_a_store_shows_when_it_changed_and_not_when_its_memories_did(wire, store, memory):
     stores = wire.beta.memory_stores
-    assert stores.retrieve(store.id).updated_at == store.updated_at
+    assert stores.retrieve(store.id).updated_at == store.updated_at == store.created_at
     assert stores.update(store.id, name=store.name).updated_at == store.updated_at
     assert stores.update(store.id, name="Other").updated_at > store.updated_at
 
