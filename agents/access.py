@@ -9,7 +9,7 @@ from django.core import exceptions
 from django.http import HttpRequest, HttpResponseBase
 
 from agents.actors import Actor
-from agents.exceptions import NotFound
+from agents.exceptions import InvalidRequest, NotFound
 from agents.models import (
     Agent,
     AgentVersion,
@@ -74,8 +74,10 @@ def access_agent_version(scoped: Scoped, agent_id: str, number: int | None = Non
     """An agent and its version of that number, the latest without one."""
     agent = access_agent(scoped, agent_id)
     number = agent.version if number is None else number
-    # No version is older than 1 or newer than the latest; a huge number would not even fit the column.
-    version = agent.versions.filter(number=number).first() if 1 <= number <= agent.version else None
+    if number < 1:
+        raise InvalidRequest("version: it must be at least 1.")
+    # No version is newer than the latest; a huge number would not even fit the column.
+    version = agent.versions.filter(number=number).first() if number <= agent.version else None
     if version is None:
         raise NotFound(f"Agent {agent_id!r} has no version {number}.")
     return agent, version

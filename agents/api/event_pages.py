@@ -12,7 +12,7 @@ from anthropic.types.beta.sessions import BetaManagedAgentsSessionEventType
 from django.http import HttpRequest
 
 from agents.api import queries
-from agents.api.pagination import NEWEST_FIRST, OLDEST_FIRST, Cursor, cursor_of, limit_of
+from agents.api.pagination import NEWEST_FIRST, OLDEST_FIRST, Cursor, check_within, cursor_of, limit_of
 from agents.eventlog.wire import queued_event, wire_event
 from agents.limits import EVENTS_PAGE_MAX
 from agents.models import Event, InboxEvent, Thread
@@ -30,6 +30,8 @@ def events_page(request: HttpRequest, thread: Thread) -> dict[str, Any]:
     seq, position = cursor.key if cursor else (start, start)
     types = queries.many(request, "types", EVENT_TYPES)
     bounds = queries.bounds(request, "created_at", ("gt", "gte", "lt", "lte"))
+    if bounds and (edge := Event.objects.filter(thread=thread, seq=seq).first() if cursor else None):
+        check_within(edge.processed_at, bounds)
     # The inbox first: an event that is processed in between is then found twice, never not at all.
     queued = [] if bounds else _queued(thread, types, order, position, limit)
     logged = _logged(thread, types, bounds, order, seq, limit)

@@ -138,11 +138,16 @@ def _part(part: Any, kind: type) -> Any:
 
 
 def _within(rows: QuerySet[Any], bounds: Mapping[str, datetime], cursor: Cursor | None) -> QuerySet[Any]:
+    if cursor:
+        check_within(cursor.key[0], bounds)
+    return rows.filter(**{f"created_at__{operator}": bound for operator, bound in bounds.items()})
+
+
+def check_within(edge: datetime, bounds: Mapping[str, datetime]) -> None:
+    """Refuse a cursor whose row, which is of that time, the bounds of this page exclude."""
     for operator, bound in bounds.items():
-        rows = rows.filter(**{f"created_at__{operator}": bound})
-        if cursor and not _holds(cursor.key[0], operator, bound):
+        if not _holds(edge, operator, bound):
             raise InvalidRequest(f"page: this cursor lies outside created_at[{operator}].")
-    return rows
 
 
 def _holds(value: datetime, operator: str, bound: datetime) -> bool:

@@ -206,8 +206,8 @@ def _filters(request: ApiRequest) -> dict[str, Any]:
         "agent_version": queries.whole(request, "agent_version", least=1, most=AGENT_VERSION_MAX),
         "status__in": statuses or None,
     }
-    if wanted["agent_version"] and not wanted["agent"]:
-        raise InvalidRequest("agent_version: it needs agent_id.")
+    if not wanted["agent"]:
+        del wanted["agent_version"]  # it says nothing without its agent
     if store_id := queries.text(request, "memory_store_id"):
         wanted |= {"resources__kind": "memory_store", "resources__target_id": store_id}
     return {lookup: value for lookup, value in wanted.items() if value is not None}

@@ -4,6 +4,8 @@ import json
 
 import anthropic
 import pytest
+from django.db import transaction
+from django.db.models.signals import post_save
 
 from agents.models import InboxEvent, Session, SessionKind, Verdict
 
@@ -33,6 +35,21 @@ def test_initial_events_make_it_run(wire, agent, environment):
     assert session.status == "running"
     types = [event.type for event in wire.beta.sessions.events.list(session.id)]
     assert types == ["session.status_running", "session.thread_status_running", "user.message"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_is_returned_running_though_a_worker_was_done_at_once(wire, agent, environment):
+    def be_done_after_the_commit(instance, created, **_):
+        if created:
+            transaction.on_commit(lambda: Session.objects.filter(pk=instance.pk).update(status="idle"))
+
+    post_save.connect(be_done_after_the_commit, sender=Session)
+    try:
+        session = wire.beta.sessions.create(agent=agent.id, environment_id=environment.id, initial_events=[MESSAGE])
+    finally:
+        post_save.disconnect(be_done_after_the_commit, sender=Session)
+    assert session.status == "running"
+    assert wire.beta.sessions.retrieve(session.id).status == "idle"
 
 
 def test_a_bad_initial_event_makes_no_session(wire, agent, environment):
@@ -68,6 +85,7 @@ def test_a_session_shows_the_stores_that_it_mounts(wire, agent, environment, sto
         ({"metadata": {"": "x"}}, 400, "metadata"),
         ({"initial_events": [{"type": "user.interrupt"}]}, 400, "initial_events.0"),
         ({"agent": {"type": "agent", "id": "agent_x", "version": "1"}}, 400, "agent.version"),
+        ({"agent": {"type": "agent", "id": "AGENT", "version": 0}}, 400, "version: it must be at least 1"),
         ({"agent": {"type": "robot", "id": "agent_x"}}, 400, "agent"),
         ({"initial_events": [MESSAGE] * 51}, 400, "initial_events"),
         ({"more": 1}, 400, "more"),
@@ -75,6 +93,7 @@ def test_a_session_shows_the_stores_that_it_mounts(wire, agent, environment, sto
 )
 def test_a_session_that_cannot_be_made_says_why(wire, agent, environment, change, status, field):
     body = {"agent": agent.id, "environment_id": environment.id, **change}
+    body = json.loads(json.dumps(body).replace("AGENT", agent.id))
     with pytest.raises(anthropic.APIStatusError) as refusal:
         wire.beta.sessions.create(agent="", environment_id="", extra_body=body)
     assert refusal.value.status_code == status
@@ -114,8 +133,8 @@ def test_the_list_filters(wire, agent, environment, session):
     assert list(wire.beta.sessions.list(statuses=["terminated"])) == []
     assert list(wire.beta.sessions.list(deployment_id="depl_x")) == []
     assert list(wire.beta.sessions.list(created_at_gt=session.created_at)) == []
-    with pytest.raises(anthropic.BadRequestError, match="agent_version"):
-        wire.beta.sessions.list(agent_version=1)
+    alone = wire.beta.sessions.list(agent_version=7)  # it applies with agent_id only
+    assert [found.id for found in alone] == [session.id]
 
 
 def test_the_lists_bounds_are_kept_on_every_page(wire, agent, environment):
@@ -194,6 +213,21 @@ def test_events_page_forwards_and_backwards_over_log_and_inbox(wire, agent, envi
     only = wire.beta.sessions.events.list(session.id, types=["user.message"])
     assert [event.id for event in only] == everything[2:]
     assert list(wire.beta.sessions.events.list(session.id, created_at_gt="2100-01-01T00:00:00Z")) == []
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_a_cursor_of_events_outside_the_bounds_is_refused(wire, session, order):
+    for title in "abc":
+        wire.beta.sessions.update(session.id, title=title)
+    events = wire.beta.sessions.events
+    page = events.list(session.id, order=order, limit=2)
+    edge = page.data[-1].processed_at
+    inside = {"created_at_gte" if order == "asc" else "created_at_lte": edge}
+    (last,) = events.list(session.id, order=order, page=page.next_page, **inside)
+    assert last.title == ("c" if order == "asc" else "a")
+    for bound in ({"created_at_gt": edge}, {"created_at_lt": edge}, {"created_at_gte": "2100-01-01T00:00:00Z"}):
+        with pytest.raises(anthropic.BadRequestError, match="outside created_at"):
+            events.list(session.id, order=order, page=page.next_page, **bound)
 
 
 @pytest.mark.parametrize(
