@@ -1,14 +1,12 @@
 """Exactly one worker drives a row: conditional UPDATEs take and keep a lease, a fence refuses whoever lost it.
 
 A leased row (a thread, a dream) counts its input in `wake` and what the last run took in in `seen`; `wake > seen` means
-that there is something to do. A killed worker's lease runs out and the sweeper wakes another one; `losses` counts the
-holders that went so in a row, for a step may be what kills them.
+that there is something to do. A killed worker's lease runs out, at once where the sweeper sees that its process is
+gone, and another one is woken; `losses` counts the holders that went so in a row, for a step may be what kills them.
 """
 
 import logging
-import os
 import threading
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,13 +18,12 @@ from django.db import close_old_connections, connection, models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from agents import limits, queue
+from agents import limits, owners, queue
 from agents.exceptions import Fenced
 from agents.prepared import PreparedQuery, PreparedUpdate
 
 logger = logging.getLogger(__name__)
 
-OWNER = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
 LEASE = timedelta(seconds=limits.LEASE_SECONDS)
 
 # Columns to set, under the lease, to give it back; with `seen=F("wake")` when everything was taken in, which only the
@@ -64,7 +61,7 @@ def acquire(model: type[models.Model], pk: str) -> Any | None:
     begun is in doubt. A superfluous wake-up costs two UPDATEs that hit nothing.
     """
     now = timezone.now()
-    taken = {"fence": NEXT_FENCE, "lease_owner": OWNER, "lease_until": now + LEASE, "wake_at": None}
+    taken = {"fence": NEXT_FENCE, "lease_owner": owners.own(), "lease_until": now + LEASE, "wake_at": None}
     lost = {**taken, "losses": ONE_MORE_LOSS}
     for was_lost, rows, changes in ((False, _free_rows(model), taken), (True, _lost_rows(model), lost)):
         if rows.run(pk, now, **changes):
@@ -119,6 +116,7 @@ def held(lease: Lease) -> Iterator[Lease]:
 def sweep(model: type[models.Model], job: str, *, queue_name: str = "turns") -> int:
     """Wake somebody for every row that has something to do and no live lease; returns how many."""
     now = timezone.now()
+    _end_of_the_dead(model, now)
     patience = now - timedelta(seconds=limits.WAKE_AGAIN_SECONDS)
     waiting = model._default_manager.filter(
         _free(now), Q(enqueued_at=None) | Q(enqueued_at__lt=patience), wake__gt=F("seen")
@@ -131,6 +129,13 @@ def sweep(model: type[models.Model], job: str, *, queue_name: str = "turns") -> 
     for pk in ids:
         queue.enqueue_now(job, pk, queue=queue_name)
     return len(ids)
+
+
+def _end_of_the_dead(model: type[models.Model], now: Any) -> None:
+    held = model._default_manager.filter(wake__gt=F("seen"), lease_until__gte=now)
+    for name in held.values_list("lease_owner", flat=True).distinct():
+        if owners.is_dead(name):
+            held.filter(lease_owner=name).update(lease_until=now - timedelta(seconds=1), enqueued_at=None)
 
 
 def _free(now: Any) -> Q:

@@ -22,6 +22,7 @@ from agents.eventlog.channel import CHANNEL_PREFIX
 from agents.exceptions import DomainError
 from agents.models import InboxEvent, Session, Thread
 from agents.models.schedules import Scheduled
+from agents.owners import pid_of
 from agents.plugs import sandbox
 from agents.queue import connection, last_round
 
@@ -193,7 +194,7 @@ def _driven() -> dict[str, int]:
     """The same by process id, which a holder's name begins with."""
     driven: dict[str, int] = {}
     for owner, count in _held(timezone.now()):
-        pid = owner.partition("-")[0]
+        pid = pid_of(owner)
         driven[pid] = driven.get(pid, 0) + count
     return driven
 
