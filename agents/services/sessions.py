@@ -11,7 +11,7 @@ from django.db.models.expressions import Combinable
 from django.utils import timezone
 
 from agents import audit, limits, queue, trust
-from agents.access import access_agent_version, access_environment
+from agents.access import access_agent_version, access_environment, access_thread
 from agents.actors import Actor
 from agents.client_events import ON_RECEIPT, RESULTS, SYSTEM, is_lone_system
 from agents.environment_config import WORKERS_TOOLS
@@ -212,7 +212,8 @@ def _waiting(session: Session) -> int:
 
 def _queue(session: Session, thread: Thread, event: dict[str, Any], position: int, actor: Actor) -> dict[str, Any]:
     if event.get("session_thread_id") not in (None, thread.pk):
-        raise InvalidRequest(f"session_thread_id: {event['session_thread_id']} takes no events of its own.")
+        thread = _child(session, event["session_thread_id"])
+        wake_thread(thread, at_once=True)
     row = InboxEvent(
         session=session,
         thread=thread,
@@ -226,6 +227,14 @@ def _queue(session: Session, thread: Thread, event: dict[str, Any], position: in
     queued = queued_event(row)
     transaction.on_commit(partial(publish, session.pk, [(thread.pk, None, queued)]))
     return queued
+
+
+def _child(session: Session, thread_id: str) -> Thread:
+    """The thread that an interrupt names; the others go on."""
+    thread = access_thread(session, thread_id)
+    if thread.status == SessionStatus.TERMINATED:
+        raise InvalidRequest(f"session_thread_id: the thread {thread_id} is terminated: there is nothing to interrupt.")
+    return thread
 
 
 def _check_place_of_system(session: Session, events: Sequence[dict[str, Any]]) -> None:

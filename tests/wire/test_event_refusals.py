@@ -69,6 +69,17 @@ def worked(tool_use_id, **more):
     return {"type": "user.tool_result", "tool_use_id": tool_use_id, "content": TEXT, **more}
 
 
+def picture(**source):
+    return {"type": "image", "source": source}
+
+
+SEARCH = {
+    "type": "search_result",
+    "source": "https://a.example",
+    "title": "A",
+    "content": TEXT,
+    "citations": {"enabled": False},
+}
 OUTCOME = {"type": "user.define_outcome", "description": "x", "rubric": {"type": "text"}}
 REFUSALS = [
     # The shape
@@ -107,8 +118,41 @@ REFUSALS = [
     ([custom("ask")], "custom_tool_use_id: 'ask' is not a custom tool call"),
     ([custom("own", is_error="yes")], "events.0.is_error"),
     ([worked("free")], "user.tool_result: only sessions of a self-hosted environment"),
-    # Threads
-    ([{"type": "user.interrupt", "session_thread_id": "sthr_nothing"}], "session_thread_id: sthr_nothing"),
+    # Content blocks
+    ([{**MESSAGE, "content": "Hello"}], "events.0.content"),
+    ([{**MESSAGE, "content": TEXT[0]}], "events.0.content"),
+    ([{**MESSAGE, "content": ["Hello"]}], "events.0.content.0"),
+    ([{**MESSAGE, "content": [{"text": "x"}]}], "events.0.content.0"),
+    ([{**MESSAGE, "content": [{"type": "text"}]}], "events.0.content.0.text"),
+    ([{**MESSAGE, "content": [{"type": "text", "text": 7}]}], "events.0.content.0.text"),
+    ([{**MESSAGE, "content": [{"type": "text", "text": "a\x00b"}]}], "events.0.content.0.text: the character U+0000"),
+    ([{**MESSAGE, "content": [{**TEXT[0], "cache_control": None}]}], "events.0.content.0.cache_control"),
+    ([{**MESSAGE, "content": [{"type": "audio"}]}], "events.0.content.0"),
+    ([{**MESSAGE, "content": [{"type": "tool_use", "id": "x", "name": "bash", "input": {}}]}], "events.0.content.0"),
+    ([{**MESSAGE, "content": [SEARCH]}], "events.0.content.0"),
+    ([{**MESSAGE, "content": [{"type": "image"}]}], "events.0.content.0.source"),
+    ([{**MESSAGE, "content": [picture(type="base64", media_type="image/png")]}], "events.0.content.0.source.data"),
+    (
+        [{**MESSAGE, "content": [picture(type="base64", media_type="image/png", data="?")]}],
+        "events.0.content.0.source.data",
+    ),
+    ([{**MESSAGE, "content": [picture(type="url", url="file:///etc/passwd")]}], "events.0.content.0.source.url"),
+    ([{**MESSAGE, "content": [picture(type="path", path="/x")]}], "events.0.content.0.source"),
+    ([{**SYSTEM, "content": [picture(type="url", url="https://a.example/x.png")]}], "events.0.content.0"),
+    ([custom("own", content=[{**SEARCH, "source": 7}])], "events.0.content.0.source"),
+    # Both an answer and a decision, and what belongs to other events
+    ([confirm("own"), custom("own")], "tool_use_id: 'own' is not a tool call that asks"),
+    ([custom("own"), confirm("own")], "tool_use_id: 'own' is not a tool call that asks"),
+    ([custom("own"), worked("ask")], "user.tool_result: only sessions of a self-hosted environment"),
+    ([{**custom("own"), "session_thread_id": "sthr_x"}], "events.0.session_thread_id"),
+    ([{**confirm("ask"), "session_thread_id": "sthr_x"}], "events.0.session_thread_id"),
+    ([{**custom("own"), "tool_use_id": "own"}], "events.0.tool_use_id"),
+    ([{"type": "user.interrupt", "content": TEXT}], "events.0.content"),
+    ([{"type": "user.interrupt", "session_thread_id": 7}], "events.0.session_thread_id"),
+    # Too many
+    ([MESSAGE] * 10_000, "events: send 1 to 1,000 events"),
+    ([{"type": "user.interrupt"}] * 1_001, "events: send 1 to 1,000 events"),
+    ([{**SYSTEM, "content": TEXT * 1_001}], "events.0.content: it must have 1 to 1,000 blocks"),
     # One bad event refuses all
     ([MESSAGE, confirm("ask"), custom("own"), MESSAGE, confirm("sevt_nothing")], "tool_use_id: 'sevt_nothing'"),
     ([custom("own"), SYSTEM, MESSAGE], "events.1: a system.message must come last"),
@@ -128,9 +172,53 @@ def test_the_calls_of_another_session_are_unknown(refused, wire, agent, environm
     for event in (confirm("ask"), custom("own")):
         status, _, told = refused(other.id, [event])
         assert (status, "of this session" in told) == (400, True)
-    thread = Thread.objects.get(session=waiting.id).pk
-    status, _, told = refused(other.id, [{"type": "user.interrupt", "session_thread_id": thread}])
-    assert (status, told.split(":")[0]) == (400, "session_thread_id")
+
+
+def test_an_interrupt_of_a_thread_that_is_not_there_is_told_so(refused, wire, agent, environment, waiting):
+    other = wire.beta.sessions.create(agent=agent.id, environment_id=environment.id)
+    foreign = Thread.objects.get(session=waiting.id).pk
+    for thread in (foreign, "sthr_nothing", ""):
+        status, kind, told = refused(other.id, [MESSAGE, {"type": "user.interrupt", "session_thread_id": thread}])
+        assert (status, kind, repr(thread) in told) == (404, "not_found_error", True)
+
+
+def test_an_interrupt_reaches_the_thread_that_it_names_while_that_lives(refused, wire, waiting):
+    primary = Thread.objects.get(session=waiting.id)
+    columns = {name: getattr(primary, name) for name in ("session", "agent_snapshot", "created_at", "updated_at")}
+    child = Thread.objects.create(parent=primary, **columns)
+    named = {"type": "user.interrupt", "session_thread_id": child.pk}
+    (sent,) = wire.beta.sessions.events.send(waiting.id, events=[named]).data
+    (row,) = InboxEvent.objects.all()
+    assert (row.pk, row.thread_id, sent.session_thread_id) == (sent.id, child.pk, child.pk)
+    (listed,) = wire.beta.sessions.threads.events.list(child.pk, session_id=waiting.id)
+    assert listed == sent
+    Thread.objects.filter(pk=child.pk).update(status="terminated")
+    status, _, told = refused(waiting.id, [named])
+    assert (status, told.startswith("session_thread_id: ")) == (400, True)
+
+
+@pytest.mark.parametrize("size", [1_000_000, 33 * 1024 * 1024])
+def test_a_huge_text_is_taken_up_to_the_size_of_a_body(call, session, size):
+    body = json.dumps({"events": [{**MESSAGE, "content": [{"type": "text", "text": "x" * size}]}]})
+    response = call("POST", f"sessions/{session.id}/events", body)
+    if size < 32 * 1024 * 1024:
+        assert len(response.json()["data"][0]["content"][0]["text"]) == size
+    else:
+        assert (response.status_code, response.json()["error"]["type"]) == (413, "request_too_large")
+        assert not InboxEvent.objects.exists()
+
+
+def test_as_many_events_as_may_wait_are_taken_and_not_one_more(refused, wire, session):
+    assert len(wire.beta.sessions.events.send(session.id, events=[MESSAGE] * 1_000).data) == 1_000
+    assert len(list(wire.beta.sessions.events.list(session.id, limit=300))) == 1_000
+    status, _, told = refused(session.id, [MESSAGE])
+    assert (status, "may wait" in told) == (400, True)
+
+
+def test_two_results_for_one_call_in_one_request_are_one(wire, waiting):
+    sent = wire.beta.sessions.events.send(waiting.id, events=[custom("own", content=TEXT), custom("own")]).data
+    assert sent[0] == sent[1]
+    assert Event.objects.filter(session=waiting.id, type="user.custom_tool_result").count() == 1
 
 
 def test_the_sessions_of_another_workspace_and_deleted_ones_are_missing(wire, stranger, waiting):
