@@ -9,11 +9,11 @@ from django.views.decorators.http import require_POST
 from agents.access import access_session, require_role
 from agents.exceptions import InvalidRequest
 from agents.forms import AnswerForm, ConfirmationForm
-from agents.http import HtmxHttpRequest, go
+from agents.http import HtmxHttpRequest
 from agents.models import Role, Session
 from agents.services.sessions import send_events
 from agents.views.awaiting import awaited_calls
-from agents.views.live import live_part
+from agents.views.live import after_deed
 
 TOO_LATE = "Somebody was faster: this call no longer waits for an answer. What they said is in the log below."
 
@@ -24,7 +24,7 @@ def session_interrupt(request: HtmxHttpRequest, session_id: str) -> HttpResponse
     """Have the turn end now."""
     session = access_session(request.actor, session_id)
     _send(request, session, {"type": "user.interrupt"})
-    return _shown(request, session, focus="status")
+    return after_deed(request, session)
 
 
 @require_POST
@@ -53,7 +53,7 @@ def _answer(
         messages.warning(request, TOO_LATE)
     else:
         _send(request, session, form.event())
-    return _shown(request, session, focus="desk")
+    return after_deed(request, session)
 
 
 def _waits(session: Session, call_id: str) -> bool:
@@ -69,6 +69,3 @@ def _send(request: HtmxHttpRequest, session: Session, event: dict[str, Any]) -> 
         # The other answer came in this very moment, or the turn has ended meanwhile: the page shows how it stands.
         messages.error(request, error.message)
 
-
-def _shown(request: HtmxHttpRequest, session: Session, *, focus: str) -> HttpResponseBase:
-    return live_part(request, session, focus=focus) if request.htmx else go(request, "session", session.pk)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 
-from agents.http import HtmxHttpRequest, page
+from agents.http import HtmxHttpRequest, go, page
 from agents.models import InboxEvent, Session, SessionKind
 from agents.services.budgets import REACHED, limit_of
 from agents.services.prices import book_of
@@ -52,11 +52,17 @@ def live_context(request: HtmxHttpRequest, session: Session) -> dict[str, Any]:
     }
 
 
-def live_part(request: HtmxHttpRequest, session: Session, *, focus: str = "") -> HttpResponse:
-    """The changing parts alone; after a deed with its messages, and with the focus where its button was."""
-    session.refresh_from_db()
-    context = {**live_context(request, session), "is_part": True, "focus": focus}
-    return page(request, TEMPLATE, context)
+def live_part(request: HtmxHttpRequest, session: Session) -> HttpResponse:
+    """The changing parts alone, for a page that the stream told to look again."""
+    return page(request, TEMPLATE, {**live_context(request, session), "is_part": True})
+
+
+def after_deed(request: HtmxHttpRequest, session: Session) -> HttpResponseBase:
+    """The page again; with htmx only what there is to say, because what changed comes through the stream, as it does
+    for everybody else who looks."""
+    if request.htmx:
+        return page(request, "components/messages.html", {})
+    return go(request, "session", session.pk)
 
 
 def is_live(session: Session) -> bool:

@@ -19,7 +19,7 @@ from agents.services.session_updates import update_session
 from agents.services.sessions import record_verdict, send_events
 from agents.services.tenancy import names_of
 from agents.views import lanes as lane_chart
-from agents.views.live import is_live, live_context, live_part
+from agents.views.live import after_deed, is_live, live_context, live_part
 from agents.views.tools import tools_problem
 from agents.views.trace import Lanes, View, lanes_of, rows_of, show_all, view_of
 
@@ -141,7 +141,7 @@ def session_budget(request: HtmxHttpRequest, session_id: str) -> HttpResponseBas
         update_session(session, {"budget": form.budget()}, actor=request.actor)
     else:
         raise InvalidRequest("New budget: it must be an amount in US dollars.")
-    return live_part(request, session, focus="desk") if request.htmx else go(request, "session", session.pk)
+    return after_deed(request, session)
 
 
 def _origin(request: HtmxHttpRequest) -> str:

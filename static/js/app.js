@@ -123,7 +123,6 @@
     }
     const focus = target.matches?.("[data-focus]") ? target : $("[data-focus]", target.parentElement || document);
     if (focus && !typing(document.activeElement)) focus.focus({ preventScroll: false });
-    if (focus?.dataset.focus === "once") focus.removeAttribute("data-focus"); // what comes later by itself moves nothing
   });
   // A session at work: no line twice after a broken connection, a bounded number of lines, the end in view for whoever
   // looks at the end, and one calm sentence when it stands differently.
@@ -131,7 +130,7 @@
   const atEnd = () => innerHeight + scrollY > document.body.scrollHeight - 160;
   const timeline = $("#timeline");
   let pinned = atEnd();
-  let said = $("#status")?.dataset.say;
+  let said = $("#standing")?.dataset.say;
   const keepEnd = () => { if (pinned) scrollTo({ top: document.body.scrollHeight }); };
   if (timeline) document.addEventListener("scroll", () => { pinned = atEnd(); }, { passive: true });
   document.addEventListener("htmx:sseBeforeMessage", (event) => {
@@ -150,11 +149,17 @@
     }
     keepEnd();
   });
+  let acted = ""; // where a button was pressed that may be gone when the page has changed
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.requestConfig.verb === "post") acted = event.target.closest("#desk, #standing")?.id || "";
+  });
   document.addEventListener("htmx:afterSettle", (event) => {
-    if (event.detail.elt.id !== "status") return;
+    if (event.target.id !== "status") return;
     keepEnd();
-    const say = event.detail.elt.dataset.say;
+    const say = $("#standing").dataset.say;
     if (say !== said) { said = say; $("#live").textContent = say; }
+    if (acted && document.activeElement === document.body) $(`#${acted}`).focus({ preventScroll: true });
+    acted = "";
   });
   const connection = $("#connection");
   if (connection) {
