@@ -123,13 +123,13 @@ def as_charlie(charlie: Member) -> Client:
 @pytest.fixture
 def sdk(api_key: str) -> Iterator[anthropic.Anthropic]:
     """The official client against the application in this process: everything but event streams."""
-    with _in_process_client(api_key) as client:
+    with in_process_client(api_key) as client:
         yield client
 
 
 @pytest.fixture
 def stranger_sdk(stranger_key: str) -> Iterator[anthropic.Anthropic]:
-    with _in_process_client(stranger_key) as client:
+    with in_process_client(stranger_key) as client:
         yield client
 
 
@@ -236,7 +236,7 @@ def _signed_in(member: Member) -> Client:
     return client
 
 
-def _in_process_client(key: str) -> anthropic.Anthropic:
+def in_process_client(key: str) -> anthropic.Anthropic:
     transport = httpx2.WSGITransport(app=_on_this_connection(get_wsgi_application()), raise_app_exceptions=False)
     return anthropic.Anthropic(
         base_url="http://testserver",

@@ -9,7 +9,6 @@ import pytest
 from django.contrib.auth.models import User
 from django.urls import URLResolver, get_resolver, reverse
 
-from agents.actors import Actor
 from agents.models import Role
 from agents.services.agents import create_agent
 from agents.services.deployments import create_deployment
@@ -24,6 +23,9 @@ from memory.models import Memory
 from tests.agents.files import make_upload
 from tests.agents.skills import make_skill
 from tests.pages.reviews import make_proposal, make_session, make_store
+from tests.shared_world import *  # noqa: F403
+
+pytestmark = pytest.mark.django_db
 
 MESSAGE = {"type": "user.message", "content": [{"type": "text", "text": "Hello"}]}
 
@@ -221,9 +223,14 @@ RANKS = [Role.VIEWER, Role.REVIEWER, Role.ADMIN]
 by_name = pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.method} {page.name}")
 
 
-@pytest.fixture
-def ids(actor):
-    return one_of_each(actor)
+@pytest.fixture(scope="module")
+def ids(world):
+    return one_of_each(world.actor)
+
+
+@pytest.fixture(scope="module")
+def strangers_ids(world):
+    return one_of_each(world.stranger)
 
 
 def one_of_each(actor):
@@ -305,10 +312,9 @@ NESTED = [page for page in PAGES if len(page.holds) > 1]
 
 
 @pytest.mark.parametrize("page", NESTED, ids=lambda page: f"{page.method} {page.name}")
-def test_a_strangers_own_object_leads_to_nothing_of_ours(ids, charlie, as_charlie, page):
-    theirs = one_of_each(Actor.of_member(charlie))
+def test_a_strangers_own_object_leads_to_nothing_of_ours(ids, strangers_ids, as_charlie, page):
     for name in page.holds:
-        assert visit(as_charlie, page, {**theirs, name: ids[name]}).status_code == 404, name
+        assert visit(as_charlie, page, {**strangers_ids, name: ids[name]}).status_code == 404, name
 
 
 def test_a_page_takes_no_method_that_the_matrix_leaves_out(ids, as_alice):

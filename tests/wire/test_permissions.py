@@ -8,15 +8,18 @@ from typing import NamedTuple
 import pytest
 from django.urls import URLResolver, get_resolver
 
-from agents.actors import Actor
 from agents.models import OutboxEvent, Scope
 from agents.services.tenancy import issue_api_key, revoke_api_key
 from agents.services.webhooks import create_endpoint
 from dreams.policies import create_policy
 from tests.agents.skills import make_skill
+from tests.conftest import in_process_client
 from tests.pages.reviews import make_proposal, make_store
-from tests.wire.conftest import Caller
+from tests.shared_world import *  # noqa: F403
+from tests.wire.conftest import Caller, strict
 from tests.wire.work import make_work
+
+pytestmark = pytest.mark.django_db
 
 MESSAGE = {"type": "user.message", "content": [{"type": "text", "text": "Hello"}]}
 DEPLOYMENT = {
@@ -228,14 +231,16 @@ def one_of_each(client, actor):
     }
 
 
-@pytest.fixture
-def ids(wire, actor):
-    return one_of_each(wire, actor)
+@pytest.fixture(scope="module")
+def ids(world):
+    with in_process_client(world.api_key) as client:
+        return one_of_each(strict(client), world.actor)
 
 
-@pytest.fixture
-def strangers_ids(stranger, charlie):
-    return one_of_each(stranger, Actor.of_member(charlie))
+@pytest.fixture(scope="module")
+def strangers_ids(world):
+    with in_process_client(world.stranger_key) as client:
+        return one_of_each(strict(client), world.stranger)
 
 
 def filled(text: str, ids: dict[str, str]) -> str:

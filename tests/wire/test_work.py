@@ -17,7 +17,7 @@ from agents.models import AuditEvent, Environment, EnvironmentKey, PollingWorker
 from agents.services import work as services
 from agents.services.environment_keys import issue_environment_key, revoke_environment_key
 from tests.agents.skills import make_skill
-from tests.conftest import _in_process_client
+from tests.conftest import in_process_client
 from tests.wire.conftest import Caller, strict
 from tests.wire.work import make_work
 
@@ -34,7 +34,7 @@ def key(ours, actor):
 
 @pytest.fixture
 def worker(key):
-    with _in_process_client(key) as client:
+    with in_process_client(key) as client:
         yield strict(client).beta.environments.work
 
 
@@ -282,7 +282,7 @@ def test_a_token_is_good_for_its_own_session_only(wire, credentials, world, ours
 
 
 def test_memory_written_with_a_token_is_the_sessions(wire, credentials, world):
-    with _in_process_client(credentials["T"]) as client:
+    with in_process_client(credentials["T"]) as client:
         client.beta.memory_stores.memories.create(world["store"], path="/b.md", content="two")
     (version,) = wire.beta.memory_stores.memory_versions.list(world["store"], session_id=world["session"])
     assert (version.path, version.created_by.type) == ("/b.md", "session_actor")
