@@ -21,7 +21,7 @@ READY_SECONDS = 60.0
 STOP_SECONDS = 15.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Stack:
     """A running product: its address, its process, and everything that it printed so far."""
 
@@ -29,9 +29,16 @@ class Stack:
     process: "subprocess.Popen[str]"
     data_dir: Path
     log: Path
+    launch: "Callable[[str], subprocess.Popen[str]]"
 
     def output(self) -> str:
         return self.log.read_text()
+
+    def start_again(self) -> None:
+        """After its end, on the same port and data folder; returns when it is ready."""
+        before = len(self.output())
+        self.process = self.launch(self.url.rpartition(":")[2])
+        wait_for(lambda: _ready(self.log, self.process, before), READY_SECONDS)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Ask it to end as an operator would; returns its exit code."""
@@ -60,20 +67,29 @@ def clean_environment(data_dir: Path, **more: str) -> dict[str, str]:
 def running_up(data_dir: Path, *options: str, **environment: str) -> Iterator[Stack]:
     """`manage.py up` on a free port, until the block ends."""
     log = data_dir / "up.log"
-    command = [sys.executable, "manage.py", "up", "--port", "0", "--data-dir", str(data_dir), *options]
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=clean_environment(data_dir, PYTHONUNBUFFERED="1", **environment),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            text=True,
-        )
+    log.write_text("")
+
+    def launch(port: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "manage.py", "up", "--port", port, "--data-dir", str(data_dir), *options]
+        with log.open("a") as output:
+            return subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=clean_environment(data_dir, PYTHONUNBUFFERED="1", **environment),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                text=True,
+            )
+
+    process = launch("0")
     try:
         found = wait_for(lambda: _ready(log, process), READY_SECONDS)
-        yield Stack(url=found, process=process, data_dir=data_dir, log=log)
+        stack = Stack(url=found, process=process, data_dir=data_dir, log=log, launch=launch)
+        try:
+            yield stack
+        finally:
+            end(stack.process)
     finally:
         end(process)
 
@@ -116,8 +132,8 @@ def short_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="lucid-"))
 
 
-def _ready(log: Path, process: "subprocess.Popen[str]") -> str | None:
-    text = log.read_text()
+def _ready(log: Path, process: "subprocess.Popen[str]", after: int = 0) -> str | None:
+    text = log.read_text()[after:]
     assert process.poll() is None, f"up ended with {process.returncode}:\n{text}"
     found = re.search(r"ready at (http://\S+)", text)
     return found[1] if found else None

@@ -1,4 +1,8 @@
-"""Child processes that die with their parent, are started again when they end, and stop in order."""
+"""Child processes that die with their parent, are started again when they end, and stop in order.
+
+A parent that is killed takes all of them along at once, and what they listened on and locked: the next start finds
+nothing in its way. Linux does that by itself; elsewhere each child watches a pipe whose other end only the parent has.
+"""
 
 import ctypes
 import gc
@@ -7,10 +11,12 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from django.core.management.base import CommandError
@@ -19,6 +25,7 @@ from django.db import connections
 logger = logging.getLogger("lucid")
 
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+DIES_BY_SIGNAL = sys.platform == "linux"
 PR_SET_PDEATHSIG = 1
 PR_SET_NAME = 15
 BACKOFF_FIRST_SECONDS = 0.5
@@ -27,6 +34,8 @@ STEADY_SECONDS = 60.0  # a child that lived this long starts again at once
 STOP_POLL_SECONDS = 0.02
 # What other programs have no business with: the sandbox host above all.
 SECRETS = ("SECRET_KEY", "LUCID_SEALING_KEYS", "ANTHROPIC_API_KEY", "DATABASE_URL", "REDIS_URL")
+
+_guarded: list[int] = []  # programs that this process started and ends
 
 
 def run_forked(body: Callable[[], None], title: str) -> int:
@@ -39,6 +48,7 @@ def run_forked(body: Callable[[], None], title: str) -> int:
     sys.stderr.flush()
     gc.freeze()  # what is loaded now stays in pages that the children share
     parent = os.getpid()
+    lifeline()
     # A signal that came before the child has its own handlers would be taken by this process's, and be lost.
     signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     if pid := os.fork():
@@ -93,6 +103,8 @@ def execute(command: list[str], *, folder: Path | None = None) -> Callable[[], N
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, sys.stdout.fileno())
         known = {name: value for name, value in os.environ.items() if name not in SECRETS}
+        if not DIES_BY_SIGNAL:
+            _guard()
         os.execvpe(command[0], command, known)  # noqa: S606
 
     return body
@@ -105,10 +117,38 @@ def _settle(parent: int, title: str) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
     if sys.platform == "linux":
         process = ctypes.CDLL(None)
-        process.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if DIES_BY_SIGNAL:
+            process.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         process.prctl(PR_SET_NAME, f"lucid-{title}".encode())
+    if not DIES_BY_SIGNAL:
+        watching, held = lifeline()
+        os.close(held)
+        threading.Thread(target=_die_with, args=(watching,), name="lifeline", daemon=True).start()
     if os.getppid() != parent:
         os._exit(1)  # the parent died before the line above
+
+
+@cache
+def lifeline() -> tuple[int, int]:
+    """A pipe of this process and its children; the children read its end when this process is gone."""
+    return (-1, -1) if DIES_BY_SIGNAL else os.pipe()
+
+
+def _die_with(watching: int) -> None:
+    os.read(watching, 1)  # nobody writes: it returns when the other end is closed
+    for pid in (*_guarded, os.getpid()):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _guard() -> None:
+    """Return in a child that becomes another program; this process stays, to end it when the parent is gone."""
+    if not (pid := os.fork()):
+        return
+    _guarded.append(pid)
+    for number in HANDLED:
+        signal.signal(number, lambda number, frame: os.kill(pid, number))
+    _, status = os.waitpid(pid, 0)
+    os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
 @dataclass

@@ -156,6 +156,41 @@ def test_a_signal_ends_it_and_every_child(data_dir: Path, number: int):
     shutil.rmtree(folder)
 
 
+def test_a_start_at_once_after_a_kill_finds_nothing_in_its_way():
+    folder = short_folder()
+    with running_up(folder, "--no-demo") as stack:
+        orphans = children(stack)
+        stack.process.kill()
+        stack.process.wait()
+        stack.start_again()
+        assert gone(orphans)
+        assert _status(stack.url) == 200
+        assert "starts again" not in stack.output()
+        wait_for(lambda: part(stack, "agents.sandbox.host"), 30)
+    shutil.rmtree(folder)
+
+
+WITHOUT_DEATH_SIGNAL = """
+import sys, time
+from config.stack import children
+children.DIES_BY_SIGNAL = False
+forked = children.run_forked(lambda: time.sleep(600), "task")
+program = children.run_forked(children.execute(["sleep", "600"]), "task")
+print(forked, program, flush=True)
+time.sleep(600)
+"""
+
+
+def test_children_end_with_their_parent_where_the_system_does_not_see_to_it(tmp_path: Path):
+    command = [sys.executable, "-c", WITHOUT_DEATH_SIGNAL]
+    environment = {**clean_environment(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings"}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as parent:
+        forked, program = (psutil.Process(int(pid)) for pid in parent.stdout.readline().split())
+        guarded = wait_for(lambda: next(iter(program.children()), None), 30)
+        parent.kill()
+        wait_for(lambda: gone([forked, program, guarded]), 30)
+
+
 def _status(url: str) -> int:
     try:
         return httpx2.get(f"{url}/login/").status_code
