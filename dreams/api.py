@@ -74,7 +74,16 @@ def _inputs(entries: list[dict[str, Any]]) -> tuple[str, list[str]]:
 
 
 @dreams_router.get(
-    "", openapi_extra=asks("limit", "page", "include_archived", "statuses[]", "created_at[gt]", "created_at[lt]")
+    "",
+    openapi_extra=asks(
+        "limit",
+        "page",
+        "include_archived",
+        "statuses[]",
+        "created_at[gt]",
+        "created_at[lt]",
+        statuses=DreamStatus.values,
+    ),
 )
 def list_dreams(request: ApiRequest) -> dict[str, Any]:
     rows = Dream.objects.in_workspace(request.auth.workspace)
@@ -120,7 +129,18 @@ def _with_counts(reviews: list[Review]) -> list[dict[str, Any]]:
 
 
 @proposals_router.get(
-    "", openapi_extra=asks("limit", "page", "statuses[]", "lanes[]", "review_id", "memory_store_id", "dream_id")
+    "",
+    openapi_extra=asks(
+        "limit",
+        "page",
+        "statuses[]",
+        "lanes[]",
+        "review_id",
+        "memory_store_id",
+        "dream_id",
+        statuses=ProposalStatus.values,
+        lanes=Lane.values,
+    ),
 )
 def list_proposals(request: ApiRequest) -> dict[str, Any]:
     rows = Proposal.objects.in_workspace(request.auth.workspace)

@@ -72,7 +72,7 @@ def delete_store(request: ApiRequest, store_id: str) -> dict[str, Any]:
     return {"id": store_id, "type": "memory_store_deleted"}
 
 
-@router.post("/{store_id}/memories", openapi_extra=takes(create_body, "view"))
+@router.post("/{store_id}/memories", openapi_extra=takes(create_body, "view", view=VIEWS))
 def create_memory(request: ApiRequest, store_id: str) -> dict[str, Any]:
     store = access_store(request.auth, store_id)
     body, is_full = create_body(request), _is_full(request, "basic")
@@ -82,7 +82,7 @@ def create_memory(request: ApiRequest, store_id: str) -> dict[str, Any]:
     return memory_shape(memory, full=is_full)
 
 
-@router.get("/{store_id}/memories", openapi_extra=asks("limit", "page", "view", "path_prefix", "depth"))
+@router.get("/{store_id}/memories", openapi_extra=asks("limit", "page", "view", "path_prefix", "depth", view=VIEWS))
 def list_memories(request: ApiRequest, store_id: str) -> dict[str, Any]:
     store = access_store(request.auth, store_id)
     is_full = _is_full(request, "basic")
@@ -111,13 +111,13 @@ def list_memories(request: ApiRequest, store_id: str) -> dict[str, Any]:
     }
 
 
-@router.get("/{store_id}/memories/{memory_id}", openapi_extra=asks("view"))
+@router.get("/{store_id}/memories/{memory_id}", openapi_extra=asks("view", view=VIEWS))
 def get_memory(request: ApiRequest, store_id: str, memory_id: str) -> dict[str, Any]:
     memory = access_memory(access_store(request.auth, store_id), memory_id)
     return memory_shape(memory, full=_is_full(request, "full"))
 
 
-@router.post("/{store_id}/memories/{memory_id}", openapi_extra=takes(update_body, "view"))
+@router.post("/{store_id}/memories/{memory_id}", openapi_extra=takes(update_body, "view", view=VIEWS))
 def update_memory(request: ApiRequest, store_id: str, memory_id: str) -> dict[str, Any]:
     memory = access_memory(access_store(request.auth, store_id), memory_id)
     body, is_full = update_body(request), _is_full(request, "basic")
@@ -140,7 +140,17 @@ def delete_memory(request: ApiRequest, store_id: str, memory_id: str) -> dict[st
 
 @router.get(
     "/{store_id}/memory_versions",
-    openapi_extra=asks("limit", "page", "view", "memory_id", "operation", *ACTOR_FILTERS, *CREATED_AT),
+    openapi_extra=asks(
+        "limit",
+        "page",
+        "view",
+        "memory_id",
+        "operation",
+        *ACTOR_FILTERS,
+        *CREATED_AT,
+        view=VIEWS,
+        operation=Operation.values,
+    ),
 )
 def list_versions(request: ApiRequest, store_id: str) -> dict[str, Any]:
     store = access_store(request.auth, store_id)
@@ -159,7 +169,7 @@ def list_versions(request: ApiRequest, store_id: str) -> dict[str, Any]:
     )
 
 
-@router.get("/{store_id}/memory_versions/{version_id}", openapi_extra=asks("view"))
+@router.get("/{store_id}/memory_versions/{version_id}", openapi_extra=asks("view", view=VIEWS))
 def get_version(request: ApiRequest, store_id: str, version_id: str) -> dict[str, Any]:
     version = access_version(access_store(request.auth, store_id), version_id)
     return version_shape(version, full=_is_full(request, "full"))

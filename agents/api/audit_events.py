@@ -18,7 +18,7 @@ BOUNDS = tuple(f"created_at[{operator}]" for operator in OPERATORS)
 router = Router(tags=["audit"])
 
 
-@router.get("", openapi_extra=asks("limit", "page", "order", *FILTERS, *BOUNDS))
+@router.get("", openapi_extra=asks("limit", "page", "order", *FILTERS, *BOUNDS, order=(NEWEST_FIRST, OLDEST_FIRST)))
 def list_audit_events(request: ApiRequest) -> dict[str, Any]:
     """Who did what: newest first, or oldest first with order=asc."""
     given = {name: value for name in FILTERS if (value := queries.text(request, name))}

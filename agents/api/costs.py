@@ -16,7 +16,10 @@ OPERATORS = ("gt", "gte", "lt", "lte")
 router = Router(tags=["costs"])
 
 
-@router.get("", openapi_extra=asks("group_by[]", *(f"created_at[{operator}]" for operator in OPERATORS)))
+@router.get(
+    "",
+    openapi_extra=asks("group_by[]", *(f"created_at[{operator}]" for operator in OPERATORS), group_by=costs.GROUPS),
+)
 def get_costs(request: ApiRequest) -> dict[str, Any]:
     """Sessions and dreams created within the bounds, their usage priced at the day on which it arose. `group_by` takes
     day, kind, agent_id and model; without it there is one sum. `list_cost` is null where a model has no price: then

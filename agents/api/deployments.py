@@ -35,7 +35,16 @@ def create_deployment(request: ApiRequest) -> dict[str, Any]:
 
 @router.get(
     "",
-    openapi_extra=asks("limit", "page", "agent_id", "status", "include_archived", "created_at[gte]", "created_at[lte]"),
+    openapi_extra=asks(
+        "limit",
+        "page",
+        "agent_id",
+        "status",
+        "include_archived",
+        "created_at[gte]",
+        "created_at[lte]",
+        status=DeploymentStatus.values,
+    ),
 )
 def list_deployments(request: ApiRequest) -> dict[str, Any]:
     rows = Deployment.objects.in_workspace(request.auth.workspace)
@@ -91,7 +100,14 @@ def archive_deployment(request: ApiRequest, deployment_id: str) -> dict[str, Any
 @runs_router.get(
     "",
     openapi_extra=asks(
-        "limit", "page", "deployment_id", "has_error", "trigger_type", *(f"created_at[{name}]" for name in RUN_BOUNDS)
+        "limit",
+        "page",
+        "deployment_id",
+        "has_error",
+        "trigger_type",
+        *(f"created_at[{name}]" for name in RUN_BOUNDS),
+        most=DEPLOYMENT_RUNS_PAGE_MAX,
+        trigger_type=RunTrigger.values,
     ),
 )
 def list_runs(request: ApiRequest) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def upload_file(request: ApiRequest) -> dict[str, Any]:
         return file_shape(services.upload_file(content, expires_in_seconds=expires_in_seconds, actor=request.auth))
 
 
-@router.get("", openapi_extra=asks("ids[]", "scope_id", "limit", "page", "after_id", "before_id"))
+@router.get("", openapi_extra=asks("ids[]", "scope_id", "limit", "page", "after_id", "before_id", most=FILES_PAGE_MAX))
 def list_files(request: ApiRequest) -> dict[str, Any]:
     """Newest first; by ids on one page."""
     rows = File.objects.in_workspace(request.auth.workspace)

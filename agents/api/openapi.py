@@ -1,7 +1,7 @@
 """The OpenAPI document: ninja lists the operations, the SDK's own request types describe the bodies."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from functools import cache
 from typing import Any
@@ -14,8 +14,21 @@ from agents.api.answers import answer_content
 from agents.api.auth import BEYOND_THE_WIRE, GROUPS, VERSIONS
 from agents.api.bodies import Body
 from agents.api.examples import example_of
+from agents.api.stream import PREVIEWS
+from agents.limits import PAGE_DEFAULT, PAGE_MAX
 
 ID = re.compile(r"{(\w+)}")
+ERROR_TYPES = (
+    "invalid_request_error",
+    "authentication_error",
+    "permission_error",
+    "not_found_error",
+    "conflict_error",
+    "memory_path_conflict_error",
+    "memory_precondition_failed_error",
+    "request_too_large",
+    "api_error",
+)
 ERROR = {
     "type": "object",
     "required": ["type", "error", "request_id"],
@@ -24,7 +37,11 @@ ERROR = {
         "error": {
             "type": "object",
             "required": ["type", "message"],
-            "properties": {"type": {"type": "string"}, "message": {"type": "string"}, "details": {"type": "object"}},
+            "properties": {
+                "type": {"enum": list(ERROR_TYPES)},
+                "message": {"type": "string"},
+                "details": {"type": "object"},
+            },
         },
         "request_id": {"type": "string"},
     },
@@ -38,29 +55,48 @@ STREAMS = {
     "/v1/sessions/{session_id}/events/stream": "Stream Session Events",
     "/v1/sessions/{session_id}/threads/{thread_id}/stream": "Stream Thread Events",
 }
+# Query parameters that are no text: whole numbers with the least that each takes, and flags by how they begin.
+INTEGERS = {
+    "version": 1,
+    "agent_version": 1,
+    "depth": 0,
+    "block_ms": 1,
+    "reclaim_older_than_ms": 0,
+    "desired_ttl_seconds": 1,
+}
+FLAGS = ("include_", "has_")
 _bodies: dict[str, Body] = {}
 
 
-def takes(body: Body, *queries: str) -> dict[str, Any]:
+def takes(body: Body, *queries: str, **shown: Any) -> dict[str, Any]:
     """What an operation adds to its description: the schema of its body, and the query parameters it reads."""
     name = body.type.__name__
     _bodies[name] = body
     reference = {"$ref": f"#/components/schemas/{name}"}
     content = {"application/json": {"schema": reference}}
-    return {"requestBody": {"required": True, "content": content}, **asks(*queries)}
+    return {"requestBody": {"required": True, "content": content}, **asks(*queries, **shown)}
 
 
-def asks(*queries: str) -> dict[str, Any]:
-    """The query parameters that an operation reads."""
-    return {"parameters": [{"name": name, "in": "query", "schema": _query_schema(name)} for name in queries]}
+def asks(
+    *queries: str, default: int = PAGE_DEFAULT, most: int = PAGE_MAX, least: int = 1, **choices: Iterable[str]
+) -> dict[str, Any]:
+    """The query parameters that an operation reads: the bounds are those of `limit`, `choices` name all values that a
+    parameter takes."""
+    limit = {"type": "integer", "minimum": least, "maximum": most, "default": default}
+    schemas = {name: limit if name == "limit" else _query_schema(name, choices) for name in queries}
+    return {"parameters": [{"name": name, "in": "query", "schema": schema} for name, schema in schemas.items()]}
 
 
-def _query_schema(name: str) -> dict[str, Any]:
-    if name.endswith("[]"):
-        return {"type": "array", "items": {"type": "string"}}
+def _query_schema(name: str, choices: Mapping[str, Iterable[str]]) -> dict[str, Any]:
     if name.startswith("created_at["):
         return {"type": "string", "format": "date-time"}
-    return {"type": "boolean" if name.startswith("include_") else "integer" if name == "limit" else "string"}
+    if name in INTEGERS:
+        return {"type": "integer", "minimum": INTEGERS[name]}
+    if name.startswith(FLAGS):
+        return {"type": "boolean"}
+    plain = name.removesuffix("[]")
+    one = {"type": "string", "enum": list(choices[plain])} if plain in choices else {"type": "string"}
+    return {"type": "array", "items": one} if name.endswith("[]") else one
 
 
 @cache
@@ -122,7 +158,7 @@ def serve_document(api: NinjaAPI) -> Callable[[HttpRequest], HttpResponse]:
 
 def _stream(address: str, summary: str) -> dict[str, Any]:
     ids = [{"in": "path", "name": name, "required": True, "schema": {"type": "string"}} for name in ID.findall(address)]
-    wanted = asks("event_deltas[]")["parameters"]
+    wanted = asks("event_deltas[]", event_deltas=PREVIEWS)["parameters"]
     return {
         "summary": summary,
         "description": "Server-sent events from the connection on; what came before stands in the list of events.",

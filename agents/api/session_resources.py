@@ -22,7 +22,10 @@ add_body = Body(ResourceAddParams)
 update_body = Body(ResourceUpdateParams, elsewhere=["session_id"])
 
 
-@router.get("/{session_id}/resources", openapi_extra=asks("limit", "page"))
+@router.get(
+    "/{session_id}/resources",
+    openapi_extra=asks("limit", "page", default=SESSION_RESOURCES_PAGE_MAX, most=SESSION_RESOURCES_PAGE_MAX),
+)
 def list_resources(request: ApiRequest, session_id: str) -> dict[str, Any]:
     """In the order in which they were attached; all of them unless a limit is given."""
     session = access_session(request.auth, session_id)

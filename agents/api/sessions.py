@@ -18,14 +18,14 @@ from agents.api import queries, session_resources, threads
 from agents.api.auth import ApiRequest
 from agents.api.bodies import Body
 from agents.api.decoding import body_of
-from agents.api.event_pages import events_page
+from agents.api.event_pages import EVENT_TYPES, events_page
 from agents.api.openapi import asks, takes
 from agents.api.pagination import NEWEST_FIRST, OLDEST_FIRST, page_of
 from agents.api.reach import check_events_of_worker
 from agents.api.shapes.sessions import escalation_shape, session_shape, verdict_shape
 from agents.client_events import check_events, check_initial_events
 from agents.exceptions import InvalidRequest
-from agents.limits import SESSION_RESOURCES_MAX, SESSION_TITLE_MAX
+from agents.limits import EVENTS_PAGE_MAX, SESSION_RESOURCES_MAX, SESSION_TITLE_MAX
 from agents.metadata import check_metadata
 from agents.models import Session, SessionKind, SessionStatus, Verdict
 from agents.services import imports, session_updates
@@ -33,6 +33,7 @@ from agents.services import sessions as services
 from agents.services.prices import book_of
 
 AGENT_VERSION_MAX = 2_147_483_647  # what the column holds
+ORDERS = (NEWEST_FIRST, OLDEST_FIRST)
 CREATED_AT = tuple(f"created_at[{operator}]" for operator in ("gt", "gte", "lt", "lte"))
 FILTERS = (
     "agent_id",
@@ -84,7 +85,7 @@ def create_session(request: ApiRequest) -> dict[str, Any]:
     return session_shape(services.create_session(body, actor=request.auth), timezone.now())
 
 
-@router.get("", openapi_extra=asks("limit", "page", "order", *FILTERS))
+@router.get("", openapi_extra=asks("limit", "page", "order", *FILTERS, order=ORDERS, statuses=SessionStatus.values))
 def list_sessions(request: ApiRequest) -> dict[str, Any]:
     rows = Session.objects.in_workspace(request.auth.workspace).exclude(kind=SessionKind.DREAM)
     if not queries.flag(request, "include_archived"):
@@ -95,7 +96,7 @@ def list_sessions(request: ApiRequest) -> dict[str, Any]:
         rows.filter(**_filters(request)).prefetch_related("resources"),
         lambda session: session_shape(session, now, prices),
         listing="sessions",
-        order=queries.choice(request, "order", (NEWEST_FIRST, OLDEST_FIRST), NEWEST_FIRST),
+        order=queries.choice(request, "order", ORDERS, NEWEST_FIRST),
         created_at=queries.bounds(request, "created_at", ("gt", "gte", "lt", "lte")),
         is_bidirectional=True,
     )
@@ -144,7 +145,20 @@ def archive_session(request: ApiRequest, session_id: str) -> dict[str, Any]:
     return session_shape(session, timezone.now())
 
 
-@router.get("/{session_id}/events", openapi_extra=asks("limit", "page", "order", "types[]", *CREATED_AT))
+@router.get(
+    "/{session_id}/events",
+    openapi_extra=asks(
+        "limit",
+        "page",
+        "order",
+        "types[]",
+        *CREATED_AT,
+        default=EVENTS_PAGE_MAX,
+        most=EVENTS_PAGE_MAX,
+        order=ORDERS,
+        types=sorted(EVENT_TYPES),
+    ),
+)
 def list_events(request: ApiRequest, session_id: str) -> dict[str, Any]:
     return events_page(request, access_session(request.auth, session_id).threads.primary().get())
 

@@ -47,7 +47,7 @@ def create_skill(request: ApiRequest) -> dict[str, Any]:
     return _skill(request, services.create_skill(folder, display_name=display_name, actor=request.auth))
 
 
-@router.get("", openapi_extra=asks("limit", "page", "source"))
+@router.get("", openapi_extra=asks("limit", "page", "source", most=SKILLS_PAGE_MAX, source=SOURCES))
 def list_skills(request: ApiRequest) -> dict[str, Any]:
     rows = Skill.objects.in_workspace(request.auth.workspace).with_latest()
     if queries.choice(request, "source", SOURCES, CUSTOM) != CUSTOM:
@@ -75,7 +75,7 @@ def create_version(request: ApiRequest, skill_id: str) -> dict[str, Any]:
     return _version(request, services.add_version(skill, folder, actor=request.auth))
 
 
-@router.get("/{skill_id}/versions", openapi_extra=asks("limit", "page"))
+@router.get("/{skill_id}/versions", openapi_extra=asks("limit", "page", most=SKILLS_PAGE_MAX))
 def list_versions(request: ApiRequest, skill_id: str) -> dict[str, Any]:
     """Newest first."""
     skill = access_skill(request.auth, skill_id)

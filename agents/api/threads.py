@@ -12,7 +12,7 @@ from agents.api.event_pages import events_page
 from agents.api.openapi import asks
 from agents.api.pagination import OLDEST_FIRST, limit_of, page_of
 from agents.api.shapes.threads import thread_shape
-from agents.limits import THREADS_PAGE_MAX
+from agents.limits import EVENTS_PAGE_MAX, THREADS_PAGE_MAX
 from agents.models import SessionStatus
 from agents.services import threads as services
 from agents.services.prices import book_of
@@ -20,7 +20,17 @@ from agents.services.prices import book_of
 router = Router(tags=["sessions"])
 
 
-@router.get("/{session_id}/threads", openapi_extra=asks("limit", "page", "statuses[]"))
+@router.get(
+    "/{session_id}/threads",
+    openapi_extra=asks(
+        "limit",
+        "page",
+        "statuses[]",
+        default=THREADS_PAGE_MAX,
+        most=THREADS_PAGE_MAX,
+        statuses=SessionStatus.values,
+    ),
+)
 def list_threads(request: ApiRequest, session_id: str) -> dict[str, Any]:
     """In the order of their creation, so the primary thread is the first."""
     session = access_session(request.auth, session_id)
@@ -49,6 +59,9 @@ def archive_thread(request: ApiRequest, session_id: str, thread_id: str) -> dict
     return thread_shape(services.archive_thread(thread, actor=request.auth), timezone.now())
 
 
-@router.get("/{session_id}/threads/{thread_id}/events", openapi_extra=asks("limit", "page"))
+@router.get(
+    "/{session_id}/threads/{thread_id}/events",
+    openapi_extra=asks("limit", "page", default=EVENTS_PAGE_MAX, most=EVENTS_PAGE_MAX),
+)
 def list_events(request: ApiRequest, session_id: str, thread_id: str) -> dict[str, Any]:
     return events_page(request, access_thread(access_session(request.auth, session_id), thread_id))

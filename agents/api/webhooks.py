@@ -36,6 +36,7 @@ class WebhookUpdateParams(TypedDict, total=False):
     state: Literal["disabled", "enabled"]
 
 
+ORDERS = (NEWEST_FIRST, OLDEST_FIRST)
 router = Router(tags=["webhooks"])
 create_body = Body(WebhookCreateParams)
 update_body = Body(WebhookUpdateParams)
@@ -48,9 +49,9 @@ def create_webhook(request: ApiRequest) -> dict[str, Any]:
     return {**webhook_endpoint_shape(endpoint), "signing_secret": secret}
 
 
-@router.get("", openapi_extra=asks("after_id", "before_id", "limit", "order"))
+@router.get("", openapi_extra=asks("after_id", "before_id", "limit", "order", least=0, order=ORDERS))
 def list_webhooks(request: ApiRequest) -> dict[str, Any]:
-    order = queries.choice(request, "order", (NEWEST_FIRST, OLDEST_FIRST), NEWEST_FIRST)
+    order = queries.choice(request, "order", ORDERS, NEWEST_FIRST)
     limit = queries.whole(request, "limit", least=0, most=PAGE_MAX) or PAGE_DEFAULT
     sign = "-" if order == NEWEST_FIRST else ""
     rows = WebhookEndpoint.objects.in_workspace(request.auth.workspace).order_by(f"{sign}created_at", f"{sign}pk")

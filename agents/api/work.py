@@ -45,7 +45,9 @@ def work_stats(request: ApiRequest, environment_id: str) -> dict[str, Any]:
     return stats_shape(services.stats_of(access_environment(request.auth, environment_id)))
 
 
-@router.get("/{environment_id}/work", openapi_extra=asks("limit", "page"))
+@router.get(
+    "/{environment_id}/work", openapi_extra=asks("limit", "page", default=WORK_PAGE_DEFAULT, most=WORK_PAGE_MAX)
+)
 def list_work(request: ApiRequest, environment_id: str) -> dict[str, Any]:
     environment = access_environment(request.auth, environment_id)
     limit = limit_of(request, default=WORK_PAGE_DEFAULT, longest=WORK_PAGE_MAX)

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from agents.api.auth import MANAGED_AGENTS
 from agents.api.stream import match_api_stream
+from agents.exceptions import DomainError
 from agents.models import Agent, ApiKey, Scope
 from agents.services.tenancy import issue_api_key, revoke_api_key
 
@@ -184,9 +185,9 @@ def test_a_hostile_query_is_refused_and_never_a_fault(call, path, status):
 
 
 def test_a_version_that_never_was_starts_no_session(call, agent, environment):
-    for version in (0, -1, 2, 10**30):
+    for version, status in ((0, 400), (-1, 400), (2, 404), (10**30, 404)):
         body = {"agent": {"type": "agent", "id": agent.id, "version": version}, "environment_id": environment.id}
-        assert call("POST", "sessions", json.dumps(body)).status_code == 404
+        assert call("POST", "sessions", json.dumps(body)).status_code == status
 
 
 @pytest.mark.parametrize("path", ["", "nothing", "agents/a/b/c", "sessions/"])
@@ -307,3 +308,13 @@ def _objects(value):
     elif isinstance(value, list):
         for member in value:
             yield from _objects(member)
+
+
+def test_the_document_knows_every_type_of_error(client):
+    known = client.get("/v1/openapi.json").json()["components"]["schemas"]["Error"]
+    kinds, found = [DomainError], set()
+    while kinds:
+        kind = kinds.pop()
+        kinds += kind.__subclasses__()
+        found.add(kind.type)
+    assert found == set(known["properties"]["error"]["properties"]["type"]["enum"])

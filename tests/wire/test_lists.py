@@ -43,6 +43,22 @@ def test_a_list_holds_what_is_asked_for_within_bounds(call, path):
     assert {one.json()["error"]["message"].split(":")[0] for one in answers.values()} == {"limit"}
 
 
+def test_the_document_says_what_every_list_takes(call, client, places):
+    wrong = []
+    for path, parameters in lists_of(client):
+        address = path.format(**places)
+        for parameter in parameters:
+            name, schema = parameter["name"], parameter["schema"]
+            one = schema.get("items", schema)
+            right = one.get("enum", []) if name != "limit" else [schema["minimum"], schema["maximum"]]
+            refused = ["nonsense"] if "enum" in one or one["type"] != "string" or "format" in one else []
+            refused += [schema["minimum"] - 1, schema["maximum"] + 1] if name == "limit" else []
+            asked = {value: call("GET", f"{address}?{name}={value}").status_code for value in (*right, *refused)}
+            expected = {**dict.fromkeys(right, 200), **dict.fromkeys(refused, 400)}
+            wrong += [(path, name, value, asked[value]) for value in asked if asked[value] != expected[value]]
+    assert wrong == []
+
+
 @pytest.mark.parametrize("path", [path for path in TOP if path != "organizations/webhooks"])
 def test_an_empty_list_ends_at_once_and_takes_no_cursor_of_another(call, stranger_key, path):
     assert Caller(stranger_key)("GET", path).json()["data"] == []
@@ -60,6 +76,34 @@ def test_a_bound_is_a_time_in_any_spelling_of_rfc_3339(call, session, moment):
 @pytest.mark.parametrize("query", ["beta=true", "no_such_filter=1"])
 def test_what_no_list_knows_is_ignored(call, query):
     assert {path: call("GET", f"{path}?{query}").status_code for path in TOP} == dict.fromkeys(TOP, 200)
+
+
+@pytest.fixture
+def places(wire, agent, session, store, environment):
+    """An object for every id in the address of a list."""
+    vault, policy = wire.beta.vaults.create(display_name="v"), {"agent_id": agent.id, "memory_store_id": store.id}
+    made = wire.post("/v1/dream_policies", cast_to=object, body=policy)
+    skill = wire.skills.create(files=[("a/SKILL.md", b"---\nname: a\ndescription: b\n---\nc")])
+    (thread,) = wire.beta.sessions.threads.list(session.id)
+    return {
+        "agent_id": agent.id,
+        "session_id": session.id,
+        "thread_id": thread.id,
+        "store_id": store.id,
+        "environment_id": environment.id,
+        "vault_id": vault.id,
+        "skill_id": skill.id,
+        "policy_id": made["id"],
+    }
+
+
+def lists_of(client):
+    """The lists that an API key may ask for, with their query parameters."""
+    paths = client.get("/v1/openapi.json").json()["paths"]
+    for path, methods in paths.items():
+        parameters = [one for one in methods.get("get", {}).get("parameters", []) if one["in"] == "query"]
+        if any(one["name"] == "limit" for one in parameters) and not path.endswith("/work"):
+            yield path.removeprefix("/v1/"), parameters
 
 
 def spelled(name):
