@@ -1,11 +1,18 @@
-"""The running product through the official client: a turn on the stream, and memory that the agent reads and writes."""
+"""The running product through the official client: turns on the stream, the SDK's own runner of a session's tools, and
+memory that the agent reads and writes."""
 
+import asyncio
 import json
 
 import anthropic
 import pytest
+from anthropic.lib.tools import ToolError, beta_async_tool
 
 from tests.wire.conftest import strict
+from tests.wire.scenes import DONE, FIND, TOOLSET, confirm, custom_result, find, policy, says
+from tests.wire.story import Story, lines
+
+PATIENCE = 60.0
 
 
 @pytest.fixture
@@ -45,12 +52,135 @@ def outputs(events) -> list[str]:
     return [event.content[0].text for event in events if event.type == "agent.tool_result"]
 
 
-def test_a_turn_is_streamed_as_it_is_listed(live, world):
-    session = live.beta.sessions.create(**world)
-    streamed = run(live, session, {"text": "Hello"})
-    listed = [(event.id, event.type) for event in live.beta.sessions.events.list(session.id)]
-    assert [(event.id, event.type) for event in streamed if event.processed_at] == listed
-    assert live.beta.sessions.retrieve(session.id).status == "idle"
+@pytest.fixture
+def session_with(live):
+    environment = live.beta.environments.create(name="box")
+
+    def make(*tools, **more):
+        agent = live.beta.agents.create(name="Ann", model="practice-1", tools=list(tools))
+        return live.beta.sessions.create(agent=agent.id, environment_id=environment.id, **more)
+
+    return make
+
+
+@pytest.fixture
+def runner(stack, api_key):
+    """Let the runner serve a session until it rests at the end of a turn; the calls that it saw. `left(call)` makes the
+    event that answers a call which the runner leaves to others."""
+
+    async def serve(session, tools, left):
+        async with anthropic.AsyncAnthropic(base_url=stack.url, api_key=api_key, timeout=30) as client:
+            seen = []
+            async for call in client.beta.sessions.events.tool_runner(session.id, tools=tools, max_idle=0.2):
+                seen.append(call)
+                if call.result is None and (answer := left(call)):
+                    await client.beta.sessions.events.send(session.id, events=[answer])
+            return seen
+
+    def serve_in_time(session, *tools, left=lambda call: None):
+        return asyncio.run(asyncio.wait_for(serve(session, tools, left), PATIENCE))
+
+    return serve_in_time
+
+
+@beta_async_tool
+async def find_order(order: str) -> str:
+    """Finds an order.
+
+    Args:
+        order: its number
+    """
+    if order == "A3":
+        raise ToolError("there is no A3")
+    return f"{order} is in Berlin"
+
+
+def story_of(live, session, events=None):
+    (thread,) = live.beta.sessions.threads.list(session.id)
+    events = list(live.beta.sessions.events.list(session.id)) if events is None else events
+    return Story(events, thread_id=thread.id, agent_name="Ann").lines
+
+
+def test_the_sdks_runner_answers_every_custom_call_once(live, session_with, runner):
+    steps = ({"tools": [find("A1"), find("A2")]}, find("A3"), DONE)
+    session = session_with(FIND, initial_events=[says("Go", *steps)])
+    calls = runner(session, find_order)
+    assert [(call.name, call.posted) for call in calls] == [("find_order", True)] * 3
+    told = story_of(live, session)
+    assert sorted(line for line in told if line.startswith("user.custom_tool_result")) == [
+        "user.custom_tool_result a A1 is in Berlin",
+        "user.custom_tool_result b A2 is in Berlin",
+        "user.custom_tool_result c error there is no A3",
+    ]
+    assert told[-9:] == lines("""
+        user.custom_tool_result c error there is no A3
+        running
+        span.model_request_start
+        agent.message done
+        span.model_request_end
+        idle end_turn
+    """)
+
+
+def test_the_sdks_runner_leaves_to_others_what_is_not_its_own(live, session_with, runner):
+    other = {**FIND, "name": "find_person"}
+    calls = {"tools": [find("A1"), {"tool": "find_person", "input": {}}, bash("echo ours")]}
+    session = session_with(FIND, other, {"type": TOOLSET}, initial_events=[says("Go", calls, DONE)])
+    seen = runner(
+        session,
+        find_order,
+        left=lambda call: custom_result(call.tool_use_id, "Ben") if call.name == "find_person" else None,
+    )
+    assert {call.name: call.posted for call in seen} == {"find_order": True, "find_person": False, "bash": False}
+    told = story_of(live, session)
+    for line in (
+        "user.custom_tool_result a A1 is in Berlin",
+        "user.custom_tool_result b Ben",
+        "agent.tool_result c ours",
+        "session.status_idle end_turn",
+    ):
+        assert told.count(line) == 1
+
+
+def test_a_stream_shows_what_is_queued_and_then_exactly_what_is_listed(live, session_with):
+    session = session_with(policy("always_ask", "bash"))
+    frames = []
+
+    def until(stream, kind):
+        for event in stream:
+            frames.append(event)
+            if event.type == kind:
+                return
+
+    with live.beta.sessions.events.stream(session.id) as stream:
+        live.beta.sessions.events.send(session.id, events=[says("Go", bash("echo yes"), DONE)])
+        until(stream, "session.status_idle")
+        (call,) = frames[-1].stop_reason.event_ids
+        live.beta.sessions.events.send(session.id, events=[confirm(call)])
+        until(stream, "session.status_idle")
+        live.beta.sessions.archive(session.id)
+        until(stream, "session.status_terminated")
+        assert list(stream) == []
+    queued, *processed = frames
+    assert (queued.type, queued.processed_at, queued.id) == ("user.message", None, processed[2].id)
+    assert processed == list(live.beta.sessions.events.list(session.id))
+    assert story_of(live, session, processed) == lines("""
+        running
+        user.message Go
+        span.model_request_start
+        agent.tool_use a bash ask by always_ask
+        span.model_request_end
+        idle requires_action a
+        user.tool_confirmation a allow
+        running
+        agent.tool_result a yes
+        span.model_request_start
+        agent.message done
+        span.model_request_end
+        idle end_turn
+        session.thread_status_terminated
+        session.status_terminated
+    """)
 
 
 def test_a_threads_stream_carries_the_threads_own_events(live, world):
