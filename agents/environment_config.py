@@ -14,6 +14,15 @@ SELF_HOSTED = "self_hosted"
 # What the workers of a self-hosted environment carry out; the other built-in tools run here wherever the session does.
 WORKERS_TOOLS = frozenset({"bash", "read", "write", "edit", "glob", "grep"})
 MANAGERS = ("apt", "cargo", "gem", "go", "npm", "pip")
+# Where each of them looks by itself, without a mirror being named.
+REGISTRIES = {
+    "apt": ("deb.debian.org", "security.debian.org", "archive.ubuntu.com", "security.ubuntu.com", "ports.ubuntu.com"),
+    "cargo": ("index.crates.io", "static.crates.io", "crates.io"),
+    "gem": ("rubygems.org", "index.rubygems.org"),
+    "go": ("proxy.golang.org", "sum.golang.org"),
+    "npm": ("registry.npmjs.org", "registry.yarnpkg.com"),
+    "pip": ("pypi.org", "files.pythonhosted.org"),
+}
 
 # A host as people write it in such lists: a name, all names below one, or with https:// in front.
 _HOST = re.compile(r"(?:https://)?((?:\*\.)?(?:(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\.)*(?!-)[A-Za-z0-9_-]{1,63}(?<!-))")
@@ -68,6 +77,19 @@ def unreachable_host(config: Mapping[str, Any], urls: Iterable[str]) -> str | No
         return None
     hosts = (urlsplit(url).hostname or "" for url in urls)
     return next((host for host in hosts if not is_allowed(host, networking["allowed_hosts"])), None)
+
+
+def reachable_hosts(config: Mapping[str, Any], mcp_urls: Iterable[str]) -> tuple[str, ...] | None:
+    """What commands in a sandbox of this environment may connect to, by name or wildcard; None for any public host."""
+    networking = config.get("networking") or {"type": "unrestricted"}
+    if networking["type"] == "unrestricted":
+        return None
+    hosts = [host.lower().removeprefix("https://") for host in networking["allowed_hosts"]]
+    if networking["allow_mcp_servers"]:
+        hosts += [host for url in mcp_urls if (host := urlsplit(url).hostname)]
+    if networking["allow_package_managers"]:
+        hosts += [host for registry in REGISTRIES.values() for host in registry]
+    return tuple(dict.fromkeys(hosts))
 
 
 def _hosts(hosts: Sequence[str]) -> list[str]:

@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
+from agents.sandbox.egress.policy import openings
+
 BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 # A unix socket's address holds 108 bytes on Linux and 104 on macOS, the closing zero included.
 SOCKET_PATH_MAX_BYTES = 100
@@ -49,6 +51,28 @@ def env_bool(name: str, default: bool) -> bool:
 
 def env_list(name: str, default: str) -> list[str]:
     return [item.strip() for item in os.environ.get(name, default).split(",") if item.strip()]
+
+
+def env_sizes(name: str, *, minimum: int) -> dict[str, int]:
+    """`model=32000, other=8000`: whole numbers by name."""
+    sizes = {}
+    for item in env_list(name, ""):
+        key, _, text = item.rpartition("=")
+        if not key.strip() or not text.strip().isdecimal() or int(text) < minimum:
+            raise ImproperlyConfigured(
+                f"{name}: {item!r} is not allowed: use NAME=NUMBER, parted by commas, each of at least {minimum}"
+            )
+        sizes[key.strip()] = int(text)
+    return sizes
+
+
+def env_addresses(name: str) -> list[str]:
+    entries = env_list(name, "")
+    try:
+        openings(entries)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is not allowed: {error}") from error
+    return entries
 
 
 def env_url(name: str, default: str, *, schemes: Sequence[str]) -> str:

@@ -8,11 +8,13 @@ from config.env import (
     blob_storage,
     data_folder,
     database,
+    env_addresses,
     env_bool,
     env_int,
     env_keys,
     env_list,
     env_secret,
+    env_sizes,
     env_str,
     env_url,
     redis_url,
@@ -176,7 +178,12 @@ LUCID_MEMORY_STORES_MAX = env_int("LUCID_MEMORY_STORES_MAX", 10_000, minimum=1, 
 LUCID_GIT_HOSTS = env_list("LUCID_GIT_HOSTS", "github.com")  # where repositories may be cloned from
 LUCID_ALLOW_PRIVATE_WEBHOOKS = env_bool("LUCID_ALLOW_PRIVATE_WEBHOOKS", False)
 LUCID_ALLOW_PRIVATE_MCP = env_bool("LUCID_ALLOW_PRIVATE_MCP", False)
+LUCID_EGRESS = env_bool("LUCID_EGRESS", True)  # whether anything that agents do may reach a network
+LUCID_EGRESS_PRIVATE = env_addresses("LUCID_EGRESS_PRIVATE")  # what it may reach inside private ones
 LUCID_SCHEDULE_JITTER = env_bool("LUCID_SCHEDULE_JITTER", False)
+# Models that agents/model_facts.py does not know, or sees otherwise
+LUCID_MODEL_WINDOWS = env_sizes("LUCID_MODEL_WINDOWS", minimum=1_000)  # tokens that they read, as model=tokens
+LUCID_MODELS_WITHOUT_SYSTEM_MESSAGES = env_list("LUCID_MODELS_WITHOUT_SYSTEM_MESSAGES", "")
 
 # Plug points: dotted paths, resolved once by agents/plugs.py
 MODEL_CLIENT = "agents.runtime.messages_api.MessagesClient"

@@ -22,6 +22,9 @@ resources_of = PreparedQuery[SessionResource](lambda session: SessionResource.ob
 environment_of = PreparedQuery[tuple[dict[str, Any]]](
     lambda session: Session.objects.filter(pk=session).values_list("environment__config")
 )
+network_of = PreparedQuery[tuple[dict[str, Any], str, list[str]]](
+    lambda session: Session.objects.filter(pk=session).values_list("environment__config", "workspace_id", "vault_ids")
+)
 
 # The log
 insert_events = PreparedInsert(Event)

@@ -12,7 +12,8 @@ from agents.runtime.skills import Shelf
 from agents.runtime.tools.builtin import tool_definitions
 from agents.runtime.tools.mcp import McpServers
 from agents.runtime.uploads import lay_uploads
-from agents.sandbox.base import Mount, SandboxStopped, ToolOutcome
+from agents.sandbox.base import Mount, Network, SandboxStopped, ToolOutcome
+from agents.services.networks import network_of_session
 from agents.services.outputs import PROMPT as OUTPUTS_PROMPT
 from agents.services.outputs import publish_outputs
 
@@ -42,6 +43,7 @@ class Toolbox:
         ]
         self._skills = Shelf(session_id, agent)
         self._problems: list[str] = []  # of making ready, told with the next results
+        self._network: Network | None = None
         self._is_fresh = True
         self.errors: list[dict[str, Any]] = []  # of making ready, as the wire's; whoever logs them takes them away
         self._told: set[str] = set()  # what could not be handed out is said once a turn
@@ -91,7 +93,9 @@ class Toolbox:
             return _failed(f"The tool {name} does not exist.")
         try:
             self._refresh()
-            outcome: ToolOutcome = sandbox().run_tool(self.session_id, name, arguments, mounts=self._mounts, stop=stop)
+            outcome: ToolOutcome = sandbox().run_tool(
+                self.session_id, name, arguments, mounts=self._mounts, network=self._network, stop=stop
+            )
         except SandboxStopped:
             raise
         except DomainError as error:
@@ -117,6 +121,7 @@ class Toolbox:
             lay_uploads(self.session_id, sandbox())
             for kind, resources in self._resources.items():
                 self.errors += resource_kinds()[kind].before_turn(resources, sandbox()) or []
+            self._network = network_of_session(self.session_id)
             self._problems = [error["message"] for error in self.errors] + self._skills.place(sandbox())
             self._is_fresh = False
 

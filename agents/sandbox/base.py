@@ -23,6 +23,37 @@ class Mount:
 
 
 @dataclass(frozen=True)
+class Variable:
+    """A secret that commands use without having it: in a box it is `placeholder`; on its way to a host of `hosts`,
+    None for any that the box may reach, it becomes `value`."""
+
+    name: str
+    placeholder: str
+    value: str = field(repr=False)
+    hosts: tuple[str, ...] | None = None
+    in_header: bool = True
+    in_body: bool = True
+
+
+@dataclass(frozen=True)
+class Network:
+    """What commands in a box may reach: `hosts` by name or `*.` wildcard, None for every public one."""
+
+    hosts: tuple[str, ...] | None = None
+    variables: tuple[Variable, ...] = ()
+
+
+def network_of(values: Mapping[str, Any]) -> Network:
+    """What `dataclasses.asdict` and JSON made of a network."""
+    variables = [Variable(**{**each, "hosts": _hosts_of(each["hosts"])}) for each in values["variables"]]
+    return Network(_hosts_of(values["hosts"]), tuple(variables))
+
+
+def _hosts_of(hosts: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if hosts is None else tuple(str(host) for host in hosts)
+
+
+@dataclass(frozen=True)
 class ToolOutcome:
     """What a tool call answered: wire content blocks (text, image, document), never empty."""
 
@@ -117,6 +148,7 @@ class Sandbox(Protocol):
         input: Mapping[str, Any],
         *,
         mounts: Sequence[Mount] = (),
+        network: Network | None = None,
         timeout: float | None = None,
         stop: Callable[[], bool] | None = None,
     ) -> ToolOutcome: ...

@@ -10,6 +10,7 @@ from typing import Any
 
 from agents.sandbox import limits, wire
 from agents.sandbox.base import Mount
+from agents.sandbox.egress.gates import Gate
 
 OPEN_SECONDS = 15.0
 END_SECONDS = 2.0
@@ -38,6 +39,7 @@ class Box:
         self.mounts = mounts
         self.last_used = time.monotonic()
         self.calls = 0  # going on or waiting
+        self.gate: Gate | None = None  # to the network, if it has any
         self._process = process
         self._status_fd = status_fd
         self._first_pid: int | None = None
@@ -85,6 +87,9 @@ class Box:
 
     async def close(self) -> None:
         """Kill the box's first process, and with it, by the kernel, every other; wait until they are gone."""
+        if self.gate is not None:
+            self.gate.close()
+            self.gate = None
         for pid in (self._first_pid, self._process.pid if self._first_pid is None else None):
             if pid is not None and self.is_alive:
                 self._kill(pid)

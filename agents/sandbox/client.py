@@ -6,6 +6,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from agents.exceptions import TooLarge
@@ -14,6 +15,7 @@ from agents.sandbox.base import (
     BadPath,
     CollectedMount,
     Mount,
+    Network,
     OutputFile,
     OutputListing,
     RefusedFile,
@@ -45,11 +47,13 @@ class SandboxClient:
         input: Mapping[str, Any],
         *,
         mounts: Sequence[Mount] = (),
+        network: Network | None = None,
         timeout: float | None = None,
         stop: Callable[[], bool] | None = None,
     ) -> ToolOutcome:
-        """Run a built-in tool. `timeout` can only shorten the platform's own; when `stop` turns true, the call is
-        killed and SandboxStopped is raised."""
+        """Run a built-in tool. A box that is opened for it reaches `network`, as far as the host lets any out; of one
+        that is open, only the secrets are brought up to date. `timeout` can only shorten the platform's own; when
+        `stop` turns true, the call is killed and SandboxStopped is raised."""
         answer = self._ask(
             {
                 "operation": "run_tool",
@@ -57,6 +61,7 @@ class SandboxClient:
                 "name": name,
                 "input": dict(input) if isinstance(input, Mapping) else input,
                 "mounts": [{"path": mount.path, "access": mount.access} for mount in mounts],
+                "network": None if network is None else asdict(network),
                 "timeout": timeout,
             },
             seconds=limits.TOOL_TIMEOUT_SECONDS + limits.BOX_WAIT_SECONDS,

@@ -7,7 +7,6 @@ It dies with the process that started it, and every box dies with it; files stay
 import argparse
 import asyncio
 import contextlib
-import ctypes
 import fcntl
 import os
 import signal
@@ -16,11 +15,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from agents.sandbox import limits, wire
+from agents.sandbox.egress.gates import Egress
 from agents.sandbox.machine import NOBODY, Machine
 from agents.sandbox.operations import Operations
+from agents.sandbox.parent import die_with_parent
 from agents.sandbox.pool import Pool
 
-PR_SET_PDEATHSIG = 1
 IDLE_LOOK_SECONDS = 10.0
 
 
@@ -70,13 +70,6 @@ class Host:
         return None if work.cancelled() else work.result()
 
 
-def die_with_parent() -> None:
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:
-        sys.exit("the process that started this one is gone")
-
-
 def own(root: str) -> int:
     """Two hosts on one root would end each other's boxes."""
     os.makedirs(root, mode=0o700, exist_ok=True)
@@ -114,6 +107,8 @@ async def run(options: argparse.Namespace) -> None:
         memory=options.memory_mib * limits.MIB,
         folder_size=options.folder_mib * limits.MIB,
     )
+    if options.egress:
+        machine.egress = Egress(options.egress_private, machine.root)
     pool = Pool(machine, boxes_max=options.boxes_max, idle_seconds=options.idle_seconds)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -134,6 +129,8 @@ async def run(options: argparse.Namespace) -> None:
         os.unlink(options.socket)
     await host.hang_up()
     await pool.close_all()
+    if machine.egress is not None:
+        await machine.egress.stop()
     os.close(lock)
 
 
@@ -146,11 +143,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--idle-seconds", type=float, default=limits.BOX_IDLE_SECONDS)
     parser.add_argument("--memory-mib", type=int, default=limits.BOX_MEMORY // limits.MIB, help="of one box")
     parser.add_argument("--folder-mib", type=int, default=limits.BOX_FOLDER_SIZE // limits.MIB, help="of one session")
+    parser.add_argument("--egress", action="store_true", help="let boxes reach what their environments allow")
+    parser.add_argument("--egress-private", action="append", default=[], help="an address inside a private network")
     options = parser.parse_args(argv)
     die_with_parent()
     try:
         asyncio.run(run(options))
-    except (AlreadyRunning, OSError) as error:
+    except (AlreadyRunning, OSError, ValueError) as error:
         sys.exit(f"sandbox host: {error}")
 
 

@@ -4,18 +4,29 @@ import os
 import shutil
 import sys
 import sysconfig
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agents.sandbox import limits
-from agents.sandbox.base import Mount
+from agents.sandbox.base import Mount, Network
 
 VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
 SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin:/opt/python/bin"
 START = "import sys; sys.path.insert(0, '/opt/lucid'); from box.main import main; main()"
 SYSTEM_FOLDERS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 SYSTEM_FILES = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/ssl", "/etc/localtime", "/etc/ca-certificates")
+
+TRUST = "/opt/lucid/certificates.pem"
+PROXIED, NOT_PROXIED = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), ("NO_PROXY",)
+TRUSTING = (
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "PIP_CERT",
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,15 @@ class SessionFolders:
     outputs: str
     memory: str
     skills: str
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What a box is told of the network: its variables, and the certificates to trust where those are not the
+    system's."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    trust: str = ""
 
 
 def bubblewraps() -> Iterator[str]:
@@ -65,24 +85,32 @@ def find_python() -> tuple[str, str | None, str | None]:
 
 
 def command(
-    bwrap: str, sources: Sources, folders: SessionFolders, mounts: Sequence[Mount], *, status_fd: int, filter_fd: int
+    bwrap: str,
+    sources: Sources,
+    folders: SessionFolders,
+    mounts: Sequence[Mount],
+    *,
+    status_fd: int,
+    filter_fd: int,
+    outside: Outside,
 ) -> list[str]:
     """The whole command line of one box; `filter_fd` holds its system call filter, -1 for none."""
     return [
         bwrap,
-        *isolation(status_fd),
+        *isolation(status_fd, outside.environment),
         *(("--seccomp", str(filter_fd)) if filter_fd >= 0 else ()),
         *system(),
         *interpreter(sources),
         *kernel_folders(),
         *session(folders, mounts),
+        *(("--ro-bind", outside.trust, TRUST) if outside.trust else ()),
         *("--remount-ro", "/mnt", "--remount-ro", "/"),
         *("--chdir", "/workspace", "--"),
         *(sources.python, "-I", "-S", "-c", START),
     ]
 
 
-def isolation(status_fd: int) -> list[str]:
+def isolation(status_fd: int, more: Mapping[str, str]) -> list[str]:
     arguments = ["--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session"]
     arguments += ["--as-pid-1", "--cap-drop", "ALL", "--hostname", "sandbox", "--uid", "1000", "--gid", "1000"]
     arguments += ["--json-status-fd", str(status_fd), "--clearenv"]
@@ -98,9 +126,18 @@ def isolation(status_fd: int) -> list[str]:
         "PS1": "",
         "PS2": "",
     }
-    for name, value in environment.items():
+    for name, value in {**more, **environment}.items():
         arguments += ["--setenv", name, value]
     return arguments
+
+
+def outside(network: Network, trust: str) -> Outside:
+    """`trust`: the certificates, of which a box without secrets has no need."""
+    environment = {variable.name: variable.placeholder for variable in network.variables}
+    proxy = f"http://127.0.0.1:{limits.EGRESS_PORT}"
+    for names, value in ((PROXIED, proxy), (NOT_PROXIED, "localhost,127.0.0.1,::1")):
+        environment |= {name: value for upper in names for name in (upper, upper.lower())}
+    return Outside(environment | (dict.fromkeys(TRUSTING, TRUST) if trust else {}), trust)
 
 
 def system() -> list[str]:

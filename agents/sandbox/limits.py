@@ -35,3 +35,15 @@ MEMORY_PATH_MAX_SEGMENTS = 20  # wire contract
 MEMORY_MOUNT_MAX_FILES = 2_000  # wire contract: memories of a store
 MEMORY_MOUNT_MAX_BYTES = 48 * MIB  # of all memories, as sent: parsing more would keep every other turn waiting
 REFUSED_MAX = 100  # refused entries that are named; a link farm must not fill an answer
+
+EGRESS_CONNECTIONS_MAX = 64  # of one box at once; package managers open a dozen
+EGRESS_LOOKUPS_MAX = 8  # connections that one box may be opening at once: look-ups share a few threads
+EGRESS_HEAD_MAX_BYTES = 64 * KIB  # of a request's head; servers take 8 to 64
+EGRESS_HEAD_SECONDS = 30.0  # from a client's connection to the end of its request's head
+EGRESS_OPEN_SECONDS = 20.0  # to look a host up and connect to it
+EGRESS_CONNECT_SECONDS = 8.0  # to one of its addresses
+EGRESS_IDLE_SECONDS = 300.0  # without a byte in either direction; answers that are thought about take a minute or two
+EGRESS_HALF_OPEN_SECONDS = 60.0  # the same when one side has said its last
+EGRESS_PAUSE_SECONDS = 0.1  # when no connection can be taken
+EGRESS_BODY_MAX_BYTES = MIB  # a request's body that is read whole, so that its length can be told anew
+EGRESS_PORT = 3128  # in every box, on its own loopback

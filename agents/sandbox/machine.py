@@ -4,13 +4,15 @@ import asyncio
 import compileall
 import os
 import shutil
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from agents.sandbox import launch, limits, seccomp
-from agents.sandbox.base import Mount, SandboxUnavailable
+from agents.sandbox.base import Mount, Network, SandboxUnavailable
 from agents.sandbox.boxes import Box, OpenFailed
+from agents.sandbox.egress.gates import Egress, Gate
 from agents.sandbox.explain import explain
 from agents.sandbox.folders import Owner
 
@@ -34,6 +36,7 @@ class Machine:
     folder_size: int = limits.BOX_FOLDER_SIZE
     owner: Owner = field(init=False)
     bwrap: str = ""
+    egress: Egress | None = None  # no way out for any box
 
     def __post_init__(self) -> None:
         self.root = os.path.realpath(self.root)
@@ -103,7 +106,9 @@ class Machine:
     def mount_folder(self, session_id: str, mount_path: str) -> str:
         return os.path.join(self.folder(session_id), "memory", Mount(mount_path, "read_only").slug)
 
-    async def open(self, session_id: str, mounts: Sequence[Mount], *, shell_was_lost: bool) -> Box:
+    async def open(
+        self, session_id: str, mounts: Sequence[Mount], network: Network | None, *, shell_was_lost: bool
+    ) -> Box:
         """A running box, or SandboxUnavailable with cause and remedy."""
         self.prepare(session_id, mounts)
         if not os.path.exists("/bin/bash"):
@@ -111,7 +116,7 @@ class Machine:
         failures: list[str] = []
         for bwrap in [self.bwrap] if self.bwrap else self.candidates:
             try:
-                box = await self.start(bwrap, session_id, mounts, shell_was_lost)
+                box = await self.start(bwrap, session_id, mounts, network, shell_was_lost)
             except OpenFailed as error:
                 failures.append(str(error))
                 continue
@@ -123,15 +128,27 @@ class Machine:
             )
         raise SandboxUnavailable(*explain(failures[0], in_container=in_container()))
 
-    async def start(self, bwrap: str, session_id: str, mounts: Sequence[Mount], shell_was_lost: bool) -> Box:
+    async def start(
+        self, bwrap: str, session_id: str, mounts: Sequence[Mount], network: Network | None, shell_was_lost: bool
+    ) -> Box:
         seen = os.path.join(self.seen_root, session_id)
         folders = launch.SessionFolders(*(os.path.join(seen, name) for name in SESSION_FOLDERS[:5]))
         status_read, status_write = os.pipe()
         filter_fd = open_filter()
-        inherited = [fd for fd in (status_write, filter_fd) if fd >= 0]
+        handover = Handover(self.egress, network)
+        inherited = [fd for fd in (status_write, filter_fd, handover.inner_fd) if fd >= 0]
+        command = launch.command(
+            bwrap,
+            self.sources,
+            folders,
+            mounts,
+            status_fd=status_write,
+            filter_fd=filter_fd,
+            outside=self.outside(handover.network),
+        )
         try:
             process = await asyncio.create_subprocess_exec(
-                *launch.command(bwrap, self.sources, folders, mounts, status_fd=status_write, filter_fd=filter_fd),
+                *command,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -147,18 +164,30 @@ class Machine:
             )
         except OSError as error:
             os.close(status_read)
+            handover.close()
             raise OpenFailed(f"{bwrap}: {error.strerror}") from error
         finally:
             for fd in inherited:
                 os.close(fd)
         box = Box(session_id, process, status_read, tuple(mounts))
-        await box.begin(self.configuration(mounts, shell_was_lost=shell_was_lost))
+        try:
+            await box.begin(self.configuration(mounts, handover.inner_fd, shell_was_lost=shell_was_lost))
+            box.gate = handover.gate()
+        finally:
+            handover.close()
         return box
 
-    def configuration(self, mounts: Sequence[Mount], *, shell_was_lost: bool) -> dict[str, object]:
+    def outside(self, network: Network | None) -> launch.Outside:
+        if network is None or self.egress is None:
+            return launch.Outside()
+        bundle = os.path.join(self.seen_root, self.egress.bundle()) if network.variables else ""
+        return launch.outside(network, bundle)
+
+    def configuration(self, mounts: Sequence[Mount], proxy_fd: int, *, shell_was_lost: bool) -> dict[str, object]:
         """What the code inside a box is told once."""
         return {
             "shell_was_lost": shell_was_lost,
+            "proxy": {"fd": proxy_fd, "port": limits.EGRESS_PORT},
             "roots": roots(mounts),
             "limits": {
                 "processes": limits.BOX_PROCESSES,
@@ -171,6 +200,33 @@ class Machine:
                 "open_files": limits.BOX_OPEN_FILES,
             },
         }
+
+
+class Handover:
+    """The line over which a box that may have a network hands out the listener that its commands will connect to."""
+
+    def __init__(self, egress: Egress | None, network: Network | None) -> None:
+        self.egress = egress
+        self.network = network if egress is not None else None
+        self.ends = socket.socketpair() if self.network is not None else None
+        self.inner_fd = -1 if self.ends is None else self.ends[1].detach()
+
+    def gate(self) -> Gate | None:
+        """The way out of a box that is ready; it has sent its listener before it said so."""
+        if self.egress is None or self.network is None or self.ends is None:
+            return None
+        self.ends[0].setblocking(False)
+        try:
+            _, fds, _, _ = socket.recv_fds(self.ends[0], 1, 1)
+        except OSError:
+            fds = []
+        if not fds:
+            raise OpenFailed("it handed out no listener")
+        return self.egress.serve(socket.socket(fileno=fds[0]), self.network)
+
+    def close(self) -> None:
+        if self.ends is not None:
+            self.ends[0].close()
 
 
 def roots(mounts: Sequence[Mount]) -> dict[str, object]:

@@ -12,7 +12,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from agents.sandbox import arguments, exchange, folders, limits
-from agents.sandbox.base import BadPath, Mount, SandboxUnavailable
+from agents.sandbox.base import BadPath, Mount, SandboxUnavailable, network_of
 from agents.sandbox.pool import Pool, failure
 from agents.sandbox.skills import SkillStore
 
@@ -79,8 +79,9 @@ class Operations:
             checked = arguments.checked(name, request["input"])
         except arguments.BadArguments as error:
             return failure(str(error))
+        network = network_of(request["network"]) if request.get("network") else None
         seconds = min(float(request.get("timeout") or limits.TOOL_TIMEOUT_SECONDS), limits.TOOL_TIMEOUT_SECONDS)
-        return await self.pool.run_tool(session_id, name, checked, mounts, seconds)
+        return await self.pool.run_tool(session_id, name, checked, mounts, seconds, network)
 
     async def put_files(self, request: dict[str, Any]) -> dict[str, Any]:
         session_id = session_of(request)

@@ -8,7 +8,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from agents.sandbox import limits
-from agents.sandbox.base import Mount, SandboxUnavailable
+from agents.sandbox.base import Mount, Network, SandboxUnavailable
 from agents.sandbox.boxes import Box, BoxLost, BoxStuck
 from agents.sandbox.machine import Machine
 
@@ -33,10 +33,16 @@ class Pool:
         return self._locks.setdefault(session_id, asyncio.Lock())
 
     async def run_tool(
-        self, session_id: str, name: str, arguments: dict[str, Any], mounts: Sequence[Mount], seconds: float
+        self,
+        session_id: str,
+        name: str,
+        arguments: dict[str, Any],
+        mounts: Sequence[Mount],
+        seconds: float,
+        network: Network | None = None,
     ) -> dict[str, Any]:
         async with self.lock(session_id):
-            box = await self.box_for(session_id, tuple(mounts))
+            box = await self.box_for(session_id, tuple(mounts), network)
             if name == "bash":
                 self.note_shell(session_id)
             box.calls += 1
@@ -65,15 +71,17 @@ class Pool:
                 await self.close(box)
             raise
 
-    async def box_for(self, session_id: str, mounts: tuple[Mount, ...]) -> Box:
+    async def box_for(self, session_id: str, mounts: tuple[Mount, ...], network: Network | None) -> Box:
         box = self.boxes.get(session_id)
         if box is not None and box.is_alive and box.mounts == mounts:
+            if box.gate is not None and network is not None:
+                box.gate.renew(network)
             return box
         if box is not None:
             await self.close(box)
         await self.make_room()
         try:
-            box = await self.machine.open(session_id, mounts, shell_was_lost=self.had_shell(session_id))
+            box = await self.machine.open(session_id, mounts, network, shell_was_lost=self.had_shell(session_id))
         finally:
             self._opening -= 1
         self.boxes[session_id] = box

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from agents import audit, outbound
 from agents.actors import Actor
+from agents.addresses import Unreachable
 from agents.credential_auth import rfc3339
 from agents.exceptions import InvalidRequest
 from agents.leases import rest_connection
@@ -129,7 +130,7 @@ def _exchange(config: Mapping[str, Any], secrets: Mapping[str, str]) -> tuple[Re
             form["client_id"] = config["client_id"]
     try:
         answer = _request("POST", config["token_endpoint"], headers, urlencode(form).encode())
-    except outbound.Unreachable:
+    except Unreachable:
         return Refresh(status="connect_error"), {}
     tokens = _tokens(answer) if answer.is_success else {}
     return Refresh(status="succeeded" if tokens else "failed", answer=None if tokens else answer), tokens
@@ -185,7 +186,7 @@ def _call_mcp(
     }
     try:
         answer = _request("POST", url, sent, json.dumps({"jsonrpc": "2.0", **message}).encode())
-    except outbound.Unreachable:
+    except Unreachable:
         return None, Step(method=message["method"])
     if not answer.is_success or ("id" in message and not _is_mcp(answer)):
         return None, Step(method=message["method"], answer=answer)
@@ -201,7 +202,7 @@ def _end(url: str, token: str, headers: Mapping[str, str]) -> None:
     """Servers drop sessions that nobody ends by themselves: whether this one heard it changes nothing."""
     try:
         _request("DELETE", url, {"authorization": f"Bearer {token}", **headers})
-    except outbound.Unreachable:
+    except Unreachable:
         return
 
 

@@ -1,6 +1,7 @@
 """Vaults and their credentials: create, update, archive, delete; secrets go in sealed and come out for use alone."""
 
 import json
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,12 +13,15 @@ from agents import audit
 from agents.access import access_vault
 from agents.actors import Actor
 from agents.credential_auth import changed_auth, mcp_slot, new_auth, slot_of
-from agents.crypto import purpose_of, seal, unseal
-from agents.exceptions import Conflict, InvalidRequest, NotFound
+from agents.crypto import placeholder, purpose_of, seal, unseal
+from agents.exceptions import Conflict, InvalidRequest, NotFound, SecretUnreadable
 from agents.limits import DISPLAY_NAME_MAX, SESSION_VAULTS_MAX, VAULT_CREDENTIALS_MAX
 from agents.metadata import check_metadata, merge_metadata
 from agents.models import AuthType, Credential, Vault, Workspace
 from agents.outbox import emit
+from agents.sandbox.base import Variable
+
+logger = logging.getLogger(__name__)
 
 
 @transaction.atomic
@@ -159,6 +163,38 @@ def find_mcp_credential(workspace: Workspace, vault_ids: Sequence[str], url: str
     active = Credential.objects.filter(vault__workspace=workspace, vault__in=vault_ids, archived_at=None)
     found = {credential.vault_id: credential for credential in active.filter(slot=mcp_slot(url))}
     return next((found[vault_id] for vault_id in vault_ids if vault_id in found), None)
+
+
+def variables_of(session_id: str, workspace_id: str, vault_ids: Sequence[str]) -> list[Variable]:
+    """The environment variables that these vaults give a session's commands; of one name, the first vault's."""
+    if not vault_ids:
+        return []
+    active = Credential.objects.filter(vault__workspace=workspace_id, vault__in=vault_ids, archived_at=None)
+    found = sorted(
+        active.filter(auth_type=AuthType.ENVIRONMENT_VARIABLE), key=lambda each: vault_ids.index(each.vault_id)
+    )
+    variables: dict[str, Variable] = {}
+    for credential in found:
+        if credential.target not in variables and (variable := _variable(credential, session_id)):
+            variables[variable.name] = variable
+    return list(variables.values())
+
+
+def _variable(credential: Credential, session_id: str) -> Variable | None:
+    try:
+        value = secrets_of(credential)["secret_value"]
+    except SecretUnreadable as error:
+        logger.error("%s", error)  # the operator's to mend; the session's other tools work without it
+        return None
+    networking, location = credential.auth["networking"], credential.auth["injection_location"]
+    return Variable(
+        name=credential.target,
+        placeholder=placeholder(session_id, credential.pk),
+        value=value,
+        hosts=tuple(networking["allowed_hosts"]) if networking["type"] == "limited" else None,
+        in_header=location["header"],
+        in_body=location["body"],
+    )
 
 
 def secrets_of(credential: Credential) -> dict[str, str]:

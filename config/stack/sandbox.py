@@ -14,7 +14,14 @@ READY_SECONDS = 15.0
 
 def sandbox_host() -> Child:
     command = ["-m", "agents.sandbox.host", "--socket", settings.LUCID_SANDBOX_SOCKET, "--root", settings.SANDBOX_ROOT]
+    command += egress_options()
     return Child("sandbox host", execute([sys.executable, *map(str, command)], folder=settings.BASE_DIR), "sandbox")
+
+
+def egress_options() -> list[str]:
+    if not settings.LUCID_EGRESS:
+        return []
+    return ["--egress", *(f"--egress-private={address}" for address in settings.LUCID_EGRESS_PRIVATE)]
 
 
 def tell_about_sandbox() -> None:

@@ -10,6 +10,7 @@ import anthropic
 import pytest
 
 from agents import outbound
+from agents.addresses import NotPublic, Unreachable
 from agents.models import AuditEvent, Credential, OutboxEvent
 from agents.services.vaults import secrets_of
 
@@ -190,14 +191,14 @@ def test_other_types_and_archived_credentials_are_refused(wire, server, validate
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "10.0.0.1", "0x7f.1", "2130706433"])
 def test_nothing_private_is_called(host):
-    with pytest.raises(outbound.NotPublic):
+    with pytest.raises(NotPublic):
         outbound.request("GET", f"https://{host}/", headers={})
 
 
 def test_a_name_that_leads_inside_is_refused_after_the_look_up(monkeypatch):
     answer = [(2, 1, 6, "", ("93.184.215.14", 443)), (2, 1, 6, "", ("10.0.0.1", 443))]
     monkeypatch.setattr("socket.getaddrinfo", lambda *args, **kwargs: answer)
-    with pytest.raises(outbound.NotPublic, match="leads to"):
+    with pytest.raises(NotPublic, match="leads to"):
         outbound.request("GET", "https://rebound.example.com/", headers={})
 
 
@@ -223,7 +224,7 @@ def test_a_server_that_never_ends_its_answer_is_left():
     thread.start()
     url = f"http://127.0.0.1:{server.server_port}/"
     try:
-        with pytest.raises(outbound.Unreachable, match=r"within 0\.3 seconds"):
+        with pytest.raises(Unreachable, match=r"within 0\.3 seconds"):
             outbound.request("POST", url, headers={}, allow_private=True, seconds=0.3)
     finally:
         server.gone.set()
