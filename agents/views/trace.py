@@ -193,11 +193,10 @@ def _story_parts(row: EventRow, kind: str) -> Parts | None:
 def _deed(call: Mapping[str, Any]) -> str:
     what = _first_line(_main_argument(call.get("input") or {}))
     deed = DEEDS.get(str(call.get("name"))) if call["type"] == "agent.tool_use" else None
-    done = f"{deed} {what}" if deed else f"Used {call_name(call)}: {what}"
     permission = call.get("evaluated_permission")
-    if permission == "ask":
-        return f"{done} (it asked first)"
-    return f"{done} (it was not allowed to)" if permission == "deny" else done
+    if permission in ("ask", "deny"):
+        return f"{'Asked whether it may' if permission == 'ask' else 'Was not allowed to'} use {call_name(call)}: {what}"
+    return f"{deed} {what}" if deed else f"Used {call_name(call)}: {what}"
 
 
 JUDGEMENTS = {
@@ -250,7 +249,7 @@ def _span_parts(event: Mapping[str, Any], kind: str) -> Parts:
     if kind == "span.model_request_end":
         usage = event.get("model_usage") or {}
         words = f"{usage.get('input_tokens', 0):,} tokens in, {usage.get('output_tokens', 0):,} out"
-        return "mark", "", f"Model request failed, {words}" if event.get("is_error") else words, "", ""
+        return "mark", "", "Model request ended without an answer" if event.get("is_error") else words, "", ""
     if kind == "span.outcome_evaluation_end":
         return "mark", "grader", f"Outcome: {event.get('result')}. {event.get('explanation', '')}", "", ""
     return "mark", "grader", "Outcome is being graded", "", ""

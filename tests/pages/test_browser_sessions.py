@@ -1,0 +1,169 @@
+"""In a real browser: a session at work, seen live by two people, answered, denied, allowed, stopped, caught up with."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.test import Client
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from agents.actors import Actor
+from agents.models import Role, Session
+from agents.services.agents import create_agent
+from agents.services.environments import create_environment
+from agents.services.sessions import create_session
+from agents.services.tenancy import add_member
+from tests.pages.test_browser_accessibility import RULES
+from tests.stack import Stack, wait_for
+
+pytestmark = pytest.mark.browser
+PATIENCE = 60_000  # milliseconds; what is waited for comes in well under one second
+FIND = {"type": "custom", "name": "find_order", "description": "Finds an order.", "input_schema": {"type": "object"}}
+ASKS = {"type": "agent_toolset_20260401", "default_config": {"permission_policy": {"type": "always_ask"}}}
+SLOW = {"text": "Too late.", "delay_ms": 240_000}
+
+
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[None]:
+    expect.set_options(timeout=PATIENCE)
+    yield
+    expect.set_options(timeout=5_000)  # Playwright's own
+
+
+@pytest.fixture
+def session(stack: Stack, actor: Actor) -> Session:
+    agent = create_agent({"name": "Clerk", "model": "practice-1", "tools": [ASKS, FIND]}, actor=actor)
+    environment = create_environment({"name": "box"}, actor=actor)
+    body = {"agent": agent.pk, "environment_id": environment.pk, "title": "Order A1"}
+    return create_session(body, actor=actor)
+
+
+def program(*steps: dict[str, Any]) -> str:
+    return f"Please.\npractice: {json.dumps({'steps': steps})}"
+
+
+def opened(page: Page, stack: Stack, client: Client, session: Session) -> list[str]:
+    """Opens the session's page as who is signed in with the client; returns the errors that the browser will tell."""
+    page.set_default_timeout(PATIENCE)
+    cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
+    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": stack.url}])
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.goto(f"{stack.url}/sessions/{session.pk}/")
+    return errors
+
+
+def say(page: Page, text: str) -> None:
+    page.get_by_label("Message", exact=True).fill(text)
+    page.get_by_role("button", name="Send").click()
+
+
+def waits(page: Page, name: str) -> Locator:
+    return page.get_by_role("region", name=f"Waits for you: {name}")
+
+
+def log(page: Page) -> Locator:
+    return page.locator("#timeline")
+
+
+def test_two_people_watch_one_denies_allows_and_answers(
+    stack: Stack, session: Session, as_alice: Client, page: Page, browser: Browser
+) -> None:
+    dora = Client()
+    dora.force_login(add_member(session.workspace, User.objects.create_user("dora"), Role.ADMIN).user)
+    other = browser.new_page()
+    errors, others_errors = opened(page, stack, as_alice, session), opened(other, stack, dora, session)
+    glob, grep = ({"tool": name, "input": {"pattern": "order*"}} for name in ("glob", "grep"))
+    say(page, program({"tools": [glob, grep, {"tool": "find_order", "input": {"order": "A1"}}]}, {"text": "All done."}))
+
+    for looking in (page, other):
+        expect(looking.get_by_role("link", name="waits for you")).to_be_visible()
+        expect(looking.locator("#live")).to_have_text("The agent waits for you: glob, grep, find_order.")
+    waits(other, "glob").get_by_label("Why not").fill("half a reason")
+    assert Axe().run(page, options=RULES).response["violations"] == []
+
+    waits(page, "grep").get_by_label("Why not").fill("Orders are private.")
+    waits(page, "grep").get_by_role("button", name="Deny").click()
+    for looking in (page, other):
+        expect(waits(looking, "grep")).to_have_count(0)
+        expect(log(looking)).to_contain_text("Denied: Orders are private.")
+    expect(waits(other, "glob").get_by_label("Why not")).to_have_value("half a reason")
+    expect(waits(other, "glob").get_by_label("Why not")).to_be_focused()
+    waits(page, "glob").get_by_role("button", name="Allow").click()
+    expect(waits(other, "glob")).to_have_count(0)
+    waits(other, "find_order").get_by_label("What find_order gives back").fill("The archive is closed.")
+    waits(other, "find_order").get_by_label("It failed").check()
+    waits(other, "find_order").get_by_role("button", name="Answer").click()
+
+    for looking in (page, other):
+        expect(log(looking)).to_contain_text("All done.")
+        expect(looking.locator("#live")).to_have_text("The agent waits for a message.")
+        expect(log(looking)).to_contain_text(re.compile("The archive is closed"))
+    assert [errors, others_errors] == [[], []]
+    other.close()
+
+
+def test_a_thinking_agent_is_interrupted_and_takes_what_waited(
+    stack: Stack, session: Session, as_alice: Client, page: Page
+) -> None:
+    errors = opened(page, stack, as_alice, session)
+    say(page, program(SLOW))
+    expect(log(page)).to_contain_text("Model request")
+    say(page, program({"text": "Something else then."}))
+    expect(page.locator("#desk")).to_contain_text("1 message waiting for the agent")
+    page.get_by_role("button", name="Interrupt").click()
+    expect(log(page)).to_contain_text("Interrupted")
+    expect(page.locator("#timeline .said", has_text=re.compile("^Something else then"))).to_be_visible()
+    expect(page.locator("#desk")).not_to_contain_text("waiting for the agent")
+    expect(page.get_by_role("button", name="Interrupt")).to_have_count(0)
+    assert errors == []
+
+
+def test_the_page_catches_up_once_the_web_process_is_back(
+    stack: Stack, session: Session, as_alice: Client, page: Page
+) -> None:
+    opened(page, stack, as_alice, session)
+    say(page, "One.")
+    expect(log(page)).to_contain_text("You said: “One.”")
+    web(stack).kill()
+    as_alice.post(f"/sessions/{session.pk}/send/", {"text": "Two."})
+    expect(log(page)).to_contain_text("You said: “Two.”")
+    expect(page.locator("#live")).to_have_text("The agent waits for a message.")
+    say(page, "Three.")
+    expect(log(page)).to_contain_text("You said: “Three.”")
+    anchors = page.eval_on_selector_all("#timeline > [id]", "lines => lines.map(line => line.id)")
+    assert len(anchors) == len(set(anchors))
+
+
+def web(stack: Stack) -> psutil.Process:
+    def found() -> psutil.Process | None:
+        children = psutil.Process(stack.process.pid).children()
+        return next((one for one in children if "lucid-web" in f"{one.name()} {' '.join(one.cmdline())}"), None)
+
+    return wait_for(found, 30)
+
+
+def test_without_script_every_answer_is_a_form(
+    stack: Stack, session: Session, as_alice: Client, browser: Browser
+) -> None:
+    page = browser.new_context(java_script_enabled=False).new_page()
+    opened(page, stack, as_alice, session)
+    say(page, program({"tools": [{"tool": "glob", "input": {"pattern": "*"}}]}, {"text": "All done."}))
+
+    def looks_again(until: Locator) -> None:
+        def seen() -> bool | None:
+            page.reload()
+            return until.is_visible() or None
+
+        wait_for(seen, PATIENCE / 1000)
+
+    looks_again(waits(page, "glob"))
+    waits(page, "glob").get_by_role("button", name="Allow").click()
+    looks_again(page.locator("#timeline .said", has_text=re.compile("^All done")))
+    page.context.close()
