@@ -195,7 +195,9 @@ def _deed(call: Mapping[str, Any]) -> str:
     deed = DEEDS.get(str(call.get("name"))) if call["type"] == "agent.tool_use" else None
     permission = call.get("evaluated_permission")
     if permission in ("ask", "deny"):
-        return f"{'Asked whether it may' if permission == 'ask' else 'Was not allowed to'} use {call_name(call)}: {what}"
+        return (
+            f"{'Asked whether it may' if permission == 'ask' else 'Was not allowed to'} use {call_name(call)}: {what}"
+        )
     return f"{deed} {what}" if deed else f"Used {call_name(call)}: {what}"
 
 
