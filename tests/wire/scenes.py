@@ -110,10 +110,6 @@ def says(words, *steps):
     return {"type": "user.message", "content": [{"type": "text", "text": text}]}
 
 
-def system(words):
-    return {"type": "system.message", "content": [{"type": "text", "text": words}]}
-
-
 def confirm(call, result="allow", **more):
     return {"type": "user.tool_confirmation", "tool_use_id": call, "result": result, **more}
 
@@ -121,6 +117,12 @@ def confirm(call, result="allow", **more):
 def custom_result(call, words, **more):
     content = [{"type": "text", "text": words}]
     return {"type": "user.custom_tool_result", "custom_tool_use_id": call, "content": content, **more}
+
+
+def worked(call, words, **more):
+    """The result of a built-in call that somebody's own worker carried out."""
+    content = [{"type": "text", "text": words}]
+    return {"type": "user.tool_result", "tool_use_id": call, "content": content, **more}
 
 
 def bash(command):

@@ -25,6 +25,7 @@ from tests.wire.scenes import (
     find,
     policy,
     says,
+    worked,
 )
 from tests.wire.story import lines
 
@@ -50,7 +51,8 @@ def scene(wire, environment, _practice, sandbox_host, clean_redis):
 
     def make(*tools, **more):
         agent = wire.beta.agents.create(name="Ann", model="claude-opus-5-5", tools=list(tools))
-        return Scene(wire, wire.beta.sessions.create(agent=agent.id, environment_id=environment.id, **more))
+        where = {"environment_id": environment.id, **more}
+        return Scene(wire, wire.beta.sessions.create(agent=agent.id, **where))
 
     return make
 
@@ -470,6 +472,82 @@ def test_a_message_sent_while_a_call_waits_is_the_next_turn(scene):
         span.model_request_end
         idle end_turn
     """)
+
+
+# Workers of a self-hosted environment
+
+
+@pytest.fixture
+def at_home(scene, wire):
+    """`at_home(*tools)`: the same, where a worker of the client's own carries out the built-in tools."""
+    ours = wire.beta.environments.create(name="ours", config={"type": "self_hosted"})
+    return lambda *tools: scene(*tools, environment_id=ours.id)
+
+
+def test_a_workers_call_waits_for_its_result(at_home):
+    s = at_home({"type": TOOLSET}, FIND)
+    assert s.act(says("Go", {"tools": [bash("echo 1"), find(), bash("echo 2"), {"tool": "launch"}]}, DONE)) == lines("""
+        running
+        user.message Go
+        span.model_request_start
+        agent.tool_use a bash allow by always_allow
+        agent.custom_tool_use b find_order
+        agent.tool_use c bash allow by always_allow
+        agent.tool_use d launch deny
+        span.model_request_end
+        agent.tool_result d error Permission to use launch has been denied.
+        idle requires_action a b c
+    """)
+    (echo,) = s.send(worked(s["a"], "1"))
+    assert echo.processed_at
+    assert s.send(worked(s["a"], "once more")) == [echo]
+    assert s.drive() == lines("""
+        user.tool_result a 1
+        idle requires_action b c
+    """)
+    assert s.act(worked(s["c"], "broken", is_error=True), custom_result(s["b"], "found")) == lines("""
+        user.tool_result c error broken
+        user.custom_tool_result b found
+        running
+        span.model_request_start
+        agent.message done
+        span.model_request_end
+        idle end_turn
+    """)
+
+
+def test_a_workers_call_that_asks_is_confirmed_before_it_is_carried_out(at_home):
+    s = at_home(ASKS)
+    s.act(says("Go", {"tools": [bash("echo 1"), bash("echo 2")]}, DONE))
+    with pytest.raises(anthropic.BadRequestError, match="was not allowed to run"):
+        s.send(worked(s["a"], "too early"))
+    assert s.act(confirm(s["a"])) == ["user.tool_confirmation a allow"]
+    assert s.act(confirm(s["b"], "deny")) == lines("""
+        user.tool_confirmation b deny
+        idle requires_action a
+    """)
+    with pytest.raises(anthropic.BadRequestError, match="was not allowed to run"):
+        s.send(worked(s["b"], "in spite of it"))
+    assert s.act(worked(s["a"], "1")) == lines("""
+        user.tool_result a 1
+        running
+        user.tool_result b error The user rejected this tool call.
+        span.model_request_start
+        agent.message done
+        span.model_request_end
+        idle end_turn
+    """)
+
+
+def test_an_interrupt_closes_a_workers_call_in_the_workers_own_way(at_home):
+    s = at_home({"type": TOOLSET})
+    s.act(says("Go", bash("sleep 60"), DONE))
+    assert s.act(INTERRUPT) == lines(f"""
+        user.tool_result a error {INTERRUPTED}
+        user.interrupt
+        idle end_turn
+    """)
+    assert s.act(worked(s["a"], "late")) == []
 
 
 # Interrupts
