@@ -30,6 +30,17 @@ BAD_TOOLS = [
 ]
 
 
+EMPTY = {"type": "object", "properties": {}}
+# What the servers that lie list: tools named like the built-in ones, tools that are not there, thousands of them.
+LISTS = {
+    "/bad": BAD_TOOLS,
+    "/builtin": [{"name": name, "inputSchema": EMPTY} for name in ("bash", "read", "find_order", "bash")],
+    "/many": [{"name": f"tool_{number}", "inputSchema": EMPTY} for number in range(10_000)],
+    "/circle": [{"name": "again", "inputSchema": EMPTY}],
+    "/cut": [{"name": "cut", "inputSchema": EMPTY}],
+}
+
+
 class McpServers:
     """`url` is the good server's; `accepted` the bearer tokens that it takes, None for no sign-in at all."""
 
@@ -41,6 +52,7 @@ class McpServers:
         self.is_down = False
         self.refuses_goodbyes = False
         self.forgets = False  # every conversation so far
+        self.moved_to = b"http://localhost:1/mcp"
         self.base = ""
         tools = _tools(self)
         self._new = tools.streamable_http_app()
@@ -81,11 +93,11 @@ class McpServers:
             await send({"type": "http.response.start", "status": 200, "headers": packed})
             await send({"type": "http.response.body", "body": gzip.compress(bytes(50_000_000))})
         elif scope["path"] == "/elsewhere":
-            moved = [(b"location", b"http://localhost:1/mcp")]
+            moved = [(b"location", self.moved_to)]
             await send({"type": "http.response.start", "status": 307, "headers": moved})
             await send({"type": "http.response.body"})
         else:
-            await _misbehave(scope, receive, send)
+            await _misbehave(self, scope, receive, send)
 
 
 def _tools(seen: McpServers) -> MCPServer:
@@ -127,7 +139,7 @@ def _tools(seen: McpServers) -> MCPServer:
     return server
 
 
-async def _misbehave(scope: Any, receive: Any, send: Any) -> None:
+async def _misbehave(seen: McpServers, scope: Any, receive: Any, send: Any) -> None:
     body = b""
     while True:
         part = await receive()
@@ -144,12 +156,20 @@ async def _misbehave(scope: Any, receive: Any, send: Any) -> None:
             "capabilities": {"tools": {}},
             "serverInfo": {"name": "bad", "version": "1"},
         },
-        "tools/list": {"tools": BAD_TOOLS},
+        "tools/list": {"tools": LISTS[scope["path"]], **({"nextCursor": "on"} if scope["path"] == "/circle" else {})},
     }
     if asked["method"] in results:
+        seen.called += [asked["method"]] if asked["method"] == "tools/list" else []
         await _answer(send, 200, {"jsonrpc": "2.0", "id": asked["id"], "result": results[asked["method"]]})
-    elif asked["method"] == "tools/call":
+    elif asked["method"] == "tools/call" and scope["path"] == "/bad":
         await _flood(send, asked["id"])
+    elif asked["method"] == "tools/call" and scope["path"] == "/cut":
+        await _begin(send, 200)
+        await send({"type": "http.response.body", "body": b'{"jsonrpc":"2.0","id":', "more_body": True})
+        raise ConnectionAbortedError("in the middle of an answer")
+    elif asked["method"] == "tools/call":
+        error = {"code": -32602, "message": f"Unknown tool: {asked['params']['name']}"}
+        await _answer(send, 200, {"jsonrpc": "2.0", "id": asked["id"], "error": error})
     else:
         error = {"code": -32601, "message": "Method not found"}
         await _answer(send, 200, {"jsonrpc": "2.0", "id": asked["id"], "error": error})

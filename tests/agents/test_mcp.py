@@ -184,6 +184,22 @@ def test_a_tool_can_be_switched_off_and_unknown_names_do_nothing(servers, sessio
     assert servers.called == []
 
 
+def test_each_tool_has_its_own_policy_and_auto_asks_about_the_tools_of_others(servers, session_with, run):
+    own = {"echo": "always_allow", "fail": "auto"}
+    configs = [{"name": name, "permission_policy": {"type": policy}} for name, policy in own.items()]
+    session = session_with(toolset={"configs": configs}, files=servers.url)
+    events = run(session, message({"tools": [call("echo", text="x"), call("fail"), call("picture")]}, DONE))
+    uses = [event for event in events if event.type == "agent.mcp_tool_use"]
+    unclear = {"type": "auto", "evaluated_permission": {"type": "ask", "reason_code": "indeterminate"}}
+    assert [(use.payload["evaluated_permission"], use.payload["evaluation"]) for use in uses] == [
+        ("allow", {"type": "always_allow"}),
+        ("ask", unclear),
+        ("ask", {"type": "always_ask"}),
+    ]
+    assert types(events)[-5:] == ["span.model_request_end", "agent.mcp_tool_result", *IDLE]
+    assert session.stop_reason["event_ids"] == [uses[1].event_id, uses[2].event_id]
+
+
 def test_with_a_toolset_that_is_off_only_what_is_named_is_offered(servers, session_with):
     configs = [{"name": "echo", "enabled": True}]
     session = session_with(toolset={"default_config": {"enabled": False}, "configs": configs}, files=servers.url)
@@ -372,12 +388,60 @@ def test_a_compressed_answer_is_not_unpacked(servers, session_with, run):
     assert "compressed" in error(events)["message"]
 
 
-def test_a_redirect_to_another_host_is_not_followed(servers, session_with, run, vault_with):
+@pytest.mark.parametrize(
+    "place", ["http://localhost:1/mcp", "http://169.254.169.254/latest/meta-data", "//[::1]:1/mcp"]
+)
+def test_a_redirect_to_another_host_is_not_followed(servers, session_with, run, vault_with, place):
+    servers.moved_to = place.encode()
     vault, _ = vault_with(type="static_bearer", token="s3cret", mcp_server_url=f"{servers.base}/elsewhere")
     session = session_with(files=f"{servers.base}/elsewhere", vault_ids=[vault.pk])
     events = run(session, message({"text": "without"}))
     assert error(events)["type"] == "mcp_connection_failed_error"
     assert {path for _, path, _ in servers.asked} == {"/elsewhere"}
+
+
+def test_tools_that_are_named_like_others_are_told_apart(servers, session_with, run):
+    """A server cannot put itself in the place of a built-in tool or of a client's."""
+    find = {"type": "custom", "name": "find_order", "description": "Finds.", "input_schema": {"type": "object"}}
+    session = session_with(files=f"{servers.base}/builtin", tools=[{"type": "agent_toolset_20260401"}, find])
+    steps = {"tools": [call("bash"), {"tool": "find_order", "input": {}}, {"tool": "nothing", "input": {}}]}
+    events = run(session, message(steps, DONE))
+    uses = [event for event in events if event.type.endswith("tool_use")]
+    assert types(uses) == ["agent.mcp_tool_use", "agent.custom_tool_use", "agent.tool_use"]
+    assert [use.payload["name"] for use in uses] == ["bash", "find_order", "nothing"]
+    assert session.stop_reason == {"type": "requires_action", "event_ids": [uses[1].event_id]}
+
+
+def test_a_tool_that_is_listed_and_not_there_is_an_error_of_the_call(servers, session_with, run):
+    session = session_with(files=f"{servers.base}/builtin")
+    events = run(session, message(call("read"), call("never_listed"), DONE))
+    results = [event.payload for event in events if event.type == "agent.mcp_tool_result"]
+    assert [result["is_error"] for result in results] == [True, True]
+    assert "Unknown tool: read" in results[0]["content"][0]["text"]
+    assert results[1]["content"][0]["text"] == "The tool never_listed of the MCP server files is not available."
+    assert session.stop_reason == {"type": "end_turn"}
+
+
+@pytest.mark.parametrize(
+    ("path", "offered", "lists"),
+    [("many", limits.AGENT_TOOLS_MAX, 1), ("circle", 1, limits.MCP_LIST_PAGES_MAX)],
+)
+def test_a_list_without_an_end_is_cut(servers, session_with, path, offered, lists):
+    session = session_with(files=f"{servers.base}/{path}")
+    tools = McpServers(session.pk, session.agent_snapshot)
+    tools.connect(lambda: False)
+    tools.close()
+    assert (len(tools.definitions), servers.called.count("tools/list")) == (offered, lists)
+    assert tools.failures == {}
+
+
+def test_an_answer_that_breaks_off_is_an_error_of_the_call(servers, session_with, run):
+    session = session_with(files=f"{servers.base}/cut")
+    events = run(session, message(call("cut"), DONE))
+    assert told(events)["is_error"] is True
+    assert "did not carry out the call" in told(events)["content"][0]["text"]
+    assert types(events)[-4:] == ["span.model_request_end", *IDLE]
+    assert session.stop_reason == {"type": "end_turn"}
 
 
 def test_a_token_that_is_withdrawn_in_the_middle_of_a_turn_is_a_session_error(servers, session_with, run, vault_with):
