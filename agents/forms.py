@@ -224,6 +224,11 @@ class EnvironmentKeyForm(forms.Form):
         max_length=ENVIRONMENT_KEY_NAME_MAX,
         widget=forms.TextInput(attrs={"placeholder": "build machine"}),
     )
+    may_confirm = forms.BooleanField(
+        label="It may allow and deny tool calls that ask",
+        required=False,
+        help_text="Only where the agent's commands cannot read the key: whoever has it allows what an agent asks for.",
+    )
 
 
 class WorkspaceForm(forms.Form):

@@ -101,12 +101,17 @@ def check_reach(request: HttpRequest, holder: Holder) -> None:
 
 
 def check_events_of_worker(actor: Actor, events: list[dict[str, Any]]) -> None:
-    """A worker's credential lies where the agent's commands run: it must not allow what the agent asks for."""
-    if (actor.environment_key or actor.session_id) and any(
-        event["type"] in ("user.tool_confirmation", "system.message") for event in events
-    ):
+    """A worker's credential lies where the agent's commands run: it must not allow what the agent asks for, unless the
+    operator made the key for that. The token of an item, which lies closest, never does."""
+    if not (actor.environment_key or actor.session_id):
+        return
+    types = {event["type"] for event in events}
+    if "system.message" in types:
+        raise PermissionDenied("events: a worker cannot send system messages; that takes an API key.")
+    if "user.tool_confirmation" in types and not (actor.environment_key and actor.environment_key.may_confirm):
         raise PermissionDenied(
-            "events: a worker can neither confirm tool calls nor send system messages; that takes an API key."
+            "events: this credential cannot confirm tool calls; that takes an API key, or an environment key that was"
+            " made with the right to confirm."
         )
 
 

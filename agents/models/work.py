@@ -30,13 +30,15 @@ HELD = (WorkState.STARTING, WorkState.ACTIVE, WorkState.STOPPING)
 
 
 class EnvironmentKey(WorkspaceOwned):
-    """What a worker polls with: only the HMAC digest is kept; the key itself is shown once."""
+    """What a worker polls with: only the HMAC digest is kept; the key itself is shown once. With `may_confirm` a person
+    who watches the worker decides on the agent's calls with it."""
 
     id = PublicIdField("environment_key", primary_key=True)
     environment = models.ForeignKey("agents.Environment", on_delete=models.CASCADE, related_name="keys")
     name = models.CharField(max_length=limits.ENVIRONMENT_KEY_NAME_MAX)
     prefix = models.CharField(max_length=24)
     digest = models.CharField(max_length=64, unique=True)
+    may_confirm = models.BooleanField(default=False)
     created_by = models.ForeignKey("agents.Member", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)

@@ -20,9 +20,9 @@ def find_environment(environment_id: str) -> Environment:
 
 
 def issue_environment_key(
-    environment: Environment, name: str, *, actor: Actor | None = None
+    environment: Environment, name: str, *, may_confirm: bool = False, actor: Actor | None = None
 ) -> tuple[EnvironmentKey, str]:
-    """A new key and its text, which is kept nowhere: show it once."""
+    """A new key and its text, which is kept nowhere: show it once. `may_confirm` lets it decide on calls that ask."""
     if not environment.is_self_hosted:
         raise InvalidRequest(f"The environment {environment.pk} is not self-hosted: it has no workers to give keys to.")
     if environment.is_archived:
@@ -39,10 +39,12 @@ def issue_environment_key(
             name=name,
             prefix=shown_prefix(text, ENVIRONMENT_KEY_PREFIX),
             digest=key_digest(text),
+            may_confirm=may_confirm,
             created_by=actor.member if actor else None,
         )
         by = actor or platform(environment.workspace)
-        audit.record(by, "environment_key.created", key.pk, name=name, detail=f"{key.prefix}… for {environment.pk}")
+        detail = f"{key.prefix}… for {environment.pk}{', may confirm tool calls' if may_confirm else ''}"
+        audit.record(by, "environment_key.created", key.pk, name=name, detail=detail)
     return key, text
 
 

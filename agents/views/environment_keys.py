@@ -23,7 +23,8 @@ def environment_key_new(request: HtmxHttpRequest, environment_id: str) -> HttpRe
     form = EnvironmentKeyForm(request.POST)
     if form.is_valid():
         try:
-            key, text = issue_environment_key(environment, form.cleaned_data["key_name"], actor=request.actor)
+            name, may_confirm = form.cleaned_data["key_name"], form.cleaned_data["may_confirm"]
+            key, text = issue_environment_key(environment, name, may_confirm=may_confirm, actor=request.actor)
         except InvalidRequest as refusal:
             form.add_error("key_name", refusal.message)
         else:

@@ -108,10 +108,18 @@ def test_a_workers_key_is_shown_once_and_revoked(as_alice, actor):
     assert text not in shown
     assert "&lt;b&gt;box&lt;/b&gt;" in shown
     key = made.keys.get()
+    assert not key.may_confirm
     assert as_alice.get(f"{url}{key.pk}/revoke/").status_code == 200
     assert as_alice.post(f"{url}{key.pk}/revoke/").status_code == 303
     key.refresh_from_db()
     assert key.revoked_at
+
+
+def test_a_key_may_confirm_calls_only_where_the_box_was_ticked(as_alice, actor):
+    made = create_environment({"name": "ours", "config": {"type": "self_hosted"}}, actor=actor)
+    as_alice.post(f"/environments/{made.pk}/keys/", {"key_name": "box", "may_confirm": "on"})
+    assert made.keys.get().may_confirm
+    assert "may confirm tool calls" in as_alice.get(f"/environments/{made.pk}/").content.decode()
 
 
 def test_a_cloud_environment_has_no_keys(as_alice, environment):

@@ -8,12 +8,14 @@ from datetime import timedelta
 import anthropic
 import pytest
 import time_machine
+from django.db import transaction
 from django.utils import timezone
 
 from agents import limits
 from agents.actors import Actor
+from agents.eventlog.append import NewEvent, append
 from agents.exceptions import InvalidRequest
-from agents.models import AuditEvent, Environment, EnvironmentKey, PollingWorker, Session, WorkItem
+from agents.models import AuditEvent, Environment, EnvironmentKey, PollingWorker, Session, Thread, WorkItem
 from agents.services import work as services
 from agents.services.environment_keys import issue_environment_key, revoke_environment_key
 from tests.agents.skills import make_skill
@@ -306,6 +308,26 @@ def test_a_worker_can_neither_allow_its_agents_calls_nor_speak_as_the_system(cre
     for letter in "ET":
         body = json.dumps({"events": [said]})
         assert Caller(credentials[letter])("POST", f"sessions/{world['session']}/events", body).status_code == 403
+
+
+def test_a_key_that_was_made_for_it_confirms_calls_of_its_own_sessions(credentials, world, ours, key, session):
+    ask = NewEvent(
+        type="agent.tool_use",
+        event_id="sevt_ask",
+        payload={"name": "bash", "input": {}, "evaluated_permission": "ask"},
+    )
+    with transaction.atomic():
+        append(world["session"], Thread.objects.get(session=world["session"]), [ask])
+    body = json.dumps({"events": [{**CONFIRMED, "tool_use_id": "sevt_ask"}]})
+    EnvironmentKey.objects.filter(environment=ours.id).update(may_confirm=True)
+    address = f"sessions/{world['session']}/events"
+    assert Caller(credentials["T"])("POST", address, body).status_code == 403
+    said = Caller(credentials["E"])("POST", address, body)
+    assert (said.status_code, said.json()["data"][0]["result"]) == (200, "allow")
+    assert AuditEvent.objects.filter(action="session.tool_confirmed", actor_kind="environment_key").exists()
+    assert Caller(credentials["E"])("POST", f"sessions/{session.id}/events", body).status_code == 404
+    told = json.dumps({"events": [PRIVILEGED]})
+    assert Caller(credentials["E"])("POST", address, told).status_code == 403
 
 
 def test_a_token_outlives_its_item_only_by_minutes(credentials, world, ours, wire):

@@ -15,10 +15,16 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--environment", required=True, help="id of the environment")
         parser.add_argument("--name", required=True, help="which worker the key is for")
+        parser.add_argument(
+            "--may-confirm",
+            action="store_true",
+            help="let it allow and deny tool calls that ask; only for a worker whose key no agent can read",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            _, text = issue_environment_key(find_environment(options["environment"]), options["name"])
+            environment = find_environment(options["environment"])
+            _, text = issue_environment_key(environment, options["name"], may_confirm=options["may_confirm"])
         except DomainError as error:
             raise CommandError(error.message)
         self.stdout.write(text)
