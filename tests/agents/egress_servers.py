@@ -1,0 +1,126 @@
+"""Servers on loopback that sandboxes reach through the proxy, and a sandbox host that lets them."""
+
+import gzip
+import json
+import os
+import shutil
+import tempfile
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import psutil
+import pytest
+
+from agents.sandbox.egress.authority import Leaves, make_authority
+from agents.sandbox.egress.gates import system_certificates
+from tests.agents.sandboxes import Installation, RunningHost
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Answers what it was asked; what it saw stays in `server.seen`."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        if self.headers.get("transfer-encoding") == "chunked":
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.seen.append((self.command, self.path, headers, body))
+        {"/compressed": self.compressed, "/torn": self.torn}.get(self.path, self.echo)(headers, body)
+
+    do_POST = do_GET
+
+    def echo(self, headers, body):
+        answer = json.dumps({"headers": headers, "body": body.decode()[:200]}).encode()
+        self.send_response(200)
+        self.send_header("x-echo", headers.get("authorization", "none"))
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def compressed(self, headers, body):
+        answer = gzip.compress(headers["authorization"].encode())
+        self.send_response(200)
+        self.send_header("content-encoding", "gzip")
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def torn(self, headers, body):
+        """The authorization, a byte at a time."""
+        self.send_response(200)
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        for byte in headers["authorization"].encode():
+            self.wfile.write(b"1\r\n" + bytes([byte]) + b"\r\n")
+        self.wfile.write(b"0\r\n\r\n")
+
+    def log_message(self, *args):
+        pass
+
+
+@contextmanager
+def serving(context=None):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    server.daemon_threads = True
+    server.seen = []
+    server.port = server.server_address[1]
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class Outside:
+    """`plain` and `safe` speak HTTP and HTTPS; `stranger` shows a certificate of nobody's."""
+
+
+@contextmanager
+def running_outside():
+    authority = make_authority()
+    outside = Outside()
+    outside.certificate = authority.certificate
+    with (
+        serving() as outside.plain,
+        serving(Leaves(authority).context("localhost")) as outside.safe,
+        serving(Leaves(make_authority()).context("localhost")) as outside.stranger,
+    ):
+        yield outside
+
+
+@contextmanager
+def running_networked_host(outside):
+    folder = tempfile.mkdtemp(prefix="net")
+    trusted = Path(folder, "trusted.pem")
+    trusted.write_text(system_certificates() + outside.certificate)
+    installation = Installation()
+    installation.environment = {**os.environ, "SSL_CERT_FILE": str(trusted)}
+    opened = [f"--egress-private=127.0.0.1:{each.port}" for each in (outside.plain, outside.safe, outside.stranger)]
+    host = RunningHost(folder, "--egress", *opened, installation=installation)
+    try:
+        report = host.client.probe()
+        if not report.works:
+            pytest.skip(f"no box can be opened on this machine: {report.reason}")
+        yield host
+    finally:
+        if host.process.poll() is None:
+            host.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def proxies(host):
+    """The proxy processes of this host."""
+    children = psutil.Process(host.process.pid).children()
+    return [child for child in children if "agents.sandbox.egress" in " ".join(child.cmdline())]
