@@ -1,4 +1,4 @@
-"""Starts the product on a new data folder, kills its parts at random under load, and fails where anything was lost.
+"""Starts the product on a new data folder, ends its parts at random under load, and fails where anything was lost.
 `uv run python -m tests.chaos [SECONDS] [SEED]`; `DATABASE_URL` names a database of its own, else it is SQLite."""
 
 import os
@@ -31,18 +31,19 @@ def report(folder: Path, seconds: float, seed: int) -> int:
     from django.conf import settings
 
     from tests.bench.client import Product
+    from tests.chaos.model import running_model
     from tests.chaos.run import chaos
 
     database = {"DATABASE_URL": os.environ["DATABASE_URL"]} if os.environ.get("DATABASE_URL") else {}
-    with running_up(folder, "--no-demo", **database) as stack:
+    with running_model(folder) as model, running_up(folder, "--no-demo", **database, **model.environment) as stack:
         began = time.monotonic()
-        found = chaos(stack, Product.of(stack).client(), settings.REDIS_URL, seconds=seconds, seed=seed)
+        found = chaos(stack, Product.of(stack).client(), settings.REDIS_URL, model, seconds=seconds, seed=seed)
         faults = [line for line in stack.output().splitlines() if " ERROR " in line]
         if found.problems:
             print(stack.output()[-8000:])
     print(f"{len(found.killed)} kills in {time.monotonic() - began:.0f} s: {dict(Counter(found.killed))}")
     print(f"{found.sessions} sessions, {found.messages} messages, {found.turns} ends of turns")
-    print(f"{found.repeated_requests} model requests repeated, {found.errors} session errors")
+    print(f"model: {found.requests}, {found.requests.unseen} never reached it; {found.errors} session errors")
     print(f"{len(faults)} errors logged", *faults[:20], sep="\n")
     print(f"the last turn in flight ended {found.recovery_seconds:.1f} s after the last kill")
     print(f"{len(found.problems)} problems", *found.problems, sep="\n")

@@ -1,12 +1,15 @@
-"""Picks a part of the running product and kills it, again and again; or lets Redis forget everything."""
+"""Picks a part of the running product and ends it, again and again, by `kill -9` or as an operator would; or lets Redis
+forget everything."""
 
 import random
+import signal
 import time
 from dataclasses import dataclass, field
 
 import psutil
 import redis
 
+from tests.chaos.model import Model
 from tests.stack import Stack
 
 # What a part's process is called, or what is in its command line.
@@ -14,11 +17,13 @@ PARTS = {
     "worker": "lucid-worker",
     "web server": "lucid-web",
     "sandbox host": "agents.sandbox.host",
-    "practice model": "lucid-practice",
     "Redis": "redis.sock",
 }
+WHOLE = "up"  # which is the scheduler as well
+MODEL = "model"
 FORGET = "everything in Redis"
-WEIGHTS = {"worker": 4, "web server": 1, "sandbox host": 1, "practice model": 1, "Redis": 1, FORGET: 2}
+WEIGHTS = {"worker": 8, "web server": 3, "sandbox host": 2, MODEL: 2, "Redis": 3, FORGET: 4, WHOLE: 2}
+SIGNALS = {signal.SIGKILL: 2, signal.SIGTERM: 1}
 # A model request is tried three times within five seconds: a model that is killed more often than it can be asked is
 # away, and turns that end with an error are then right.
 MODEL_PAUSE_SECONDS = 12.0
@@ -29,26 +34,36 @@ PAUSE_SECONDS = (0.2, 2.5)
 class Killer:
     stack: Stack
     broker: "redis.Redis"
+    model: Model
     dice: random.Random
     killed: list[str] = field(default_factory=list)
     last_kill: float = 0.0
     _model_killed: float = 0.0
 
     def run(self, seconds: float) -> None:
-        """Kill something every now and then; `last_kill` says when it was the last time, by the machine's clock."""
+        """End something every now and then; `last_kill` says when it was the last time, by the machine's clock."""
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
             time.sleep(self.dice.uniform(*PAUSE_SECONDS))
-            self.strike(self.dice.choices(list(WEIGHTS), list(WEIGHTS.values()))[0])
+            part = self.dice.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+            self.strike(part, self.dice.choices(list(SIGNALS), list(SIGNALS.values()))[0])
 
-    def strike(self, part: str) -> None:
-        if part == "practice model" and time.monotonic() - self._model_killed < MODEL_PAUSE_SECONDS:
-            return
-        if self._forget() if part == FORGET else self._kill(part):
-            self.killed.append(part)
+    def strike(self, part: str, number: signal.Signals = signal.SIGKILL) -> None:
+        if part == FORGET:
+            was_there = self._forget()
+        elif part == MODEL:
+            was_there = self._kill_model(number)
+        elif part == WHOLE:
+            was_there = self._kill_all(number)
+        else:
+            was_there = self._kill(part, number)
+        if was_there:
+            self.killed.append(part if part == FORGET else f"{part} {number.name}")
             self.last_kill = time.time()
-            if part == "practice model":
-                self._model_killed = time.monotonic()
+
+    @property
+    def strikes_at_workers(self) -> int:
+        return sum(name.startswith(("worker", WHOLE)) for name in self.killed)
 
     def _forget(self) -> bool:
         try:
@@ -56,12 +71,26 @@ class Killer:
         except redis.RedisError:
             return False
 
-    def _kill(self, part: str) -> bool:
+    def _kill_model(self, number: signal.Signals) -> bool:
+        if time.monotonic() - self._model_killed < MODEL_PAUSE_SECONDS:
+            return False
+        self.model.process.send_signal(number)
+        self.model.start_again()
+        self._model_killed = time.monotonic()
+        return True
+
+    def _kill_all(self, number: signal.Signals) -> bool:
+        """Whoever ends the whole starts it again at once; it counts from then on."""
+        self.stack.stop(number)
+        self.stack.start_again()
+        return True
+
+    def _kill(self, part: str, number: signal.Signals) -> bool:
         """Whether the part was there: it may be away from the time before."""
         for process in psutil.Process(self.stack.process.pid).children():
             try:
                 if PARTS[part] in f"{process.name()} {' '.join(process.cmdline())}":
-                    process.kill()
+                    process.send_signal(number)
                     return True
             except psutil.NoSuchProcess:
                 continue

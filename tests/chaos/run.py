@@ -1,7 +1,8 @@
-"""One run: sessions at work, parts killed for a while, then peace, and what came of it."""
+"""One run: sessions at work, parts ended for a while, then peace, and what came of it."""
 
 import random
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from django.utils import timezone
 from agents.models import Event, Session
 from tests.chaos.clients import Reader, Talker, World
 from tests.chaos.invariants import broken, unanswered
+from tests.chaos.model import Model
 from tests.chaos.parts import Killer
 from tests.stack import Stack
 
@@ -22,25 +24,49 @@ PEACE_SECONDS = 90.0
 CAUGHT_UP_SECONDS = 15.0
 
 
+@dataclass(frozen=True)
+class Requests:
+    """Model requests: those of the log, closed one by one, those of them that failed, those that recovery repeated as
+    the product counts them, and those that the model saw."""
+
+    logged: int
+    failed: int
+    repeated: int
+    seen: int
+
+    @property
+    def unseen(self) -> int:
+        """Opened or repeated in the books and never seen by the model."""
+        return self.logged + self.repeated - self.seen
+
+    def problems(self, strikes: int) -> Iterator[str]:
+        """A worker may die, or find no model, between its note that it asks and the question: then the model saw one
+        less. One more it must never see."""
+        if not 0 <= self.unseen <= self.failed + strikes:
+            yield f"the model saw other requests than were counted: {self}"
+
+
 @dataclass
 class Outcome:
     killed: list[str]
     sessions: int
     turns: int
     messages: int
-    repeated_requests: int
+    requests: "Requests"
     errors: int
     recovery_seconds: float
     problems: list[str] = field(default_factory=list)
 
 
-def chaos(stack: Stack, sdk: anthropic.Anthropic, redis_url: str, *, seconds: float, seed: int) -> Outcome:
+def chaos(
+    stack: Stack, sdk: anthropic.Anthropic, redis_url: str, model: Model, *, seconds: float, seed: int
+) -> Outcome:
     world = World.make(sdk)
     talkers = [Talker(world, number, seed) for number in range(TALKERS)]
     for talker in talkers:
         talker.start()
     readers = start_readers(world)
-    killer = Killer(stack, redis.Redis.from_url(redis_url), random.Random(seed))
+    killer = Killer(stack, redis.Redis.from_url(redis_url), model, random.Random(seed))
     killer.run(seconds)
     wait_for_work(world)
     killer.strike("worker")
@@ -53,7 +79,8 @@ def chaos(stack: Stack, sdk: anthropic.Anthropic, redis_url: str, *, seconds: fl
     wait_for_rest(world.sessions)
     problems = [*find_problems(world), *missed(readers), *(f"stuck: {plan}" for plan in world.stuck)]
     world.closed.set()
-    return outcome(world, killer, recovery, problems)
+    requests = count_requests(world, model)
+    return outcome(world, killer, recovery, requests, [*problems, *requests.problems(killer.strikes_at_workers)])
 
 
 def start_readers(world: World) -> list[Reader]:
@@ -113,15 +140,21 @@ def unseen(reader: Reader) -> list[str]:
     return [event_id for event_id in logged if event_id not in reader.seen]
 
 
-def outcome(world: World, killer: Killer, recovery: float, problems: list[str]) -> Outcome:
-    events = Event.objects.filter(session_id__in=world.sessions)
+def count_requests(world: World, model: Model) -> Requests:
+    ends = Event.objects.filter(session_id__in=world.sessions, type="span.model_request_end")
     counts: Any = Session.objects.filter(pk__in=world.sessions).values_list("repeated_requests", flat=True)
+    failed = ends.filter(payload__is_error=True)
+    return Requests(logged=ends.count(), failed=failed.count(), repeated=sum(counts), seen=model.seen)
+
+
+def outcome(world: World, killer: Killer, recovery: float, requests: Requests, problems: list[str]) -> Outcome:
+    events = Event.objects.filter(session_id__in=world.sessions)
     return Outcome(
         killed=killer.killed,
         sessions=len(world.sessions),
         turns=events.filter(type="session.status_idle").count(),
         messages=len(world.answers),
-        repeated_requests=sum(counts),
+        requests=requests,
         errors=events.filter(type="session.error").count(),
         recovery_seconds=recovery,
         problems=problems,
