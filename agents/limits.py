@@ -102,6 +102,7 @@ MODEL_TIMEOUT_SECONDS = 600.0  # the client's own default
 MODEL_RETRY_DELAYS = (1.0, 4.0)  # seconds before the second and third try of a model request
 MODEL_MAX_TOKENS = 16_000  # answer size asked of the model
 MODEL_REPLY_MAX_BYTES = 16 * 1024 * 1024  # it is kept in the log and sent again with every later request
+COMPACTIONS_IN_A_ROW_MAX = 3  # each leaves a quarter of what the one before did: what is too long then stays so
 MODEL_REQUESTS_PER_TURN_MAX = 200  # a loop that never ends is stopped: tool_use_limit_reached_error
 
 API_KEY_TOUCH_SECONDS = 60  # last_used_at is written at most this often

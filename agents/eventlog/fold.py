@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from agents.eventlog.wire import COMPACTED, PRIVATE, REQUEST_END
 from agents.prices import LONG_PROMPT_TOKENS, RUNTIME
 
 TOKEN_COUNTERS = (
@@ -42,8 +43,9 @@ def step(
 ) -> Projection:
     """The state after one more event. `prefix` is `session.` for the session, `session.thread_` for a thread; `model`
     is the one that the event's thread runs on."""
-    if type == "span.model_request_end":
-        more = payload["model_usage"]
+    if type in (REQUEST_END, COMPACTED):
+        # The request for a summary has no span of its own: what it used is counted all the same.
+        more = payload["model_usage"] if type != COMPACTED else (payload.get(PRIVATE) or {}).get("usage", {})
         return replace(state, usage=add_usage(state.usage, more), spent=_spent_on_tokens(state.spent, at, model, more))
     if type == "agent.tool_use" and _is_search(payload):
         return replace(state, spent=_add(state.spent, at, RUNTIME, {SEARCHES[payload["name"]]: 1}))

@@ -4,6 +4,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+# The member of a payload that is ours alone: what the thread's conversation is folded from and no client is told.
+PRIVATE = "_private"
+COMPACTED = "agent.thread_context_compacted"
+REQUEST_START, REQUEST_END = "span.model_request_start", "span.model_request_end"
+
 # An agent as a session froze it, in the order of the wire's documentation; it has no metadata and no times.
 SNAPSHOT_MEMBERS = (
     "name",
@@ -46,7 +51,15 @@ def timestamp(moment: datetime | None) -> str | None:
 
 
 def wire_event(row: EventRow) -> dict[str, Any]:
-    return {"id": row.event_id, "type": row.type, **row.payload, "processed_at": timestamp(row.processed_at)}
+    event = {"id": row.event_id, "type": row.type, **row.payload, "processed_at": timestamp(row.processed_at)}
+    event.pop(PRIVATE, None)
+    return event
+
+
+def private(event: EventRow | Logged) -> dict[str, Any]:
+    """What the event says to ourselves."""
+    said: dict[str, Any] = event.payload.get(PRIVATE) or {}
+    return said
 
 
 def queued_event(row: QueuedRow) -> dict[str, Any]:

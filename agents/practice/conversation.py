@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from .summaries import name_of, noted, without_summary
+
 Block = dict[str, Any]
 
 
@@ -33,14 +35,22 @@ def read_conversation(request: dict[str, Any]) -> Conversation:
     messages: list[dict[str, Any]] = request["messages"]
     start = last_said(messages)
     choice = request.get("tool_choice") or {}
+    words = text_of(messages[start]["content"]) if start is not None else ""
+    said = without_summary(words)
     return Conversation(
         system=text_of(request.get("system") or ""),
-        said=text_of(messages[start]["content"]) if start is not None else "",
-        turns=sum(message["role"] == "assistant" for message in messages[(start or 0) :]),
+        said=said,
+        turns=sum(message["role"] == "assistant" for message in messages[(start or 0) :]) + _told(words, said),
         calls=tuple(calls_of(messages[(start or 0) :])),
         tools=frozenset(str(tool.get("name", "")) for tool in request.get("tools") or ()),
         forced=choice.get("name") if choice.get("type") == "tool" else None,
     )
+
+
+def _told(words: str, said: str) -> int:
+    """Answers to what was said of which nothing but a summary is left."""
+    count, name = noted(words) or (0, "")
+    return count if name == name_of(said) else 0
 
 
 def blocks_of(content: str | list[Block]) -> list[Block]:

@@ -1,14 +1,16 @@
 """PURE: one Messages request in, one reply out, the same bytes every time; decides which of its parts to play."""
 
+import re
 from typing import Any
 
-from . import agent_role, dreamer, programs
+from . import agent_role, dreamer, programs, summaries
 from .conversation import Conversation, read_conversation
 from .requests import problem_with
 from .wire import Reply, digest, error, input_tokens, message
 
 QUOTE_CHARACTERS = 200
 
+SMALL = re.compile(r"practice-([1-9][0-9]{0,3})k")  # a model of this name reads so many thousand tokens
 DREAM_CALLS = ("record_claims", "record_operations")
 
 
@@ -16,9 +18,13 @@ def answer(request: Any, *, attempt: int = 0) -> Reply:
     """The reply to one request; `attempt` counts repeats of the same one, for programs that fail only at first."""
     if wrong := problem_with(request):
         return error("invalid_request_error", wrong)
+    if too_long := _too_long(request):
+        return error("invalid_request_error", too_long)
     conversation = read_conversation(request)
     if conversation.forced:
         return _forced(request, conversation.forced)
+    if summaries.is_wanted(conversation.system, conversation.said):
+        return Reply(body=message(request, [{"type": "text", "text": summaries.summarise(conversation.said)}]))
     steps = programs.find_program(conversation.said)
     if isinstance(steps, str):
         return error("invalid_request_error", steps)
@@ -28,6 +34,14 @@ def answer(request: Any, *, attempt: int = 0) -> Reply:
     if task:
         return Reply(body=message(request, agent_role.act(conversation, task)))
     return Reply(body=message(request, [{"type": "text", "text": echo(conversation)}]))
+
+
+def _too_long(request: dict[str, Any]) -> str | None:
+    small = SMALL.fullmatch(request["model"])
+    size = input_tokens(request) if small else 0
+    if small and size > (most := int(small[1]) * 1_000):
+        return f"prompt is too long: {size} tokens > {most} maximum"
+    return None
 
 
 def count(request: Any) -> Reply:

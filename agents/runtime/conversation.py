@@ -9,12 +9,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from agents.eventlog.wire import Logged
+from agents.eventlog.wire import COMPACTED, REQUEST_END, REQUEST_START, Logged, private
 from agents.file_sources import named_files
+from agents.runtime.compaction import summary_block
+from agents.runtime.context import Extent, shortened
+from agents.runtime.decide import INPUT_TYPES
 from agents.runtime.prompt import Block, Message, blocks_of
 
+ASKED_SHARE = 4  # what the user said last may be so much longer than other texts that stay
 KEPT_MAX = 200  # conversations in one process
 KEPT_CHARACTERS_MAX = 8_000_000  # of all of them; in memory they take about four times as much
+
+type Part = tuple[str, list[Block], str, bool]  # role, content, the event it begins with, whether the user said it last
 
 _json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
 
@@ -61,13 +67,18 @@ class Conversation:
     """What was said so far; neighbours of one role become one message, as the API wants them.
 
     A system message may arrive between the results of one answer's calls, or before the user says anything: it is held
-    back until the request that is the first to read it."""
+    back until the request that is the first to read it. Where the context was compacted, a summary stands for the
+    beginning."""
 
     def __init__(self, events: Iterable[Logged] = ()) -> None:
         self.messages = KnownMessages()
         self.names_files = False
         self.size = 0  # characters of JSON, nearly
+        self.extent = Extent()
         self._held: list[Block] = []
+        self._starts: list[str] = []  # for each message the event that it begins with
+        self._asked: list[Block] = []  # what the user, or who speaks as one, said last
+        self._asked_in: Message | None = None
         for event in events:
             self.add(event)
 
@@ -75,21 +86,72 @@ class Conversation:
         role, blocks = blocks_of(event)
         if role == "system":
             self._held += blocks
-        elif event.type == "span.model_request_start":
+        elif event.type == REQUEST_START:
             held, self._held = self._held, []
-            self._extend("system", held)
-        else:
-            self._extend(role, blocks)
+            self._extend("system", held, event.event_id)
+            self.extent.begin_request()
+        elif event.type == REQUEST_END:
+            self._end_request(event)
+        elif event.type == COMPACTED:
+            self._compact(event)
+        elif blocks:
+            self._extend(role, blocks, event.event_id)
+            if event.type in INPUT_TYPES:
+                self._asked, self._asked_in = blocks, self.messages[-1]
 
-    def _extend(self, role: str, blocks: list[Block]) -> None:
+    def start_of(self, index: int) -> str:
+        """The event that a message begins with."""
+        return self._starts[index]
+
+    def _extend(self, role: str, blocks: list[Block], event_id: str) -> None:
         if not blocks:
             return
         last = self.messages[-1] if self.messages else None
         if not isinstance(last, KnownMessage) or last["role"] != role:
             last = KnownMessage(role)
             self.messages.append(last)
+            self._starts.append(event_id)
         self.size += last.extend(blocks)
+        self.extent.grow(blocks)
         self.names_files = self.names_files or any(True for _ in named_files(blocks))
+
+    def _end_request(self, event: Logged) -> None:
+        if private(event).get("is_too_long"):
+            self.extent.refuse()
+        elif not event.payload.get("is_error"):
+            self.extent.end_request(event.payload.get("model_usage") or {})
+
+    # Compaction
+
+    def _compact(self, event: Logged) -> None:
+        """Put the summary in the place of what it tells; the user's last words and all system messages stay."""
+        kept = private(event)
+        if not kept:
+            return
+        first = self._starts.index(kept["keeps_from"]) if kept["keeps_from"] in self._starts else len(self.messages)
+        parts = [("user", [summary_block(kept["summary"])], event.event_id, False)]
+        parts += self._parts_kept(first, kept["text_max"], event.event_id)
+        self.messages, self._starts, self._asked_in = KnownMessages(), [], None
+        self.size, self.names_files = 0, False
+        self.extent.restart()
+        for role, blocks, start, is_asked in parts:
+            self._extend(role, blocks, start)
+            if is_asked:
+                self._asked, self._asked_in = blocks, self.messages[-1]
+        self.extent.settle()
+
+    def _parts_kept(self, first: int, most: int, event_id: str) -> list[Part]:
+        """What follows the summary; a system message comes after a user's, where endpoints take it."""
+        dropped, tail = self.messages[:first], self.messages[first:]
+        kept = [
+            (message["role"], shortened(message["content"], most), start, message is self._asked_in)
+            for message, start in zip(tail, self._starts[first:], strict=True)
+        ]
+        if not any(is_asked for *_, is_asked in kept):
+            kept.insert(0, ("user", shortened(self._asked, most * ASKED_SHARE), event_id, True))
+        systems = [block for message in dropped if message["role"] == "system" for block in message["content"]]
+        users = next((index for index, part in enumerate(kept) if part[0] != "user"), len(kept))
+        return [*kept[:users], ("system", shortened(systems, most), event_id, False), *kept[users:]]
 
 
 def request_json(request: dict[str, Any]) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agents import limits
-from agents.eventlog.wire import Logged
+from agents.eventlog.wire import COMPACTED, REQUEST_END, REQUEST_START, Logged
 
 INPUT_TYPES = ("user.message", "agent.thread_message_received")
 # A call's type, and the type and the member by which its result names it.
@@ -25,8 +25,9 @@ class Position:
     `awaited`: ids of the calls a client has to answer, while the turn rests for that. `open_request`: id of a
     `span.model_request_start` that has no end. `calls`: tool uses without a result; `decided`: what a client said to
     calls that asked, by id. `is_answered`: nothing came after the model's last answer. `requests`: model requests of
-    this turn, `failures`: how many of the latest ones in a row brought no answer. `elsewhere`: the names of built-in
-    tools that a worker of somebody's own carries out."""
+    this turn, `failures`: how often in a row it waited to try again. `compactions`: how often in a row the context was
+    compacted without the model saying or calling anything. `elsewhere`: the names of built-in tools that a worker of
+    somebody's own carries out."""
 
     is_open: bool = False
     is_paused: bool = False
@@ -39,6 +40,7 @@ class Position:
     is_answered: bool = False
     requests: int = 0
     failures: int = 0
+    compactions: int = 0
     elsewhere: frozenset[str] = frozenset()
 
     @property
@@ -47,10 +49,13 @@ class Position:
         return not self.is_open or self.is_rescheduled or not (self.open_request or self.calls or self.has_input)
 
     @property
+    def wants_request(self) -> bool:
+        """Whether the next step is a new model request, if there is room and money for it."""
+        return self.is_open and not (self.open_request or self.calls or self.is_answered or not self.has_input)
+
+    @property
     def wants_money(self) -> bool:
-        """Whether the next step is a new model request, if there is a budget for it."""
-        waits = self.open_request or self.calls or self.is_answered or not self.has_input
-        return self.is_paused or (self.is_open and not waits)
+        return self.is_paused or self.wants_request
 
     @property
     def blocked(self) -> tuple[Logged, ...]:
@@ -106,6 +111,13 @@ class CallModel:
 
 
 @dataclass(frozen=True, slots=True)
+class Compact:
+    """Have the beginning of the conversation summarised: the next request would be too long."""
+
+    resumes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RunTools:
     calls: tuple[Logged, ...]
 
@@ -154,6 +166,7 @@ type Step = (
     | TakeInput
     | Reopen
     | CallModel
+    | Compact
     | RunTools
     | ReportDenied
     | ReportInterrupted
@@ -182,33 +195,38 @@ def position_of(events: Sequence[Logged], *, elsewhere: frozenset[str] = frozens
     open_request: str | None = None
     calls: dict[str, Logged] = {}
     decided: dict[str, Logged] = {}
-    requests = failures = 0
+    requests = failures = compactions = 0
     for event in events:
         match event.type:
             case "session.thread_status_running":
                 is_open, is_paused, is_rescheduled, awaited = True, False, False, None
             case "session.thread_status_rescheduled":
-                is_rescheduled = True
+                is_rescheduled, failures = True, failures + 1
             case "session.thread_status_idle" if _stop_reason(event) == "budget_reached":
                 is_open, is_paused, is_rescheduled = False, True, False
             case "session.thread_status_idle" if not is_rest(event):
                 is_open, awaited = False, tuple(event.payload["stop_reason"]["event_ids"])
             case "session.thread_status_idle" | "session.thread_status_terminated":
                 is_open = is_paused = has_input = is_answered = False
-                requests = failures = 0
+                requests = failures = compactions = 0
                 awaited = None
                 calls.clear()
-            case "span.model_request_start":
+            case type if type == REQUEST_START:
                 open_request, requests = event.event_id, requests + 1
-            case "span.model_request_end":
+            case type if type == REQUEST_END:
                 open_request, is_answered = None, not event.payload.get("is_error", False)
-                failures = 0 if is_answered else failures + 1
+                failures = 0 if is_answered else failures
+            case type if type == COMPACTED:
+                compactions, failures = compactions + 1, 0
+            case "agent.message":
+                compactions = 0
             case "user.tool_confirmation":
                 decided[event.payload["tool_use_id"]] = event
             case type if type in INPUT_TYPES:
                 has_input, is_answered = True, False
             case type if type in RESULT_OF:
                 calls[event.event_id] = event
+                compactions = 0
             case type if type in CALL_MEMBER:
                 calls.pop(event.payload[CALL_MEMBER[type]], None)
                 is_answered = False
@@ -224,6 +242,7 @@ def position_of(events: Sequence[Logged], *, elsewhere: frozenset[str] = frozens
         is_answered=is_answered,
         requests=requests,
         failures=failures,
+        compactions=compactions,
         elsewhere=elsewhere,
     )
 
@@ -235,10 +254,12 @@ def decide(
     is_recovered: bool,
     is_interrupted: bool = False,
     is_over_budget: bool = False,
+    is_full: bool = False,
 ) -> Step:
     """`has_mail`: a message waits in the inbox. `is_recovered`: another worker drove the thread until now, so what it
     had begun without a record of its end is in doubt. `is_interrupted`: a client asked to stop. `is_over_budget`:
-    nothing more may be spent; it counts where the position wants money."""
+    nothing more may be spent; it counts where the position wants money. `is_full`: the next request would be too long
+    for the model; it counts where the position wants one."""
     if is_interrupted:
         return Interrupt()
     if position.is_paused:
@@ -263,6 +284,10 @@ def decide(
         return Pause()
     if position.requests >= limits.MODEL_REQUESTS_PER_TURN_MAX:
         return Finish("retries_exhausted", error="tool_use_limit_reached_error")
+    if is_full and position.compactions >= limits.COMPACTIONS_IN_A_ROW_MAX:
+        return Finish("retries_exhausted", error="compaction_limit_reached_error")
+    if is_full:
+        return Compact(resumes=position.is_rescheduled)
     return CallModel(None, resumes=position.is_rescheduled)
 
 

@@ -6,7 +6,7 @@ from agents.eventlog import statements
 from agents.eventlog.append import NewEvent
 from agents.eventlog.statements import MAIL_MAX
 from agents.models import InboxEvent
-from agents.runtime.model_requests import next_request
+from agents.runtime.model_requests import with_next_request
 from agents.runtime.turn import Turn
 
 SYSTEM = "system.message"
@@ -22,7 +22,7 @@ def take_input(turn: Turn, opens_turn: bool) -> None:
         turn.toolbox.servers.try_again()
     with transaction.atomic():
         opening = turn.running() if opens_turn else []
-        turn.append([*opening, *messages, *next_request(turn)])
+        turn.append(with_next_request(turn, [*opening, *messages]))
         statements.delete_mail.run(turn.thread.pk, mail.position, taken[-1].position)
 
 

@@ -15,7 +15,7 @@ from agents.exceptions import Fenced
 from agents.leases import acquire, held, lease_of
 from agents.models import Thread
 from agents.runtime import decide as steps
-from agents.runtime import inputs, model_requests, rests, tool_calls
+from agents.runtime import inputs, model_requests, rests, summaries, tool_calls
 from agents.runtime.turn import Turn
 from agents.runtime.turn_events import error
 
@@ -24,7 +24,10 @@ logger = logging.getLogger(__name__)
 # Set when this process is asked to end: turns are handed over at their next step.
 stopping = threading.Event()
 
-TOO_MANY_REQUESTS = "The turn asked for more model requests than a turn may make."
+SAID = {
+    "tool_use_limit_reached_error": "The turn asked for more model requests than a turn may make.",
+    "compaction_limit_reached_error": "The conversation is too long for its model, however much of it is summarised.",
+}
 
 
 def run_thread(thread_id: str) -> None:
@@ -82,6 +85,8 @@ def _take(turn: Turn, step: steps.Step) -> None:
             model_requests.open_request(turn, resumes)
         case steps.CallModel(request=str(request)):
             model_requests.call_model(turn, request)
+        case steps.Compact(resumes=resumes):
+            summaries.compact(turn, resumes)
         case steps.Reopen():
             turn.commit(turn.running())
         case steps.RunTools(calls=calls):
@@ -99,4 +104,4 @@ def _take(turn: Turn, step: steps.Step) -> None:
         case steps.Finish(stop_reason=reason, error=None):
             rests.finish(turn, [], {"type": reason})
         case steps.Finish(stop_reason=reason, error=str(kind)):
-            rests.finish(turn, [error(kind, TOO_MANY_REQUESTS, "exhausted")], {"type": reason})
+            rests.finish(turn, [error(kind, SAID[kind], "exhausted")], {"type": reason})

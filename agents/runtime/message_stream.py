@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from agents.runtime.model import Listener, ModelError
+from agents.runtime.model import Listener, ModelError, says_too_long
 
 ERRORS = {
     "rate_limit_error": "model_rate_limited_error",
@@ -145,7 +145,12 @@ class MessageStream:
 def _told(error: dict[str, Any]) -> ModelError:
     kind = error["type"]
     message = f"The model endpoint broke off with {kind}: {str(error.get('message', ''))[:500]}"
-    return ModelError(ERRORS.get(kind, "model_request_failed_error"), message, is_transient=kind not in FINAL_ERRORS)
+    return ModelError(
+        ERRORS.get(kind, "model_request_failed_error"),
+        message,
+        is_transient=kind not in FINAL_ERRORS,
+        is_too_long=says_too_long(kind, message),
+    )
 
 
 def _failed(message: str) -> ModelError:

@@ -16,11 +16,12 @@ from django.conf import settings
 from agents import limits
 from agents.runtime.conversation import request_json
 from agents.runtime.message_stream import MessageStream
-from agents.runtime.model import Listener, ModelError, ModelStopped, Reply, read_reply
+from agents.runtime.model import Listener, ModelError, ModelStopped, Reply, read_reply, says_too_long
 
 CONNECT_SECONDS = 10.0
 LOOK_SECONDS = 0.5  # how often a waiting turn looks whether it was interrupted
 UNPAID = "billing_error"
+TYPES = {400: "invalid_request_error", 413: "request_too_large"}
 KINDS = {402: UNPAID, 429: "model_rate_limited_error", 529: "model_overloaded_error"}
 _requests = ThreadPoolExecutor(max_workers=1_000, thread_name_prefix="model-request")  # at most one for each slot
 
@@ -136,7 +137,9 @@ def _status_error(error: anthropic.APIStatusError) -> ModelError:
     kind = UNPAID if told.get("type") == UNPAID else kind
     is_transient = kind != UNPAID and (error.status_code in (408, 409, 429) or error.status_code >= 500)
     said = str(told.get("message", "") if told else error.message)[:500]
-    return ModelError(kind, f"The model endpoint answered {error.status_code}: {said}", is_transient=is_transient)
+    is_too_long = error.status_code in (400, 413) and says_too_long(TYPES[error.status_code], said)
+    message = f"The model endpoint answered {error.status_code}: {said}"
+    return ModelError(kind, message, is_transient=is_transient, is_too_long=is_too_long)
 
 
 def _told(error: anthropic.APIStatusError) -> dict[str, Any]:

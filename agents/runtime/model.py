@@ -1,5 +1,6 @@
 """PURE: what the loop knows of a model: a request goes in, a `Reply` comes out, or a `ModelError`."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -26,13 +27,15 @@ class Reply:
 
 
 class ModelError(Exception):
-    """A model request without an answer; `type` is the wire's error type, `is_transient` says whether to try again."""
+    """A model request without an answer; `type` is the wire's error type, `is_transient` says whether to try again,
+    `is_too_long` that the same request could only be answered by a larger model."""
 
-    def __init__(self, type: str, message: str, *, is_transient: bool) -> None:
+    def __init__(self, type: str, message: str, *, is_transient: bool, is_too_long: bool = False) -> None:
         super().__init__(message)
         self.type = type
         self.message = message
         self.is_transient = is_transient
+        self.is_too_long = is_too_long
 
 
 class ModelStopped(Exception):
@@ -65,6 +68,21 @@ class ModelClient(Protocol):
     ) -> Reply:
         """Send one Messages request, once. Raises `ModelError`, or `ModelStopped` when `stop` turns true. With a
         `listener` the answer is streamed where the endpoint can; the reply is the same."""
+
+
+TOO_LONG = re.compile(
+    r"prompt is too long|exceeds? (the )?(model's )?(maximum )?(context|prompt)|maximum context"
+    r"|context[ _](length|window)|too many (input )?tokens",
+    re.IGNORECASE,
+)
+
+
+def says_too_long(kind: str, message: str) -> bool:
+    """Whether an endpoint refused a request for its length; `kind` is the type of its error. Each says it in its own
+    words, and only a refusal of the request itself counts."""
+    if kind == "request_too_large":
+        return True
+    return kind == "invalid_request_error" and bool(TOO_LONG.search(message))
 
 
 USAGE_COUNTERS = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")

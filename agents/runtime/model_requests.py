@@ -17,16 +17,16 @@ from agents.runtime.prompt import build_request
 from agents.runtime.servers import has_tools, reach_servers
 from agents.runtime.tools.mcp import McpStopped
 from agents.runtime.turn import Turn
-from agents.runtime.turn_events import REQUEST_START, error, is_elsewhere, refused, request_end
+from agents.runtime.turn_events import error, is_elsewhere, refused, request_end, request_start
 from agents.services.named_files import with_files
 
 
-def next_request(turn: Turn) -> list[NewEvent]:
-    """The opening of the next model request, to go with what leads to it; with a budget that is asked first, with MCP
-    servers they are, and where there were too many already there is none."""
+def with_next_request(turn: Turn, events: list[NewEvent]) -> list[NewEvent]:
+    """These events and the opening of the model request that they lead to. With a budget that is asked first, with MCP
+    servers they are, what would be too long is compacted first, and where there were too many already there is none."""
     is_last = turn.position.requests >= limits.MODEL_REQUESTS_PER_TURN_MAX
-    waits = is_last or turn.is_capped or not has_tools(turn)
-    return [] if waits else [NewEvent(type=REQUEST_START)]
+    waits = is_last or turn.is_capped or not has_tools(turn) or not turn.would_fit(events)
+    return events if waits else [*events, request_start()]
 
 
 def open_request(turn: Turn, resumes: bool) -> None:
@@ -39,7 +39,7 @@ def open_request(turn: Turn, resumes: bool) -> None:
     except McpStopped:
         rests.interrupt(turn)
     else:
-        turn.commit([*opening, *errors, NewEvent(type=REQUEST_START)])
+        turn.commit([*opening, *errors, request_start()])
 
 
 def call_model(turn: Turn, request_id: str) -> None:
@@ -58,7 +58,11 @@ def call_model(turn: Turn, request_id: str) -> None:
     try:
         reply = model_client().answer(request, stop=turn.should_stop, listener=listener)
     except ModelError as failure:
-        _take_failure(turn, request_id, failure)
+        end = request_end(request_id, {}, is_error=True, is_too_long=failure.is_too_long)
+        if failure.is_too_long:
+            turn.commit([end])  # it is compacted next
+        else:
+            take_failure(turn, [end], failure)
     except ModelStopped:
         rests.interrupt(turn)
     else:
@@ -68,20 +72,22 @@ def call_model(turn: Turn, request_id: str) -> None:
 def _request(turn: Turn) -> dict[str, Any]:
     conversation, toolbox = turn.log.conversation, turn.toolbox
     agent = turn.thread.agent_snapshot
-    request = build_request(agent, conversation.messages, tools=toolbox.definitions, notes=toolbox.notes)
+    request = build_request(
+        agent, conversation.messages, tools=toolbox.definitions, notes=toolbox.notes, max_tokens=turn.window.reply
+    )
     if conversation.names_files:
         request["messages"] = with_files(request["messages"], turn.workspace_id)
     return request
 
 
-def _take_failure(turn: Turn, request_id: str, failure: ModelError) -> None:
+def take_failure(turn: Turn, closing: list[NewEvent], failure: ModelError) -> None:
+    """Try again in a while, or come to rest; `closing` is what the failed request leaves in the log."""
     failures = turn.position.failures
-    end = request_end(request_id, {}, is_error=True)
     if failure.is_transient and failures < len(limits.MODEL_RETRY_DELAYS):
         told = error(failure.type, failure.message, "retrying")
-        rests.reschedule(turn, [end, told], limits.MODEL_RETRY_DELAYS[failures])
+        rests.reschedule(turn, [*closing, told], limits.MODEL_RETRY_DELAYS[failures])
     else:
-        flush = [end, error(failure.type, failure.message, "exhausted")]
+        flush = [*closing, error(failure.type, failure.message, "exhausted")]
         rests.finish(turn, flush, {"type": "retries_exhausted"}, drops_mail=True)
 
 

@@ -37,12 +37,17 @@ def skills_note(skills: Sequence[Told], missing: Sequence[str]) -> str:
 
 
 def build_request(
-    agent: dict[str, Any], messages: list[Message], *, tools: Sequence[dict[str, Any]], notes: Sequence[str]
+    agent: dict[str, Any],
+    messages: list[Message],
+    *,
+    tools: Sequence[dict[str, Any]],
+    notes: Sequence[str],
+    max_tokens: int = limits.MODEL_MAX_TOKENS,
 ) -> dict[str, Any]:
     """`agent` is the session's snapshot, `notes` what the platform adds to its system prompt, in order."""
     request: dict[str, Any] = {
         "model": agent["model"]["id"],
-        "max_tokens": limits.MODEL_MAX_TOKENS,
+        "max_tokens": max_tokens,
         "messages": messages,
     }
     system = "\n\n".join(part for part in (agent.get("system") or "", *notes) if part)

@@ -6,7 +6,7 @@ from agents.eventlog.append import NewEvent
 from agents.eventlog.wire import Logged
 from agents.leases import rest_connection
 from agents.runtime import rests
-from agents.runtime.model_requests import next_request
+from agents.runtime.model_requests import with_next_request
 from agents.runtime.servers import server_errors
 from agents.runtime.tools.mcp import McpStopped
 from agents.runtime.turn import Turn
@@ -33,7 +33,7 @@ def run_tools(turn: Turn, calls: Calls) -> None:
     elif turn.position.blocked:
         rests.await_client(turn, [*errors, *results])
     else:
-        turn.commit([*errors, *results, *next_request(turn)])
+        turn.commit(with_next_request(turn, [*errors, *results]))
 
 
 def report_denied(turn: Turn, calls: Calls) -> None:

@@ -1,21 +1,25 @@
 """One holder's work on one thread: what it knows of the log, the inbox, money and tools, and how it writes."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from agents import queue
+from agents import limits, queue
 from agents.environment_config import SELF_HOSTED, WORKERS_TOOLS
 from agents.eventlog import statements
-from agents.eventlog.append import NewEvent, append
+from agents.eventlog.append import NewEvent, append, model_of
 from agents.eventlog.statements import INTERRUPT
 from agents.exceptions import Fenced
 from agents.leases import RELEASED, lease_of, rest_connection
+from agents.model_facts import window_of
 from agents.models import InboxEvent, Session, Thread
 from agents.prices import PriceBook
 from agents.runtime import decide as steps
+from agents.runtime.context import Window, tokens, weight, window
 from agents.runtime.toolbox import Toolbox
 from agents.runtime.turn_log import TurnLog
 from agents.services.budgets import is_reached
@@ -63,6 +67,7 @@ class Turn:
             is_recovered=self.is_recovered,
             is_interrupted=INTERRUPT in types,
             is_over_budget=position.wants_money and self._is_over_budget(),
+            is_full=position.wants_request and self._is_full(position.compactions),
         )
 
     @property
@@ -74,6 +79,16 @@ class Turn:
             return False
         spent = Session.objects.only("budget", "spent", "running_since").get(pk=self.session_id)
         return is_reached(spent, self.prices)
+
+    def _is_full(self, compactions: int) -> bool:
+        """Once room was made, only the model itself knows that it was not enough."""
+        extent = self.log.conversation.extent
+        return extent.is_refused or (not compactions and extent.size > self.room)
+
+    def would_fit(self, events: Sequence[NewEvent]) -> bool:
+        """Whether the model could be asked when these are in the log, too."""
+        more = sum([weight(event.payload.get("content")) for event in events])
+        return self.log.conversation.extent.size + tokens(more) <= self.room
 
     def is_interrupted(self) -> bool:
         return statements.interrupts.exists(self.thread.pk)
@@ -99,6 +114,20 @@ class Turn:
     def elsewhere(self) -> frozenset[str]:
         """The tools that a worker of a self-hosted environment carries out."""
         return WORKERS_TOOLS if self._terms[3].get("type") == SELF_HOSTED else frozenset()
+
+    @property
+    def model(self) -> str:
+        return model_of(self.thread)
+
+    @cached_property
+    def window(self) -> Window:
+        return window(window_of(self.model, settings.LUCID_MODEL_WINDOWS), limits.MODEL_MAX_TOKENS)
+
+    @property
+    def room(self) -> int:
+        """Tokens that a request may have: fewer when the endpoint refused so many before."""
+        ceiling = self.log.conversation.extent.ceiling
+        return self.window.limit if ceiling is None else min(self.window.limit, int(ceiling * 0.9))
 
     @cached_property
     def prices(self) -> PriceBook:

@@ -6,16 +6,21 @@ from typing import Any
 
 from agents import trust
 from agents.eventlog.append import NewEvent
-from agents.eventlog.wire import Logged
+from agents.eventlog.wire import COMPACTED, PRIVATE, REQUEST_END, REQUEST_START, Logged
 from agents.runtime.decide import RESULT_OF, WORKERS_RESULT
 from agents.runtime.prompt import INTERRUPTED
-
-REQUEST_START = "span.model_request_start"
 
 type Call = Logged | NewEvent
 
 
-def request_end(request_id: str, usage: dict[str, int], *, is_error: bool = False) -> NewEvent:
+def request_start() -> NewEvent:
+    return NewEvent(type=REQUEST_START)
+
+
+def request_end(
+    request_id: str, usage: dict[str, int], *, is_error: bool = False, is_too_long: bool = False
+) -> NewEvent:
+    """`is_too_long`: the endpoint refused the request for its length, which only we need to know."""
     counters = {
         "input_tokens": usage.get("input_tokens", 0),
         "output_tokens": usage.get("output_tokens", 0),
@@ -23,7 +28,16 @@ def request_end(request_id: str, usage: dict[str, int], *, is_error: bool = Fals
         "cache_read_input_tokens": usage.get("cache_read_input_tokens", 0),
     }
     payload = {"model_request_start_id": request_id, "model_usage": counters, "is_error": is_error}
-    return NewEvent(type="span.model_request_end", payload=payload)
+    if is_too_long:
+        payload[PRIVATE] = {"is_too_long": True}
+    return NewEvent(type=REQUEST_END, payload=payload)
+
+
+def compacted(summary: str, keeps_from: str | None, text_max: int, usage: dict[str, int]) -> NewEvent:
+    """A client learns that it happened; the rest is what the conversation is folded from. It is a model's own text
+    about text of any origin, so it is trusted like any prose."""
+    kept = {"summary": summary, "keeps_from": keeps_from, "text_max": text_max, "usage": usage}
+    return NewEvent(type=COMPACTED, payload={PRIVATE: kept}, trust=trust.OUTSIDE)
 
 
 def error(type: str, message: str, retry: str) -> NewEvent:

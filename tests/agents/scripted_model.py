@@ -4,11 +4,23 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 type Event = dict[str, Any]
-type Script = Callable[[dict[str, Any]], Iterable[Event | bytes]]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """An error in the place of an answer."""
+
+    status: int
+    type: str
+    message: str
+
+
+type Script = Callable[[dict[str, Any]], Iterable[Event | bytes] | Refused]
 
 USAGE = {"input_tokens": 7, "output_tokens": 3}
 START: Event = {
@@ -73,6 +85,9 @@ def scripted_model() -> Iterator[ScriptedModel]:
             request = json.loads(self.rfile.read(int(self.headers["content-length"])))
             model.requests.append(request)
             frames = model.script(request)
+            if isinstance(frames, Refused):
+                self.refuse(frames)
+                return
             self.send_response(200)
             if request.get("stream"):
                 self.send_header("content-type", "text/event-stream; charset=utf-8")
@@ -86,6 +101,13 @@ def scripted_model() -> Iterator[ScriptedModel]:
                 self.end_headers()
                 with suppress(OSError):
                     self.wfile.write(body)
+
+        def refuse(self, refused: Refused) -> None:
+            error = {"type": refused.type, "message": refused.message}
+            self.send_response(refused.status)
+            self.send_header("content-type", "application/json")
+            self.end_headers()
+            self.wfile.write(json.dumps({"type": "error", "error": error}).encode())
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     model.url = f"http://127.0.0.1:{server.server_address[1]}"

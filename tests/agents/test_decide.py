@@ -56,7 +56,8 @@ def test_a_turn_without_end_is_stopped():
 
 
 def test_failures_in_a_row_are_counted_until_an_answer():
-    assert position_of([RUNNING, MESSAGE, START, FAILED, WAITING, RUNNING, START, FAILED]).failures == 2
+    waited = [START, FAILED, WAITING, RUNNING]
+    assert position_of([RUNNING, MESSAGE, *waited, *waited, START]).failures == 2
     assert position_of([RUNNING, MESSAGE, START, FAILED, WAITING, RUNNING, START, END]).failures == 0
 
 

@@ -17,6 +17,7 @@ TEXT = "All work and no play — " * 220_000  # five megabytes
 def model(monkeypatch):
     with scripted_model() as model:
         monkeypatch.setattr(settings, "ANTHROPIC_BASE_URL", model.url)
+        monkeypatch.setattr(settings, "LUCID_MODEL_WINDOWS", {"practice-1": 10_000_000})  # it is sent all of it
         plugs.model_client.cache_clear()
         yield model
     plugs.model_client.cache_clear()
