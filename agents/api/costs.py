@@ -10,6 +10,7 @@ from agents.api.auth import ApiRequest
 from agents.api.openapi import asks
 from agents.prices import CURRENCY, monetary_amount
 from agents.services import costs
+from agents.services.prices import book_of
 
 OPERATORS = ("gt", "gte", "lt", "lte")
 
@@ -26,9 +27,8 @@ def get_costs(request: ApiRequest) -> dict[str, Any]:
     `unpriced_tokens` says how much that is, and `priced_list_cost` is the rest. A null model is running
     time and searches, a null agent a dream."""
     names = list(dict.fromkeys(queries.many(request, "group_by", costs.GROUPS)))
-    cells = costs.cells_of(
-        costs.items_between(request.auth.workspace, queries.bounds(request, "created_at", OPERATORS))
-    )
+    rows = costs.rows_between(request.auth.workspace, queries.bounds(request, "created_at", OPERATORS))
+    cells = costs.cells_of(rows, book_of(request.auth.workspace))
     return {
         "type": "cost_report",
         "currency": CURRENCY,

@@ -10,10 +10,10 @@ from django.views.decorators.http import require_GET
 
 from agents.access import require_role
 from agents.http import HtmxHttpRequest, page
-from agents.models import Agent, Role
+from agents.models import Agent, Role, Session
 from agents.price_forms import CostFilter
-from agents.prices import RUNTIME, cents
-from agents.services.costs import Cell, Item, Sum, cells_of, grouped, items_of, merged, summed
+from agents.prices import RUNTIME, Cost, cents
+from agents.services.costs import Cell, Sum, cells_of, dearest, grouped, merged, rows_of
 from agents.services.prices import book_of
 from agents.views.audit import csv_cell
 
@@ -29,8 +29,8 @@ COLUMNS = (
 @require_role(Role.VIEWER)
 def costs(request: HtmxHttpRequest) -> HttpResponse:
     form = CostFilter(request.GET)
-    items, (since, until) = _items(request, form), form.days()
-    cells = cells_of(items)
+    rows, book, (since, until) = _rows(request, form), book_of(request.workspace), form.days()
+    cells = cells_of(rows, book)
     kinds = merged(cells, lambda cell: cell.kind)
     context: dict[str, Any] = {
         "section": "costs",
@@ -39,7 +39,7 @@ def costs(request: HtmxHttpRequest) -> HttpResponse:
         "until": until,
         "now": timezone.now(),
         "query": request.GET.urlencode(),
-        "runtime": book_of(request.workspace).runtime,
+        "runtime": book.runtime,
         "total": merged(cells, lambda cell: "").get("", Sum()),
         "sessions": kinds.get("session", Sum()),
         "dreams": kinds.get("dream", Sum()),
@@ -47,7 +47,7 @@ def costs(request: HtmxHttpRequest) -> HttpResponse:
         "days": grouped(cells, ("day",)),
         "agents": _by_agent(request, cells),
         "models": _dearest(merged(cells, lambda cell: cell.model)),
-        "dearest": _sessions(items),
+        "dearest": _sessions(dearest(rows, book, DEAREST)),
         "runtime_key": RUNTIME,
     }
     return page(request, "agents/costs.html", context)
@@ -58,7 +58,7 @@ def costs(request: HtmxHttpRequest) -> HttpResponse:
 def costs_export(request: HtmxHttpRequest) -> HttpResponse:
     """One row per day, kind, agent and model."""
     form = CostFilter(request.GET)
-    cells = cells_of(_items(request, form))
+    cells = cells_of(_rows(request, form), book_of(request.workspace))
     since, until = form.days()
     headers = {"Content-Disposition": f'attachment; filename="costs-{since}-{until}.csv"'}
     response = HttpResponse(content_type="text/csv; charset=utf-8", headers=headers)
@@ -77,9 +77,9 @@ def _usd(total: Sum) -> str:
     return f"{total.usd:.6f}"
 
 
-def _items(request: HtmxHttpRequest, form: CostFilter) -> list[Item]:
+def _rows(request: HtmxHttpRequest, form: CostFilter) -> list[tuple[Any, ...]]:
     first, last = form.moments()
-    return items_of(request.workspace, created_at__gte=first, created_at__lte=last)
+    return rows_of(request.workspace, created_at__gte=first, created_at__lte=last)
 
 
 def _bars(cells: dict[Cell, Sum], since: date, until: date) -> list[tuple[str, tuple[int, int]]]:
@@ -105,11 +105,9 @@ def _names(request: HtmxHttpRequest) -> dict[str, str]:
     return dict(Agent.objects.in_workspace(request.workspace).values_list("pk", "name"))
 
 
-def _sessions(items: list[Item]) -> list[tuple[Item, Sum]]:
-    """The dearest sessions and dreams."""
-    first = {item.session_id: item for item in items}
-    dearest = _dearest(summed(items, lambda item: item.session_id))[:DEAREST]
-    return [(first[session_id], total) for session_id, total in dearest]
+def _sessions(costs: list[tuple[str, Cost]]) -> list[tuple[Session, Cost]]:
+    found = Session.objects.only("title", "kind", "is_practice").in_bulk([pk for pk, _cost in costs])
+    return [(found[pk], cost) for pk, cost in costs if pk in found]
 
 
 def _dearest(sums: dict[Any, Sum]) -> list[tuple[Any, Sum]]:
