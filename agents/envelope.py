@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agents.exceptions import DomainError
+from agents.exceptions import DomainError, RateLimited
 
 
 def error_body(error: DomainError, request_id: str) -> dict[str, Any]:
@@ -15,5 +15,8 @@ def error_body(error: DomainError, request_id: str) -> dict[str, Any]:
 
 
 def error_headers(error: DomainError) -> dict[str, str]:
-    """A conflict does not go away by asking again: the official clients would, twice."""
+    """A conflict does not go away by asking again: the official clients would, twice. Of too many calls they are told
+    when to ask again."""
+    if isinstance(error, RateLimited):
+        return {"retry-after": str(error.retry_after)}
     return {"x-should-retry": "false"} if error.status == 409 else {}

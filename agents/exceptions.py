@@ -58,6 +58,17 @@ class TooLarge(DomainError):
     status = 413
 
 
+class RateLimited(DomainError):
+    """Too many calls; after `retry_after` seconds there is room again."""
+
+    type = "rate_limit_error"
+    status = 429
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class Unavailable(DomainError):
     """A part of this installation does not work at the moment (no sandbox, no model endpoint, no Redis)."""
 

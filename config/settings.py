@@ -173,6 +173,9 @@ LOCAL_URL = "http://127.0.0.1:8000"
 
 # What operators may change
 REQUIRE_BETA_HEADERS = env_bool("REQUIRE_BETA_HEADERS", True)
+# API calls of one workspace in a minute, 0 for any number
+LUCID_READS_PER_MINUTE = env_int("LUCID_READS_PER_MINUTE", 0, minimum=0, maximum=10_000_000)
+LUCID_WRITES_PER_MINUTE = env_int("LUCID_WRITES_PER_MINUTE", 0, minimum=0, maximum=10_000_000)
 # of one workspace, archived ones aside
 LUCID_MEMORY_STORES_MAX = env_int("LUCID_MEMORY_STORES_MAX", 10_000, minimum=1, maximum=10_000_000)
 LUCID_GIT_HOSTS = env_list("LUCID_GIT_HOSTS", "github.com")  # where repositories may be cloned from

@@ -2,7 +2,7 @@
 
 import re
 
-from agents.api.auth import authenticate
+from agents.api.auth import identify
 from agents.eventlog.follow import in_database
 from agents.exceptions import DomainError
 from agents.limits import FILE_MAX_BYTES, SKILL_MAX_BYTES
@@ -27,7 +27,7 @@ def _is_known(scope: Scope) -> bool:
     if not scope["path"].startswith(API_PREFIX):
         return member_behind(request) is not None
     try:
-        authenticate(request)
+        identify(request)
     except DomainError:
         return False
     return True

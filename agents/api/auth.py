@@ -12,6 +12,7 @@ from agents.crypto import is_well_formed, key_digest
 from agents.exceptions import InvalidRequest, NotAuthenticated, NotFound, PermissionDenied
 from agents.models import ApiKey, EnvironmentKey, Scope, WorkItem
 from agents.prepared import PreparedQuery
+from agents.rates import count_call
 from agents.services.tenancy import note_use
 
 VERSIONS = ("2026-10-21", "2023-06-01")
@@ -49,6 +50,14 @@ class ApiRequest(HttpRequest):
 
 
 def authenticate(request: HttpRequest) -> Actor:
+    """The actor behind the request's key, whose call is counted."""
+    actor = identify(request)
+    if actor.api_key:
+        count_call(actor.workspace.pk, is_read=request.method in READING)
+    return actor
+
+
+def identify(request: HttpRequest) -> Actor:
     """The actor behind the request's key, allowed to do what the method and the address ask."""
     holder = _find_holder(_credential(request))
     _check_workspace(request, holder)

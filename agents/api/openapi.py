@@ -27,6 +27,7 @@ ERROR_TYPES = (
     "memory_path_conflict_error",
     "memory_precondition_failed_error",
     "request_too_large",
+    "rate_limit_error",
     "api_error",
 )
 ERROR = {
