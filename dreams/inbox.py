@@ -1,5 +1,6 @@
 """What waits for people, in which order; read side only, every query bounded by an index and a page size."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,7 +34,7 @@ class Waiting:
     count: int
     quarantined: int
     oldest: datetime | None
-    by_rank: dict[int, int]
+    by_rank: Counter[int]
 
 
 def proposals_of(workspace: Workspace) -> QuerySet[Proposal]:
@@ -58,14 +59,17 @@ def decided(workspace: Workspace) -> QuerySet[Proposal]:
 
 def waiting(workspace: Workspace) -> Waiting:
     """How much waits, since when, and how risky it is."""
-    ranks = pending(workspace).values_list("risk_rank").annotate(number=Count("pk"), since=Min("created_at"))
-    rows = list(ranks)
-    return Waiting(
-        count=sum(number for _, number, _ in rows),
-        quarantined=quarantined(workspace).count(),
-        oldest=min((since for *_, since in rows), default=None),
-        by_rank={rank: number for rank, number, _ in rows},
-    )
+    found = proposals_of(workspace).filter(status__in=WAITING).exclude(lane=Lane.REJECT)
+    ranks = found.values_list("risk_rank", "lane").annotate(number=Count("pk"), since=Min("created_at")).order_by()
+    quarantined, by_rank = 0, Counter[int]()
+    moments: list[datetime] = []
+    for rank, lane, number, since in ranks:
+        if lane == Lane.QUARANTINE:
+            quarantined += number
+        else:
+            by_rank[rank] += number
+            moments.append(since)
+    return Waiting(count=by_rank.total(), quarantined=quarantined, oldest=min(moments, default=None), by_rank=by_rank)
 
 
 def by_risk(proposals: QuerySet[Proposal], *, after: str = "", size: int = PAGE_SIZE) -> tuple[list[Proposal], str]:

@@ -1,10 +1,11 @@
 """Read side of outcomes: sessions in, frozen numbers out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Min, Q, QuerySet
 
 from agents.models import Agent, Session, SessionResource, VerdictResult
 from agents.prices import Cost, PriceBook, lines_of, total
@@ -14,6 +15,7 @@ from outcomes.baselines import Comparison, Rate, compare, rate
 
 COMPLETED = Q(verdict=VerdictResult.COMPLETED, escalated_at=None)
 JUDGED = Q(verdict__isnull=False)
+UNCHANGED = "Memory has not changed yet, so there is nothing to compare."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +44,7 @@ class AgentOutcome:
     @property
     def sentence(self) -> str:
         """The verdict in one plain sentence."""
-        if self.first_change is None:
-            return "Memory has not changed yet, so there is nothing to compare."
-        return self.comparison.sentence
+        return self.comparison.sentence if self.first_change else UNCHANGED
 
     @property
     def unjudged(self) -> int:
@@ -55,6 +55,54 @@ class AgentOutcome:
     def rows(self) -> list[tuple[str, Rate]]:
         """For the picture."""
         return [("Before", self.before.rate), ("After", self.after.rate)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """The rates of an `AgentOutcome` alone."""
+
+    has_changed: bool
+    before: Rate
+    after: Rate
+
+    @property
+    def sentence(self) -> str:
+        return compare(self.before, self.after).sentence if self.has_changed else UNCHANGED
+
+
+def glances(agents: Sequence[Agent]) -> list[tuple[Agent, Glance]]:
+    """Several agents before and after, in three queries whatever their number."""
+    changes = _first_changes(agents)
+    is_before = Q(agent__in=[agent.pk for agent in agents if agent.pk not in changes])
+    for agent_id, moment in changes.items():
+        is_before |= Q(agent=agent_id, created_at__lt=moment)
+    counts = Session.objects.filter(JUDGED, agent__in=agents).order_by().values("agent")
+    rows = counts.annotate(
+        done=Count("pk", filter=COMPLETED & is_before),
+        judged=Count("pk", filter=is_before),
+        done_after=Count("pk", filter=COMPLETED & ~is_before),
+        judged_after=Count("pk", filter=~is_before),
+    )
+    found = {row["agent"]: row for row in rows}
+    told = []
+    for agent in agents:
+        row = found.get(agent.pk, {"done": 0, "judged": 0, "done_after": 0, "judged_after": 0})
+        before, after = rate(row["done"], row["judged"]), rate(row["done_after"], row["judged_after"])
+        told.append((agent, Glance(has_changed=agent.pk in changes, before=before, after=after)))
+    return told
+
+
+def _first_changes(agents: Sequence[Agent]) -> dict[str, datetime]:
+    """When memory that the agents' sessions mount first changed through an approved proposal, by agent."""
+    mounts = SessionResource.objects.filter(kind="memory_store", session__agent__in=agents).order_by()
+    pairs = list(mounts.values_list("session__agent", "target_id").distinct())
+    promoted = MemoryVersion.objects.filter(store__in={store for _, store in pairs}, proposal_id__isnull=False)
+    moments = dict(promoted.order_by().values_list("store").annotate(first=Min("created_at")))
+    first: dict[str, datetime] = {}
+    for agent_id, store in pairs:
+        if store in moments:
+            first[agent_id] = min(moments[store], first.get(agent_id, moments[store]))
+    return first
 
 
 def agent_outcome(agent: Agent) -> AgentOutcome:

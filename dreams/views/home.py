@@ -18,7 +18,7 @@ from dreams.models import Decision, Dream, DreamPolicy, Proposal
 from dreams.views.queue import queue_state
 from memory.models import MemoryStore, MemoryVersion
 from outcomes.baselines import Rate, rate
-from outcomes.metrics import AgentOutcome, agent_outcome
+from outcomes.metrics import Glance, glances
 
 WINDOW_DAYS = 30
 AGENTS_SHOWN = 4
@@ -47,7 +47,7 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
     context = {
         "section": "home",
         "place": "home",
-        **queue_state(request.member),
+        **queue_state(request.member, first=first),
         "first": first,
         "last": inbox.last_decision(request.member),
         "in_list": True,
@@ -90,7 +90,7 @@ def _dream_bars(dreams: list[Dream]) -> list[tuple[str, tuple[int, ...]]]:
     return [(f"{dream.created_at:%d %b, %H:%M}", tuple(parts[dream.pk])) for dream in reversed(dreams)]
 
 
-def _agents(workspace: Workspace) -> list[tuple[Agent, AgentOutcome]]:
+def _agents(workspace: Workspace) -> list[tuple[Agent, Glance]]:
     busiest = (
         Agent.objects.in_workspace(workspace)
         .filter(is_internal=False, archived_at=None)
@@ -98,7 +98,7 @@ def _agents(workspace: Workspace) -> list[tuple[Agent, AgentOutcome]]:
         .filter(number__gt=0)
         .order_by("-number", "pk")[:AGENTS_SHOWN]
     )
-    return [(agent, agent_outcome(agent)) for agent in busiest]
+    return glances(list(busiest))
 
 
 def _changes(workspace: Workspace) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Exists, QuerySet, Subquery
 from django.urls import reverse
 
 from agents.models import Agent, Session, SessionKind, Workspace
@@ -39,7 +40,8 @@ def demo_of_store(workspace: Workspace, store_id: str) -> Agent | None:
 
 def first_steps(workspace: Workspace, demo: Agent | None) -> list[Step]:
     """The steps with their state; none once all are done."""
-    steps = [*_steps(workspace), *([_run_again(demo)] if demo else [])]
+    done = _done(workspace, demo)
+    steps = [*_steps(done), *([_run_again(demo, done)] if demo else [])]
     return [] if all(step.done for step in steps) else steps
 
 
@@ -55,39 +57,56 @@ def guidance(steps: list[Step], *, waiting: int) -> dict[str, Any]:
     }
 
 
-def _steps(workspace: Workspace) -> list[Step]:
-    has_session = Session.objects.in_workspace(workspace).exclude(kind=SessionKind.DREAM).exists()
+def _done(workspace: Workspace, demo: Agent | None) -> dict[str, bool]:
+    """What the steps look at; one query."""
+    rows: dict[str, QuerySet[Any]] = {
+        "has_agent": Agent.objects.in_workspace(workspace).filter(is_internal=False),
+        "has_session": Session.objects.in_workspace(workspace).exclude(kind=SessionKind.DREAM),
+        "has_store": MemoryStore.objects.in_workspace(workspace),
+        "has_dream": Dream.objects.in_workspace(workspace).filter(status=DreamStatus.COMPLETED),
+        "has_decision": Decision.objects.in_workspace(workspace),
+    }
+    if demo:
+        store = demo.metadata.get(DEMO_STORE_KEY, "")
+        approved = Decision.objects.in_workspace(workspace).filter(verb__in=APPROVALS, proposal__store=store)
+        since = approved.order_by("created_at").values("created_at")[:1]
+        rows["has_more"] = Session.objects.filter(agent=demo, created_at__gt=Subquery(since))
+    questions = {name: Exists(found) for name, found in rows.items()}
+    return dict(Workspace.objects.filter(pk=workspace.pk).values(**questions).get())
+
+
+def _steps(done: dict[str, bool]) -> list[Step]:
     return [
         Step(
-            done=Agent.objects.in_workspace(workspace).filter(is_internal=False).exists(),
+            done=done["has_agent"],
             title="Create an agent",
             text="With the official SDK and an API key of this server.",
             url=reverse("agents"),
             action="Agents",
         ),
         Step(
-            done=has_session,
+            done=done["has_session"],
             title="Let it work, or import what it did elsewhere",
             text="manage.py import_sessions FILE --agent NAME reads OpenAI and Anthropic transcripts.",
             url=reverse("sessions"),
             action="Sessions",
         ),
         Step(
-            done=MemoryStore.objects.in_workspace(workspace).exists(),
+            done=done["has_store"],
             title="Give it a memory store",
             text="Working memory is what agents and dreams may write.",
             url=reverse("memory"),
             action="Memory",
         ),
         Step(
-            done=Dream.objects.in_workspace(workspace).filter(status=DreamStatus.COMPLETED).exists(),
+            done=done["has_dream"],
             title="Dream over finished sessions",
             text="A dream reads them and proposes single changes, each with its evidence.",
             url=reverse("dream-new"),
             action="Start a dream",
         ),
         Step(
-            done=Decision.objects.in_workspace(workspace).exists(),
+            done=done["has_decision"],
             title="Decide on the first proposal",
             text="Approved changes are what the next session starts from. Every one can be undone.",
             url=reverse("inbox"),
@@ -96,14 +115,10 @@ def _steps(workspace: Workspace) -> list[Step]:
     ]
 
 
-def _run_again(demo: Agent) -> Step:
+def _run_again(demo: Agent, done: dict[str, bool]) -> Step:
     """Done once sessions began that could read something approved."""
-    approved = Decision.objects.in_workspace(demo.workspace).filter(
-        verb__in=APPROVALS, proposal__store=demo.metadata.get(DEMO_STORE_KEY, "")
-    )
-    since = approved.order_by("created_at").values_list("created_at", flat=True).first()
     return Step(
-        done=bool(since) and Session.objects.filter(agent=demo, created_at__gt=since).exists(),
+        done=done["has_more"],
         title="Run the tasks again",
         text="Fresh tasks of the same kind, now with what you approved. The agent's page compares before and after.",
         url=reverse("agent", args=[demo.pk]),

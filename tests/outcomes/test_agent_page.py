@@ -9,7 +9,7 @@ from agents.actors import Actor
 from agents.models import Agent, Session, SessionResource
 from dreams import reviewing
 from memory.models import MemoryStore, MemoryVersion
-from outcomes.metrics import agent_outcome
+from outcomes.metrics import agent_outcome, glances
 from tests.pages.reviews import make_proposal, make_session, make_store
 
 
@@ -110,3 +110,17 @@ def test_an_agent_shows_what_a_completed_session_costs(as_bob: Client, actor: Ac
     html = as_bob.get(f"/agents/{sessions[0].agent_id}/").content.decode()
     assert "$5.00" in html
     assert "$10.00" in html
+
+
+@pytest.mark.parametrize("has_changed", [False, True])
+def test_a_glance_at_several_agents_says_what_each_outcome_says(
+    actor: Actor, agent: Agent, store: MemoryStore, has_changed: bool
+) -> None:
+    if has_changed:
+        reviewing.approve_proposal(make_proposal(actor, store), actor=actor)
+        after(agent, actor, "completed", 3)
+        after(agent, actor, "failed", 2)
+    outcome, [(same, glance)] = agent_outcome(agent), glances([agent])
+    assert same == agent
+    assert (glance.before, glance.after) == (outcome.before.rate, outcome.after.rate)
+    assert glance.sentence == outcome.sentence

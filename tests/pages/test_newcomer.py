@@ -1,5 +1,7 @@
 """A newcomer's way through the demo: what it is, what comes next, and when the first steps are done."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
@@ -86,3 +88,14 @@ def test_a_round_under_way_is_not_started_again(as_rita: Client, demo: Agent, se
     part = as_rita.get(f"/agents/{demo.pk}/", headers=headers).content.decode()
     assert 'id="run-again"' in part
     assert 'hx-swap-oob="true"' in part
+
+
+def test_home_asks_the_database_a_bounded_number_of_times(
+    as_rita: Client, demo: Agent, proposal: Proposal, actor: Actor, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(3):
+        make_session(actor)
+        Agent.objects.exclude(pk=demo.pk).update(name=f"One of {number}")
+    as_rita.get("/")
+    with django_assert_max_num_queries(20):
+        assert "Is memory helping?" in as_rita.get("/").content.decode()
