@@ -92,16 +92,16 @@ def take_failure(turn: Turn, closing: list[NewEvent], failure: ModelError) -> No
 
 
 def _take_reply(turn: Turn, request_id: str, reply: Reply, preview: Preview) -> None:
-    events = _said(reply, preview)
+    events, end = _said(reply, preview), request_end(request_id, reply.usage)
+    if reply.stop_reason == "refusal":  # what it was about to call is not called
+        rests.finish(turn, [*events, end], {"type": "refusal"}, _refusal(reply.stop_details))
+        return
     uses = [_use(turn, block) for block in reply.tool_uses]
-    end = request_end(request_id, reply.usage)
     refusals = [refused(use, turn.elsewhere) for use in uses if use.payload.get("evaluated_permission") == "deny"]
     if uses and all(_is_for_client(turn, use) for use in uses):
         rests.await_client(turn, [*events, *uses, end])
     elif uses:
         turn.commit([*events, *uses, end, *refusals])
-    elif reply.stop_reason == "refusal":
-        rests.finish(turn, [*events, end], {"type": "refusal"}, _refusal(reply.stop_details))
     else:
         rests.finish(turn, [*events, end], {"type": "end_turn"})
 
@@ -129,5 +129,6 @@ def _is_for_client(turn: Turn, use: NewEvent) -> bool:
 
 
 def _refusal(details: dict[str, Any] | None) -> dict[str, Any]:
-    details = details or {}
-    return {"type": "refusal", "category": details.get("category"), "explanation": details.get("explanation")}
+    """What the endpoint says of its refusal; anything but text is nothing that clients could read."""
+    said = {name: (details or {}).get(name) for name in ("category", "explanation")}
+    return {"type": "refusal", **{name: text if isinstance(text, str) else None for name, text in said.items()}}

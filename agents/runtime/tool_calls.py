@@ -4,7 +4,6 @@ from contextlib import suppress
 
 from agents.eventlog.append import NewEvent
 from agents.eventlog.wire import Logged
-from agents.leases import rest_connection
 from agents.runtime import rests
 from agents.runtime.model_requests import with_next_request
 from agents.runtime.servers import server_errors
@@ -18,9 +17,10 @@ type Calls = tuple[Logged, ...]
 
 def run_tools(turn: Turn, calls: Calls) -> None:
     results: list[NewEvent] = []
-    rest_connection()
     with suppress(SandboxStopped, McpStopped):
         for call in calls:
+            if turn.should_stop():  # a call that nobody wants any more is not begun
+                break
             results.append(_run_tool(turn, call))  # what is done stays when the next one is stopped
     if any(call.type == "agent.tool_use" for call in calls):
         _log_errors(turn)

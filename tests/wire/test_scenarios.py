@@ -4,6 +4,8 @@ Budgets, system messages and what is refused have files of their own; `story.py`
 is checked of every story besides.
 """
 
+from dataclasses import replace
+
 import anthropic
 import pytest
 from django.conf import settings
@@ -147,6 +149,37 @@ def test_a_refusal_ends_the_turn_as_one(scene):
     """)
     assert s.events()[-1].stop_details.to_dict() == {"type": "refusal", "category": None, "explanation": None}
     assert s.act(says("Sorry", DONE))[-1] == "session.status_idle end_turn"
+
+
+def test_what_a_refusing_model_was_about_to_call_is_not_called(scene):
+    s = scene({"type": TOOLSET}, FIND)
+    step = {"text": "I will", "tools": [bash("echo 1"), find()], "stop_reason": "refusal"}
+    assert s.act(says("Go", step)) == lines("""
+        running
+        user.message Go
+        span.model_request_start
+        agent.message I will
+        span.model_request_end
+        idle refusal
+    """)
+
+
+@pytest.mark.parametrize(
+    ("details", "shown"),
+    [
+        ({"type": "refusal", "category": "cyber", "explanation": "No."}, {"category": "cyber", "explanation": "No."}),
+        ({"type": "refusal", "category": 7, "explanation": ["x"]}, {"category": None, "explanation": None}),
+    ],
+)
+def test_a_refusal_says_what_the_model_endpoint_says_of_it(scene, monkeypatch, details, shown):
+    client = type(plugs.model_client())
+    answer = client.answer
+    monkeypatch.setattr(client, "answer", lambda *a, **more: replace(answer(*a, **more), stop_details=details))
+    s = scene()
+    s.act(says("Hello", {"text": "no", "stop_reason": "refusal"}))
+    thread_idle, _, idle = s.events()[-3:]
+    assert thread_idle.stop_details == idle.stop_details
+    assert idle.stop_details.to_dict() == {"type": "refusal", **shown}
 
 
 # Tools
@@ -613,6 +646,30 @@ def test_an_interrupt_stops_a_tool_that_runs(scene):
     """)
 
 
+def test_no_call_is_begun_after_an_interrupt(scene, monkeypatch):
+    s = scene({"type": TOOLSET})
+    client = type(plugs.model_client())
+    answer = client.answer
+
+    def answer_while_interrupted(self, request, **options):
+        reply = answer(self, request, **options)
+        if "touch" in str(reply.content):
+            s.send(INTERRUPT)
+        return reply
+
+    monkeypatch.setattr(client, "answer", answer_while_interrupted)
+    assert s.act(says("Go", {"tools": [bash("touch a"), bash("touch b")]}, DONE))[4:] == lines(f"""
+        agent.tool_use a bash allow by always_allow
+        agent.tool_use b bash allow by always_allow
+        span.model_request_end
+        agent.tool_result a error {INTERRUPTED}
+        agent.tool_result b error {INTERRUPTED}
+        user.interrupt
+        idle end_turn
+    """)
+    assert "agent.tool_result c no matches" in s.act(says("Look", {"tool": "glob", "input": {"pattern": "*"}}, DONE))
+
+
 def test_an_interrupt_closes_every_call_that_waits_for_a_client(scene):
     s = scene(ASKS, FIND)
     s.act(says("Go", {"tools": [bash("echo 1"), bash("echo 2"), find()]}, DONE))
@@ -852,6 +909,22 @@ def test_a_running_session_is_neither_archived_nor_deleted_and_an_interrupted_on
     wire.beta.sessions.delete(s.session.id)
     with pytest.raises(anthropic.NotFoundError):
         s.events()
+
+
+def test_time_and_usage_are_counted_while_it_works_and_stand_still_when_it_is_over(scene, wire):
+    s = scene()
+    s.act(says("Go", DONE))
+    (usage,) = [event.usage for event in s.events() if event.type == "session.usage"]
+    one, other = (wire.beta.sessions.retrieve(s.session.id) for _ in range(2))
+    (thread,) = wire.beta.sessions.threads.list(s.session.id)
+    assert 0 < one.stats.active_seconds == other.stats.active_seconds == thread.stats.active_seconds
+    assert one.stats.duration_seconds <= other.stats.duration_seconds
+    assert usage.to_dict() == one.usage.to_dict()
+    assert usage.input_tokens == thread.usage.input_tokens > 0
+    s.act(says("More", DONE))
+    assert wire.beta.sessions.retrieve(s.session.id).stats.active_seconds > one.stats.active_seconds
+    archived = wire.beta.sessions.archive(s.session.id)
+    assert wire.beta.sessions.retrieve(s.session.id) == archived
 
 
 def test_every_turn_is_told_to_webhooks(scene):
