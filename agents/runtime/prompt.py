@@ -58,6 +58,8 @@ def build_request(
     effort = (agent["model"].get("effort") or {}).get("type", DEFAULT_EFFORT)
     if effort != DEFAULT_EFFORT:
         request["output_config"] = {"effort": effort}
+    if place := agent["model"].get("inference_geo"):
+        request["inference_geo"] = place
     return request
 
 

@@ -48,3 +48,9 @@ def test_effort_is_passed_only_when_it_is_not_the_default():
     assert "output_config" not in build_request(AGENT, [], tools=[], notes=[])
     keen = {**AGENT, "model": {"id": "any-model", "effort": {"type": "max"}}}
     assert build_request(keen, [], tools=[], notes=[])["output_config"] == {"effort": "max"}
+
+
+def test_the_place_where_a_model_must_run_is_passed():
+    assert "inference_geo" not in build_request(AGENT, [], tools=[], notes=[])
+    local = {**AGENT, "model": {"id": "any-model", "inference_geo": "us"}}
+    assert build_request(local, [], tools=[], notes=[])["inference_geo"] == "us"
