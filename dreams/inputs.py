@@ -10,7 +10,7 @@ from django.db.models import Min, Sum
 from django.utils import timezone
 
 from agents import trust
-from agents.eventlog.wire import timestamp
+from agents.eventlog.wire import timestamp, wire_event
 from agents.models import Event, Session, SessionKind
 from dreams import claims, operations
 from dreams.digest import MESSAGES, TOOL_RESULTS, TOOL_USES, Digest, SourceEvent, digest_session
@@ -93,9 +93,8 @@ def _digest(session: Session, key: bytes) -> Digest:
         if row.event_id in seen:
             continue  # a child's call that was copied onto the primary thread
         seen.add(row.event_id)
-        payload = {"id": row.event_id, "type": row.type, **row.payload, "processed_at": timestamp(row.processed_at)}
         is_operator = row.trust >= trust.PERSON
-        events.append(SourceEvent(payload=payload, is_operator=is_operator, error_trust=min(row.trust, 1)))
+        events.append(SourceEvent(payload=wire_event(row), is_operator=is_operator, error_trust=min(row.trust, 1)))
     return digest_session(
         session_id=session.pk,
         principal=session.principal,

@@ -111,6 +111,10 @@ def _told(block: Block) -> str:
         case "tool_result":
             word = "error" if block.get("is_error") else "result"
             return "\n".join([f"[{word}]", *map(_told, block["content"])])
+        case "document" if block["source"]["type"] == "text":
+            return f"[document: {block.get('title') or 'untitled'}]\n{block['source']['data']}"
+        case "search_result":
+            return "\n".join([f"[search result: {block['title']}]", *map(_told, block["content"])])
         case kind:
             return f"[{kind}: {block.get('title') or 'not shown'}]"
 

@@ -67,7 +67,7 @@ MARKS = {
     "session.deleted": "Session deleted",
     "session.updated": "Session changed",
     "agent.thinking": "Thinking",
-    "agent.thread_context_compacted": "Older conversation folded away",
+    "agent.thread_context_compacted": "Context compacted: the agent goes on with a summary of what came before",
     "user.interrupt": "Interrupted",
 }
 

@@ -17,6 +17,7 @@ from agents.runtime.model_requests import _request
 from agents.runtime.turn import Turn
 from agents.services.agents import create_agent
 from agents.services.sessions import create_session, send_events
+from agents.views.trace import View, lanes_of, rows_of, show_all
 from tests.agents.conftest import TOOLSET
 from tests.agents.scripted_model import Refused, answer, scripted_model, text, use
 
@@ -114,6 +115,14 @@ def test_clients_learn_that_it_happened_and_nothing_else(session_on, say):
     assert set(wire_event(event)) == {"id", "type", "processed_at"}
     assert event.trust == 0
     assert "printf" not in text_of(wire_event(event))
+
+
+@pytest.mark.parametrize("view", [View.TRANSCRIPT, View.STORY])
+def test_the_page_says_so_plainly(session_on, say, view):
+    session = session_on(TINY)
+    say(session, printing(9_000, 9_000))
+    rows = rows_of(session.events.in_order(), lanes_of(session.pk))
+    assert [shown.text for shown in show_all(rows, view) if shown.text.startswith("Context compacted")]
 
 
 def test_what_the_summary_cost_is_counted(session_on, say):
