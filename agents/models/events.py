@@ -31,7 +31,7 @@ class Event(models.Model):
     seq = models.PositiveBigIntegerField()
     event_id = models.CharField(max_length=MAX_ID_LENGTH)
     type = models.CharField(max_length=64)
-    payload = models.JSONField(default=dict)  # the wire members other than id, type and processed_at
+    payload = models.JSONField(default=dict)  # the wire's members but id, type, processed_at; `_private` is ours
     trust = models.PositiveSmallIntegerField(default=0)
     processed_at = models.DateTimeField()
 

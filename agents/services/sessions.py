@@ -5,8 +5,9 @@ from contextlib import suppress
 from functools import lru_cache, partial
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.expressions import Combinable
 from django.utils import timezone
 
@@ -16,10 +17,11 @@ from agents.actors import Actor
 from agents.client_events import ON_RECEIPT, RESULTS, SYSTEM, is_lone_system
 from agents.environment_config import WORKERS_TOOLS
 from agents.eventlog import statements
-from agents.eventlog.append import NewEvent, append, lock_session
+from agents.eventlog.append import NewEvent, append, lock_session, model_of
 from agents.eventlog.channel import publish
 from agents.eventlog.wire import queued_event, wire_event
 from agents.exceptions import InvalidRequest
+from agents.model_facts import takes_system_messages
 from agents.models import (
     Agent,
     AgentVersion,
@@ -171,6 +173,7 @@ def send_events(session: Session, events: Sequence[dict[str, Any]], *, actor: Ac
     budgets.check_events_at_cap(session, [event["type"] for event in events])
     is_paused = budgets.is_paused(session)
     _check_place_of_system(session, events)
+    _check_model_takes_system(thread, events)
     first = session.next_position - len(events)
     shown = [
         answer_call(session, event, actor=actor)
@@ -250,6 +253,15 @@ def _check_place_of_system(session: Session, events: Sequence[dict[str, Any]]) -
         raise InvalidRequest(f"{field}: a system.message alone is taken while the session is idle.")
 
 
+def _check_model_takes_system(thread: Thread, events: Sequence[dict[str, Any]]) -> None:
+    model = model_of(thread)
+    if events[-1]["type"] == SYSTEM and not takes_system_messages(model, settings.LUCID_MODELS_WITHOUT_SYSTEM_MESSAGES):
+        raise InvalidRequest(
+            f"events.{len(events) - 1}: the model {model!r} takes no system message in the middle of a conversation.",
+            code="model_does_not_support_mid_conversation_system",
+        )
+
+
 def _follows_message(events: Sequence[dict[str, Any]]) -> bool:
     return len(events) > 1 and events[-2]["type"] == "user.message"
 
@@ -269,7 +281,7 @@ def answer_call(session: Session, event: dict[str, Any], *, actor: Actor) -> dic
     call = session.events.filter(event_id=event[member]).first()
     if call is None or not _takes(call, kind):
         raise InvalidRequest(f"{member}: {event[member]!r} is not {TAKERS[kind]} of this session.")
-    earlier = session.events.filter(thread=call.thread_id, type=kind, **{f"payload__{member}": call.event_id})
+    earlier = _said_since(call).filter(type=kind, **{f"payload__{member}": call.event_id})
     if found := earlier.first():
         if kind != CONFIRMATION:
             return wire_event(found)
@@ -297,7 +309,7 @@ def _takes(call: Event, kind: str) -> bool:
 def _is_allowed(call: Event) -> bool:
     """Whether the platform allowed the call, or a person did where it asked."""
     if call.payload.get("evaluated_permission") == "ask":
-        said = Event.objects.filter(thread=call.thread_id, type=CONFIRMATION, payload__tool_use_id=call.event_id)
+        said = _said_since(call).filter(type=CONFIRMATION, payload__tool_use_id=call.event_id)
         return said.filter(payload__result="allow").exists()
     return call.payload.get("evaluated_permission") != "deny"
 
@@ -305,8 +317,12 @@ def _is_allowed(call: Event) -> bool:
 def _is_answered(call: Event) -> bool:
     member = "mcp_tool_use_id" if call.type == "agent.mcp_tool_use" else "tool_use_id"
     kinds = (call.type.replace("_use", "_result"), WORKERS_RESULT)
-    results = Event.objects.filter(thread=call.thread_id, type__in=kinds)
-    return results.filter(**{f"payload__{member}": call.event_id}).exists()
+    return _said_since(call).filter(type__in=kinds, **{f"payload__{member}": call.event_id}).exists()
+
+
+def _said_since(call: Event) -> QuerySet[Event]:
+    """The thread's events after the call: however long the log before it is, nobody looks through that."""
+    return Event.objects.filter(thread=call.thread_id, seq__gt=call.seq)
 
 
 def wake_thread(thread: Thread, *, at_once: bool = False) -> None:

@@ -113,3 +113,32 @@ def test_alone_it_is_refused_while_the_session_runs(wire, session):
 def test_there_is_one_and_it_is_the_last(wire, session, events):
     with pytest.raises(anthropic.BadRequestError, match="must come last"):
         wire.beta.sessions.events.send(session.id, events=events)
+
+
+def test_a_model_that_takes_none_refuses_it_and_all_that_came_with_it(
+    wire, practice, clean_redis, environment, settings
+):
+    settings.LUCID_MODELS_WITHOUT_SYSTEM_MESSAGES = ["deaf-1"]
+    for model in ("claude-opus-4-5", "deaf-1"):
+        agent = wire.beta.agents.create(name=model, model=model)
+        session = wire.beta.sessions.create(agent=agent.id, environment_id=environment.id)
+        for batch in ([SYSTEM], [message({"text": "one"}), SYSTEM]):
+            with pytest.raises(anthropic.BadRequestError) as refused:
+                wire.beta.sessions.events.send(session.id, events=batch)
+            error = refused.value.body["error"]
+            assert error["details"]["error_code"] == "model_does_not_support_mid_conversation_system"
+            assert f"events.{len(batch) - 1}: the model '{model}'" in error["message"]
+        assert wire.beta.sessions.events.list(session.id).data == []
+
+
+def test_a_deployment_of_such_a_model_is_refused_too(wire, environment):
+    agent = wire.beta.agents.create(name="Old", model="claude-opus-4-5")
+    with pytest.raises(anthropic.BadRequestError) as refused:
+        wire.beta.deployments.create(
+            name="Nightly",
+            agent=agent.id,
+            environment_id=environment.id,
+            initial_events=[message({"text": "one"}), SYSTEM],
+        )
+    code = refused.value.body["error"]["details"]["error_code"]
+    assert code == "model_does_not_support_mid_conversation_system"
