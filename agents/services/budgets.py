@@ -133,10 +133,10 @@ def ignored(event: dict[str, Any]) -> dict[str, Any]:
 
 def announce(session: Session) -> None:
     """Tell webhooks that the budget was reached, once for each value that it had; call it before the log says so."""
-    updates = session.events.filter(type="session.updated", payload__has_key="budget").order_by("-seq")
-    since = updates.values_list("seq", flat=True).first() or 0
-    told = session.events.filter(type="session.thread_status_idle", payload__stop_reason__type=REACHED, seq__gt=since)
-    if not told.exists():
+    changed = Q(type="session.updated", payload__has_key="budget")
+    told = Q(type="session.thread_status_idle", payload__stop_reason__type=REACHED)
+    latest = session.events.filter(changed | told).order_by("-seq").values_list("type", flat=True).first()
+    if latest != "session.thread_status_idle":
         emit(session.workspace_id, "session.budget_reached", session.pk)
 
 
