@@ -54,8 +54,19 @@ def is_allowed(host: str, allowed_hosts: Iterable[str]) -> bool:
     return False
 
 
-async def resolved(host: str, port: int, *, exempt: Exempt | None = None) -> list[str]:
-    """The addresses to connect to, and none but these: a second look-up could lead elsewhere."""
+def is_own(address: Address) -> bool:
+    """Whether it belongs to this machine, by asking the kernel from where it would go there; nothing is sent."""
+    with socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((str(address), 9))
+        except OSError:
+            return False
+        return ip_address(probe.getsockname()[0]) == address
+
+
+async def resolved(host: str, port: int, *, exempt: Exempt | None = None, refuses_own: bool = False) -> list[str]:
+    """The addresses to connect to, and none but these: a second look-up could lead elsewhere. `refuses_own`: also
+    this machine's public ones, on which it offers itself more than it offers the world."""
     if exempt is None and not names_a_public_host(host):
         raise NotPublic("The address is not public.")
     try:
@@ -65,6 +76,7 @@ async def resolved(host: str, port: int, *, exempt: Exempt | None = None) -> lis
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     is_named_public = names_a_public_host(host)
     for address in map(ip_address, addresses):
-        if not (is_named_public and is_public(address)) and not (exempt and exempt(address, port)):
+        is_open = is_named_public and is_public(address) and not (refuses_own and is_own(address))
+        if not is_open and not (exempt and exempt(address, port)):
             raise NotPublic("The host name leads to an address that is not public.")
     return addresses[:ADDRESSES_TRIED]

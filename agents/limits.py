@@ -122,3 +122,10 @@ MCP_TOOLS_MAX_CHARS = 1_000_000  # of all definitions that MCP servers add to a 
 MCP_RESULT_MAX_CHARS = 100_000  # of one result's text; it is kept in the log and sent with every later request
 MCP_IMAGE_MAX_BYTES = 5 * 1024 * 1024  # what the Messages API takes
 MCP_RESULT_BLOCKS_MAX = 100  # of one result
+
+FETCH_SECONDS = 20.0  # of web_fetch, for each address on the way
+FETCH_REDIRECTS_MAX = 5
+FETCH_MAX_BYTES = 10 * 1024 * 1024  # of one answer: what a PDF may weigh; it is kept in the log and sent again
+FETCH_PAGE_MAX_BYTES = 2 * 1024 * 1024  # of HTML that is turned into text, which takes a processor seconds
+FETCH_MAX_CHARS = 100_000  # of one result's text, like an MCP server's
+FETCHES_AT_ONCE = 16  # of one process

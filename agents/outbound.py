@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from agents.addresses import Address, NotPublic, Unreachable, resolved
+from agents.addresses import Address, Exempt, NotPublic, Unreachable, resolved
 
 CONNECT_SECONDS = 3.0
 
@@ -33,6 +33,15 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """What may be called: by default https at public hosts. `exempt`: addresses that an operator has opened."""
+
+    exempt: Exempt | None = None
+    takes_http: bool = False
+    refuses_own: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Call:
     method: str
     url: str
@@ -49,6 +58,7 @@ def request(
     headers: Mapping[str, str],
     content: bytes = b"",
     allow_private: bool = False,
+    reach: Reach | None = None,
     seconds: float = 10.0,
     most: int = 65_536,
     enough: Callable[[bytes], bool] | None = None,
@@ -57,7 +67,7 @@ def request(
     bytes, or until `enough` says so. Raises `Unreachable`."""
     call = _Call(method=method, url=url, headers=headers, content=content, most=most, enough=enough)
     try:
-        return asyncio.run(_answered(call, allow_private, seconds))
+        return asyncio.run(_answered(call, reach or (ANYTHING if allow_private else Reach()), seconds))
     except TimeoutError:
         raise Unreachable(f"It did not answer within {seconds:g} seconds.") from None
 
@@ -103,7 +113,7 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
             raise NotPublic("It leads to another host.")
         if not self._addresses:
             port = url.port or (443 if url.scheme == "https" else 80)
-            self._addresses = await _resolved(url.host, port, self._allow_private)
+            self._addresses = await resolved(url.host, port, exempt=_everything if self._allow_private else None)
         request.headers["accept-encoding"] = "identity"
         extensions = {**request.extensions, "sni_hostname": url.raw_host.decode()}
         for address in list(self._addresses):
@@ -157,12 +167,13 @@ class _Bounded(httpx2.AsyncByteStream):
         await self._stream.aclose()
 
 
-async def _answered(call: _Call, allow_private: bool, seconds: float) -> Answer:
+async def _answered(call: _Call, reach: Reach, seconds: float) -> Answer:
     async with asyncio.timeout(seconds):
         parts = urlsplit(call.url)
-        if parts.scheme != "https" and not allow_private:
+        if parts.scheme != "https" and not reach.takes_http:
             raise NotPublic("Only https addresses are called.")
-        addresses = await _resolved(parts.hostname or "", parts.port or 443, allow_private)
+        port = parts.port or (80 if parts.scheme == "http" else 443)
+        addresses = await resolved(parts.hostname or "", port, exempt=reach.exempt, refuses_own=reach.refuses_own)
         timeout = httpx2.Timeout(seconds, connect=CONNECT_SECONDS)
         async with httpx2.AsyncClient(verify=_tls(), trust_env=False, timeout=timeout) as client:
             for address in addresses:
@@ -175,12 +186,11 @@ async def _answered(call: _Call, allow_private: bool, seconds: float) -> Answer:
     raise Unreachable(reason)
 
 
-async def _resolved(host: str, port: int, allow_private: bool) -> list[str]:
-    return await resolved(host, port, exempt=_everything if allow_private else None)
-
-
 def _everything(address: Address, port: int) -> bool:
     return True
+
+
+ANYTHING = Reach(exempt=_everything, takes_http=True)
 
 
 async def _sent(client: httpx2.AsyncClient, call: _Call, address: str) -> Answer:

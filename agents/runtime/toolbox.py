@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
+
+from agents.definitions.web import FETCH
 from agents.eventlog import statements
 from agents.exceptions import DomainError
 from agents.models import SessionResource
@@ -11,6 +14,7 @@ from agents.runtime.permissions import UNCLEAR, Judgement, judge
 from agents.runtime.skills import Shelf
 from agents.runtime.tools.builtin import tool_definitions
 from agents.runtime.tools.mcp import McpServers
+from agents.runtime.tools.web import web_fetch
 from agents.runtime.uploads import lay_uploads
 from agents.sandbox.base import Mount, Network, SandboxStopped, ToolOutcome
 from agents.services.networks import network_of_session
@@ -32,6 +36,8 @@ class Toolbox:
         self.is_self_hosted = is_self_hosted
         self._toolset = next((tool for tool in agent["tools"] if tool["type"] == TOOLSET), None)
         built_in = tool_definitions(self._toolset) if self._toolset else []
+        if not settings.LUCID_EGRESS:
+            built_in = [definition for definition in built_in if definition["name"] != FETCH]
         custom = [tool for tool in agent["tools"] if tool["type"] == "custom"]
         self._names = {definition["name"] for definition in built_in}
         self._custom = {tool["name"] for tool in custom}
@@ -44,6 +50,7 @@ class Toolbox:
         self._skills = Shelf(session_id, agent)
         self._problems: list[str] = []  # of making ready, told with the next results
         self._network: Network | None = None
+        self._ran: set[str] = set()  # since results were last collected
         self._is_fresh = True
         self.errors: list[dict[str, Any]] = []  # of making ready, as the wire's; whoever logs them takes them away
         self._told: set[str] = set()  # what could not be handed out is said once a turn
@@ -83,15 +90,22 @@ class Toolbox:
 
     def _judge(self, name: str, arguments: dict[str, Any]) -> Judgement:
         writable = [mount.path for mount in self._mounts if mount.access == "read_write"]
-        configs = (self._toolset or {}).get("configs") or []
-        is_web_limited = any(config["name"] == name and config.get("allowed_domains") for config in configs)
+        is_web_limited = bool(self._config(name).get("allowed_domains"))
         return judge(name, arguments, writable=writable, is_web_limited=is_web_limited)
+
+    def _config(self, name: str) -> dict[str, Any]:
+        """The agent's own settings of a built-in tool."""
+        configs: list[dict[str, Any]] = (self._toolset or {}).get("configs") or []
+        return next((config for config in configs if config["name"] == name), {})
 
     def run(self, name: str, arguments: dict[str, Any], *, stop: Callable[[], bool] | None = None) -> ToolOutcome:
         """Run one allowed call. What goes wrong with the sandbox is the call's error, never the session's."""
         if name not in self._names:
             return _failed(f"The tool {name} does not exist.")
+        self._ran.add(name)
         try:
+            if name == FETCH:
+                return web_fetch(self.session_id, arguments, self._config(FETCH), stop=stop)
             self._refresh()
             outcome: ToolOutcome = sandbox().run_tool(
                 self.session_id, name, arguments, mounts=self._mounts, network=self._network, stop=stop
@@ -106,6 +120,9 @@ class Toolbox:
         """Keep what the tools wrote into mounted resources; sentences for the agent about what could not be kept."""
         if self.is_self_hosted:
             return []  # the worker keeps what its tools wrote
+        ran, self._ran = self._ran, set()
+        if ran == {FETCH}:
+            return []  # it touches nothing of the session's
         problems, self._problems = self._problems, []
         for kind, resources in self._resources.items():
             try:

@@ -82,7 +82,19 @@ _DEFINITIONS = {
         {"path": TEXT},
     ),
 }
-# `web_fetch` and `web_search` may be configured, but nothing runs them yet, so no model is offered them.
+# In the SDK's words for its own tools; it has none of this name. `web_search` may be configured, but as there is nobody
+# to ask, no model is offered it.
+_DEFINITIONS["web_fetch"] = {
+    "name": "web_fetch",
+    "description": "Fetch the content of a web page or PDF at a URL. Pages come as Markdown.",
+    "input_schema": {
+        "additionalProperties": True,
+        "properties": {"url": {"title": "Url", "type": "string"}},
+        "required": ["url"],
+        "title": f"{MODEL_PREFIX}WebFetchInput",
+        "type": "object",
+    },
+}
 OFFERED_TOOLS = tuple(_DEFINITIONS)
 
 

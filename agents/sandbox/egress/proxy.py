@@ -6,7 +6,6 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
-from ipaddress import ip_address
 from typing import Any
 
 from agents.addresses import NotPublic, Unreachable, resolved
@@ -51,10 +50,9 @@ class Ways:
 
     async def connect(self, target: Target) -> socket.socket:
         """Connected to an address that was checked. Raises `Unreachable`."""
-        addresses = await resolved(target.host, target.port, exempt=self.exempt)
+        addresses = await resolved(target.host, target.port, exempt=self.exempt, refuses_own=True)
         problem: Exception = Unreachable("The connection failed.")
         for address in addresses:
-            self._check_own(address, target.port)
             connection = new_socket(address)
             try:
                 async with asyncio.timeout(limits.EGRESS_CONNECT_SECONDS):
@@ -67,10 +65,6 @@ class Ways:
                 connection.close()
                 raise
         raise Unreachable("The connection failed.") from problem
-
-    def _check_own(self, address: str, port: int) -> None:
-        if is_own(address) and not (self.exempt and self.exempt(ip_address(address), port)):
-            raise NotPublic("The address is one of this machine's own.")
 
 
 class Gateway:
@@ -176,16 +170,6 @@ def new_socket(address: str) -> socket.socket:
     connection.setblocking(False)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
-
-
-def is_own(address: str) -> bool:
-    """Whether it belongs to this machine, by asking the kernel from where it would go there; nothing is sent."""
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((address, 9))
-        except OSError:
-            return False
-        return ip_address(probe.getsockname()[0]) == ip_address(address)
 
 
 async def read_head(client: socket.socket) -> bytes:
