@@ -23,7 +23,6 @@ OUT_OF_SCOPE = {
     "beta.organization": "people, keys and spending are managed on pages; its webhooks are in scope",
     "beta.tunnels": "they lead into a cloud; this server stands inside already",
     "beta.user_profiles": "identity checks of a cloud's customers",
-    "beta.environments.work": "the queue for workers of self-hosted environments is not served yet",
 }
 IN_SCOPE = ("beta.organization.webhooks",)
 
@@ -75,7 +74,12 @@ def names_in(source: str) -> set[str]:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Attribute() as value):
                 short[name] = dotted(value, short)
-            case ast.FunctionDef(name=name, body=[*_, ast.Return(value=ast.Attribute() as value)]):
+            case (
+                ast.FunctionDef(name=name, body=[*_, ast.Return(value=ast.Attribute() as value)])
+                | ast.FunctionDef(
+                    name=name, body=[*_, ast.With(body=[ast.Expr(value=ast.Yield(value=ast.Attribute() as value))])]
+                )
+            ):
                 short[name] = dotted(value, short)
     return {dotted(node, short) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
 
@@ -85,6 +89,8 @@ def dotted(node: ast.expr, short: dict[str, str]) -> str:
     match node:
         case ast.Attribute(value=ast.Name(id=name), attr=attr):
             return f"{short[name]}.{attr}" if name in short else attr
+        case ast.Attribute(value=ast.Call(), attr=attr):
+            return attr
         case ast.Attribute(value=value, attr=attr):
             return f"{dotted(value, short)}.{attr}"
     return ""
