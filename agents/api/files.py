@@ -68,7 +68,8 @@ def list_files(request: ApiRequest) -> dict[str, Any]:
         found = rows.filter(pk__in=ids).order_by("-created_at", "-pk")
         return {"data": [file_shape(row) for row in found], "next_page": None}
     limit = limit_of(request, longest=FILES_PAGE_MAX)
-    if OLD_SHAPE in request.headers.get("anthropic-beta", ""):
+    # Whoever pages by ids gets pages by ids, also without the header: a cursor that is ignored is an endless list.
+    if OLD_SHAPE in request.headers.get("anthropic-beta", "") or {"after_id", "before_id"} & set(request.GET):
         return _page_by_ids(request, rows, limit)
     return page_of(request, rows, file_shape, listing="files", limit=limit)
 

@@ -110,6 +110,8 @@ def test_older_clients_page_by_the_ids_of_files(wire, call):
     before = page(f"&before_id={ids[3]}")
     assert ([file["id"] for file in before["data"]], before["has_more"]) == (ids[1:3], True)
     assert "has_more" not in call("GET", "files").json()
+    without_header = call("GET", f"files?limit=2&after_id={ids[1]}").json()
+    assert ([file["id"] for file in without_header["data"]], without_header["last_id"]) == (ids[2:4], ids[3])
 
 
 def test_only_what_a_session_made_is_downloaded(wire, made):
