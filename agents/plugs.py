@@ -59,6 +59,10 @@ class AgentExtension(Protocol):
     def resources(self, agent: Any, kept: dict[str, Any], named: Any) -> list[dict[str, Any]]:
         """What a new session gets besides the resources that its caller named: entries like the caller's own."""
 
+    def archived(self, agent: Any, *, actor: Actor) -> None:
+        """Optional: what follows when the agent is archived, inside that transaction; also for an agent that never had
+        the field."""
+
     def form(self, workspace: Any, kept: dict[str, Any] | None, data: Any = None) -> Any:
         """Optional: its part of the agent's page, a form with a `template` and `wanted()`, which is the member as a
         request would state it, None to leave it alone."""

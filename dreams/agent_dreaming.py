@@ -12,7 +12,7 @@ from agents.actors import Actor
 from agents.exceptions import InvalidRequest
 from agents.models import Agent, SessionResource
 from dreams.models import DreamPolicy
-from dreams.policies import NIGHTLY, archive_policy, create_policy, update_policy
+from dreams.policies import NIGHTLY, archive_policy, create_policy, pause_policies_of, update_policy
 from memory.models import MemoryStore, Tier
 
 
@@ -65,6 +65,10 @@ def shape(agent: Agent, kept: Mapping[str, Any]) -> dict[str, Any]:
 
 def resources(agent: Agent, kept: Mapping[str, Any], named: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return []
+
+
+def archived(agent: Agent, *, actor: Actor) -> None:
+    pause_policies_of(agent, actor=actor)
 
 
 def _own_policy(agent: Agent) -> DreamPolicy | None:

@@ -59,6 +59,25 @@ def update_policy(policy: DreamPolicy, body: Mapping[str, Any], *, actor: Actor)
     return policy
 
 
+def pause_policies_of(agent: Agent, *, actor: Actor) -> None:
+    """The agent was archived, inside the caller's transaction: nothing new is to be dreamt over. Paused and not
+    archived, because a person may still want one more dream over its last sessions."""
+    for policy in DreamPolicy.objects.live().filter(agent=agent, is_enabled=True).order_by("pk"):
+        policy = _lock(policy)
+        _set(policy, {"enabled": False}, actor)
+        policy.updated_at = timezone.now()
+        policy.save(update_fields=["is_enabled", "next_run_at", "updated_at"])
+        emit(policy.workspace_id, "dream_policy.updated", policy.pk)
+        audit.record(
+            actor,
+            "dream_policy.updated",
+            policy.pk,
+            name=policy.name,
+            detail="paused",
+            reason="Its agent was archived.",
+        )
+
+
 @transaction.atomic
 def archive_policy(policy: DreamPolicy, *, actor: Actor) -> DreamPolicy:
     """Final, and repeatable; its dreams and the record of its runs stay."""

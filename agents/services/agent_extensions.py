@@ -33,6 +33,13 @@ def apply_extensions(agent: Agent, sent: Mapping[str, Any], *, actor: Actor) -> 
     return kept
 
 
+def archive_extensions(agent: Agent, *, actor: Actor) -> None:
+    """Tell every part that has something to do when an agent is archived."""
+    for module in agent_extensions().values():
+        if hasattr(module, "archived"):
+            module.archived(agent, actor=actor)
+
+
 def shown_extensions(agent: Agent) -> dict[str, Any]:
     """The members that the wire shows: only those that were set, by parts that are still installed."""
     known = agent_extensions()

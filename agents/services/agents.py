@@ -13,7 +13,7 @@ from agents.exceptions import Conflict, InvalidRequest
 from agents.ids import new_id
 from agents.models import Agent, AgentVersion
 from agents.outbox import emit
-from agents.services.agent_extensions import apply_extensions, parted
+from agents.services.agent_extensions import apply_extensions, archive_extensions, parted
 from agents.services.deployments import archive_deployments
 from agents.services.rosters import owner_of
 from agents.services.skills import pin
@@ -89,7 +89,8 @@ def _add_version(agent: Agent, definition: definitions.Definition, now: datetime
 
 @transaction.atomic
 def archive_agent(agent: Agent, *, actor: Actor) -> Agent:
-    """Idempotent: an archived agent stays as it was. Its deployments are archived with it."""
+    """Idempotent: an archived agent stays as it was. Its deployments are archived with it, its schedules of dreams
+    pause."""
     agent = _lock(agent)
     if not agent.is_archived:
         now = timezone.now()
@@ -97,6 +98,7 @@ def archive_agent(agent: Agent, *, actor: Actor) -> Agent:
         emit(agent.workspace_id, "agent.archived", agent.pk)
         audit.record(actor, "agent.archived", agent.pk, name=agent.name)
         archive_deployments(agent.deployments.all(), actor=actor)
+        archive_extensions(agent, actor=actor)
         agent.refresh_from_db()
     return agent
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from agents.actors import Actor
 from agents.exceptions import InvalidRequest
-from agents.models import Session, SessionStatus
+from agents.models import AuditEvent, Session, SessionStatus
 from agents.services.agents import archive_agent
 from agents.services.sessions import record_verdict
 from dreams import policies
@@ -282,3 +282,16 @@ def test_one_principal_gets_a_fifth_unless_nobody_else_is_there() -> None:
     others = [candidate(f"o{n}", age=100 + n) for n in range(8)]
     assert sum(name.startswith("l") for name in pick([*loud, *others], 10)) == 2
     assert len(pick(loud, 10)) == 10
+
+
+def test_an_archived_agents_schedules_pause_and_the_log_says_why(
+    actor: Actor, clock: Any, store: MemoryStore, policy: DreamPolicy
+) -> None:
+    agent = ended(actor).agent
+    own = make_policy(actor, store, agent_id=agent.pk)
+    archive_agent(agent, actor=actor)
+    own.refresh_from_db()
+    policy.refresh_from_db()
+    assert (own.is_enabled, own.next_run_at, policy.is_enabled) == (False, None, True)
+    said = AuditEvent.objects.get(object_id=own.pk, action="dream_policy.updated")
+    assert (said.detail, said.reason) == ("paused", "Its agent was archived.")
