@@ -16,6 +16,7 @@ from agents.exceptions import InvalidRequest
 from agents.forms import MESSAGE_MAX_CHARS
 from agents.models import Deployment, DeploymentStatus
 from agents.price_forms import USD_MAX
+from agents.services.deployments import edition_of
 
 STORE = "memory_store"
 ARCHIVED = "archived"
@@ -119,6 +120,8 @@ class DeploymentForm(RefusableForm):
         widget=forms.NumberInput(attrs={"step": "0.01", "min": "0", "inputmode": "decimal"}),
     )
 
+    edition = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+
     def __init__(self, data: Any = None, *, kept: Deployment | None = None) -> None:
         super().__init__(data, initial=_initial(kept) if kept else {"timezone": "UTC"})
         self.kept = kept
@@ -145,6 +148,23 @@ class DeploymentForm(RefusableForm):
         self._choose("agent", _with(agents, [(kept.agent_id, kept.agent.name)] if kept else []))
         self._choose("environment", _with(environments, [(kept.environment_id, kept.environment.name)] if kept else []))
         self._choose("stores", _with(stores, [(pk, pk) for pk in self.initial.get("stores") or []]))
+
+    def over(self, theirs: Deployment) -> list[tuple[str, str, str]]:
+        """What somebody else saved meanwhile, and lay this form over it: saving once more replaces theirs. Each field
+        that differs, with their value and the one typed here."""
+        self.kept, saved = theirs, _initial(theirs)
+        self.data = self.data.copy()
+        self.data["edition"] = saved.pop("edition")
+        typed = {name: self.cleaned_data.get(name) for name in saved if name in self.fields}
+        pairs = {name: (self._words(name, saved[name]), self._words(name, typed[name])) for name in typed}
+        return [(str(self.fields[name].label), *pair) for name, pair in pairs.items() if pair[0] != pair[1]]
+
+    def _words(self, name: str, value: Any) -> str:
+        """A value as people read it on this page."""
+        names = dict(getattr(self.fields[name], "choices", ()))
+        values = value if isinstance(value, list) else [value]
+        words = [str(names.get(one, "" if one is None else one)) for one in values]
+        return ", ".join(sorted(words)).replace("\r\n", "\n").strip() or "nothing"
 
     def body(self, attached: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
         """The wire's members; `attached` are the resources it has, with their tokens."""
@@ -198,6 +218,7 @@ class DeploymentForm(RefusableForm):
 
 def _initial(kept: Deployment) -> dict[str, Any]:
     return {
+        "edition": edition_of(kept),
         "name": kept.name,
         "description": kept.description,
         "agent": kept.agent_id,

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from django.db import transaction
@@ -13,7 +14,7 @@ from agents.access import access_agent_version, access_environment
 from agents.actors import Actor
 from agents.client_events import check_deployment_events
 from agents.crypto import purpose_of, seal, unseal
-from agents.exceptions import InvalidRequest
+from agents.exceptions import Conflict, InvalidRequest
 from agents.metadata import check_metadata, merge_metadata
 from agents.models import Deployment, DeploymentStatus
 from agents.outbox import emit
@@ -30,6 +31,10 @@ RECIPE = (
     "sealed_tokens",
     "vault_ids",
     "budget",
+)
+EDITED = (
+    *("name", "description", "agent_id", "agent_version", "environment_id", "initial_events", "resources", "budget"),
+    *("cron", "timezone"),
 )
 # The wire's members of a resource that is attached later; tokens are kept apart.
 RESOURCE_MEMBERS = {
@@ -65,12 +70,15 @@ def create_deployment(body: dict[str, Any], *, actor: Actor) -> Deployment:
 
 
 @transaction.atomic
-def update_deployment(deployment: Deployment, body: dict[str, Any], *, actor: Actor) -> Deployment:
+def update_deployment(deployment: Deployment, body: dict[str, Any], *, actor: Actor, edition: str = "") -> Deployment:
     """Omitted members stay, the others are replaced as a whole, metadata is merged. Who writes the events that sessions
-    begin with is from then on the one on whose behalf they run."""
+    begin with is from then on the one on whose behalf they run. With the `edition` that somebody saw, `Conflict` when
+    it is another one by now."""
     deployment = _lock(deployment)
     if deployment.is_archived:
         raise _archived(deployment)
+    if edition and edition != edition_of(deployment):
+        raise Conflict(f"Somebody else changed the deployment {deployment.pk} meanwhile.")
     changes = _changed(deployment, _wanted_columns(deployment, body, actor))
     if "initial_events" in changes:
         changes["created_by"] = actor.id
@@ -83,6 +91,12 @@ def update_deployment(deployment: Deployment, body: dict[str, Any], *, actor: Ac
         detail = ", ".join(name for name in changes if name not in ("next_run_at", "created_by"))
         audit.record(actor, "deployment.updated", deployment.pk, name=deployment.name, detail=detail)
     return deployment
+
+
+def edition_of(deployment: Deployment) -> str:
+    """The same as long as nobody changes what people can change; a start or a pause is no such change."""
+    shown = [getattr(deployment, name) for name in EDITED]
+    return sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
 
 
 @transaction.atomic

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from agents.access import access_deployment, require_role
 from agents.actors import Actor
 from agents.deployment_forms import STORE, DeploymentFilter, DeploymentForm, Preview, by_clocks_of
-from agents.exceptions import DomainError, InvalidRequest
+from agents.exceptions import Conflict, DomainError, InvalidRequest
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Agent, Deployment, DeploymentRun, Environment, Role
 from agents.plugs import resource_kinds
@@ -87,7 +87,9 @@ def deployment_edit(request: HtmxHttpRequest, deployment_id: str) -> HttpRespons
     if form.is_valid():
         try:
             body = form.body(services.resources_with_tokens(deployment))
-            services.update_deployment(deployment, body, actor=request.actor)
+            services.update_deployment(deployment, body, actor=request.actor, edition=form.cleaned_data["edition"])
+        except Conflict:
+            return _form_page(request, form, theirs=form.over(access_deployment(request.actor, deployment_id)))
         except DomainError as refusal:
             form.add_refusal(InvalidRequest(refusal.message))
         else:
@@ -174,7 +176,10 @@ def _form(request: HtmxHttpRequest, kept: Deployment | None = None) -> Deploymen
     return form
 
 
-def _form_page(request: HtmxHttpRequest, form: DeploymentForm) -> HttpResponse:
+def _form_page(
+    request: HtmxHttpRequest, form: DeploymentForm, *, theirs: list[tuple[str, str, str]] | None = None
+) -> HttpResponse:
+    """`theirs`: somebody else saved first, and this is how what was typed differs from that."""
     typed = form["expression"].value() or "", form["timezone"].value() or "UTC"
     others = [entry for entry in form.kept.resources if entry["type"] != STORE] if form.kept else []
     context = {
@@ -183,8 +188,10 @@ def _form_page(request: HtmxHttpRequest, form: DeploymentForm) -> HttpResponse:
         "deployment": form.kept,
         "others": others,
         "preview": Preview.of(*typed, timezone.now()),
+        "is_conflict": theirs is not None,
+        "theirs": theirs,
     }
-    return page(request, FORM, context, status=422 if form.is_bound else 200)
+    return page(request, FORM, context, status=409 if theirs is not None else 422 if form.is_bound else 200)
 
 
 def _first(rows: Any) -> list[Any]:
