@@ -49,7 +49,7 @@ class Story:
         words = [event.type, *self._words(event)]
         if getattr(event, "processed_at", None) is None:
             words.insert(0, "(q)")
-        return " ".join(words)
+        return " ".join(filter(None, words))
 
     def _words(self, event):
         if event.type in ANSWERS:

@@ -433,8 +433,26 @@ def test_auto_denies_clear_harm_without_a_pause(scene):
 # Custom tools
 
 
+PICTURE = {"type": "image", "source": {"type": "url", "url": "https://a.example/x.png"}}
+FOUND = {
+    "type": "search_result",
+    "source": "https://a.example",
+    "title": "A",
+    "content": [{"type": "text", "text": "in Berlin"}],
+    "citations": {"enabled": False},
+}
+
+
 @pytest.mark.parametrize(
-    ("more", "told"), [({}, "here"), ({"is_error": False}, "here"), ({"is_error": True}, "error here")]
+    ("more", "told"),
+    [
+        ({}, "here"),
+        ({"is_error": False}, "here"),
+        ({"is_error": None}, "here"),
+        ({"is_error": True}, "error here"),
+        ({"content": []}, ""),
+        ({"content": [PICTURE, FOUND]}, "image search_result"),
+    ],
 )
 def test_a_custom_tool_is_the_clients_and_its_result_goes_on(scene, more, told):
     s = scene(FIND)
@@ -687,6 +705,18 @@ def test_an_interrupt_closes_every_call_that_waits_for_a_client(scene):
     assert s.act(says("Next", {"text": "next"}))[-1] == "session.status_idle end_turn"
 
 
+def test_an_answer_and_an_interrupt_that_come_together_both_count(scene):
+    s = scene(ASKS, FIND)
+    s.act(says("Go", {"tools": [bash("touch ran"), find()]}, DONE))
+    assert s.act(confirm(s["a"]), custom_result(s["b"], "here"), INTERRUPT) == lines(f"""
+        user.tool_confirmation a allow
+        user.custom_tool_result b here
+        agent.tool_result a error {INTERRUPTED}
+        user.interrupt
+        idle end_turn
+    """)
+
+
 def test_an_interrupt_ends_the_wait_for_the_next_try(scene):
     s = scene()
     s.act(says("Go", OVERLOADED))
@@ -909,6 +939,22 @@ def test_a_running_session_is_neither_archived_nor_deleted_and_an_interrupted_on
     wire.beta.sessions.delete(s.session.id)
     with pytest.raises(anthropic.NotFoundError):
         s.events()
+
+
+@pytest.mark.parametrize("step", [find(), OVERLOADED])
+def test_a_session_that_waits_is_archived_and_deleted_as_any_other(scene, wire, step):
+    s = scene(FIND)
+    s.act(says("Go", step))
+    assert wire.beta.sessions.archive(s.session.id).status == "terminated"
+    assert s.new() == ["session.thread_status_terminated", "session.status_terminated"]
+    assert s.retry() == []
+    with pytest.raises(anthropic.BadRequestError, match="is archived"):
+        s.send(INTERRUPT)
+    other = scene(FIND)
+    other.act(says("Go", step))
+    wire.beta.sessions.delete(other.session.id)
+    with pytest.raises(anthropic.NotFoundError):
+        other.send(INTERRUPT)
 
 
 def test_time_and_usage_are_counted_while_it_works_and_stand_still_when_it_is_over(scene, wire):
