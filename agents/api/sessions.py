@@ -25,7 +25,7 @@ from agents.api.reach import check_events_of_worker
 from agents.api.shapes.sessions import escalation_shape, session_shape, verdict_shape
 from agents.client_events import check_events, check_initial_events
 from agents.exceptions import InvalidRequest
-from agents.limits import EVENTS_PAGE_MAX, SESSION_RESOURCES_MAX, SESSION_TITLE_MAX
+from agents.limits import EVENTS_PAGE_MAX, SESSION_RESOURCES_PAGE_MAX, SESSION_TITLE_MAX
 from agents.metadata import check_metadata
 from agents.models import Session, SessionKind, SessionStatus, Verdict
 from agents.services import imports, session_updates
@@ -205,8 +205,8 @@ def record_verdict(request: ApiRequest, session_id: str) -> dict[str, Any]:
 def _check(body: dict[str, Any]) -> None:
     if len(body.get("title") or "") > SESSION_TITLE_MAX:
         raise InvalidRequest(f"title: it may have at most {SESSION_TITLE_MAX} characters.")
-    if len(body.get("resources") or []) > SESSION_RESOURCES_MAX:
-        raise InvalidRequest(f"resources: at most {SESSION_RESOURCES_MAX} are allowed.")
+    if len(body.get("resources") or []) > SESSION_RESOURCES_PAGE_MAX:  # of each kind there may be less
+        raise InvalidRequest(f"resources: at most {SESSION_RESOURCES_PAGE_MAX:,} are allowed.")
     check_metadata(body.get("metadata"))
     check_initial_events(body.get("initial_events") or [])
 

@@ -44,12 +44,18 @@ def attached(resources: list[SessionResource]) -> None:
     """The copies' rows, which share the bytes of their originals; the lock keeps those from going meanwhile."""
     wanted = [resource.config["original_id"] for resource in resources]
     originals = {file.pk: file for file in File.objects.select_for_update().filter(pk__in=wanted)}
-    for resource in resources:
-        original = originals.get(resource.config["original_id"])
-        if original is None:
-            raise NotFound(f"File {resource.config['original_id']!r} was not found.")
-        blobs.keep(original.storage_key)
-        File.objects.create(**_columns(original), id=resource.target_id, session_id=resource.session_id)
+    if gone := next((file_id for file_id in wanted if file_id not in originals), None):
+        raise NotFound(f"File {gone!r} was not found.")
+    for key in {original.storage_key for original in originals.values()}:
+        blobs.keep(key)
+    File.objects.bulk_create(
+        File(
+            **_columns(originals[resource.config["original_id"]]),
+            id=resource.target_id,
+            session_id=resource.session_id,
+        )
+        for resource in resources
+    )
 
 
 def detached(resource: SessionResource) -> None:

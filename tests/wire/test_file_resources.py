@@ -6,6 +6,7 @@ import time_machine
 from django.utils import timezone
 
 from agents import blobs
+from agents.limits import SESSION_RESOURCES_MAX
 from agents.models import AuditEvent, File, Session
 from agents.upload_paths import check_apart, upload_path
 
@@ -38,6 +39,19 @@ def test_a_session_gets_a_copy_of_the_file(wire, create, upload):
     assert (copy.filename, copy.scope.id, copy.downloadable) == ("data.csv", session.id, False)
     assert [file.id for file in wire.beta.files.list(scope_id=session.id)] == [second.file_id, first.file_id]
     assert len(set(File.objects.values_list("storage_key", flat=True))) == 1
+
+
+def test_five_hundred_files_are_taken_beside_memory_and_no_more(wire, create, upload, store):
+    files = [attached(upload.id, mount_path=f"{number}.csv") for number in range(SESSION_RESOURCES_MAX)]
+    memory = {"type": "memory_store", "memory_store_id": store.id}
+    session = create(*files, memory)
+    assert len(session.resources) == SESSION_RESOURCES_MAX + 1
+    for more in (
+        lambda: create(*files, attached(upload.id)),
+        lambda: wire.beta.sessions.resources.add(session.id, type="file", file_id=upload.id),
+    ):
+        with pytest.raises(anthropic.BadRequestError, match=f"at most {SESSION_RESOURCES_MAX} files"):
+            more()
 
 
 def test_a_file_is_added_to_a_session_and_taken_away(wire, create, upload):
