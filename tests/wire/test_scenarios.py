@@ -387,6 +387,32 @@ def test_what_is_allowed_runs_beside_what_waits(scene):
     """)
 
 
+def test_what_is_answered_while_another_call_runs_is_not_waited_for(scene):
+    s = scene(policy("always_ask", "glob"), FIND)
+    slow = bash("until test -e go; do sleep 0.05; done; echo gone on")
+    s.send(says("Go", {"tools": [slow, find(), {"tool": "glob", "input": {"pattern": "*.txt"}}]}, DONE))
+    with s.driving("span.model_request_end"):
+        s.send(custom_result(s["b"], "here"), confirm(s["c"]))
+        plugs.sandbox().put_files(s.session.id, {"/workspace/go": b""})
+    assert s.new() == lines("""
+        running
+        user.message Go
+        span.model_request_start
+        agent.tool_use a bash allow by always_allow
+        agent.custom_tool_use b find_order
+        agent.tool_use c glob ask by always_ask
+        span.model_request_end
+        user.custom_tool_result b here
+        user.tool_confirmation c allow
+        agent.tool_result a gone on
+        agent.tool_result c no matches
+        span.model_request_start
+        agent.message done
+        span.model_request_end
+        idle end_turn
+    """)
+
+
 def test_auto_judges_each_call_for_itself(scene):
     s = scene(policy("auto"))
     calls = [bash("echo one"), bash("rm -rf /"), bash("touch new && ls")]
