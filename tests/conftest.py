@@ -5,7 +5,8 @@ import shutil
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -19,6 +20,7 @@ from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 from django.test import Client, TransactionTestCase
+from playwright.sync_api import expect
 
 from agents import plugs, queue
 from agents.actors import Actor
@@ -31,6 +33,7 @@ from tests.stack import Stack
 
 PASSWORD = "a-long-test-password"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+BROWSER_MILLISECONDS = 60_000  # what a test looks for in a page is there at once, or late on a busy machine
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-dev-shm-usage",
@@ -44,8 +47,21 @@ CHROMIUM_ARGUMENTS = [
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests last: from the first one on, Playwright's event loop stays in this thread."""
-    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+    """What needs the running product comes last: its sweeper would drive the sessions that other tests drive by hand.
+
+    At the very end those that share one product, and of them the browser tests: from the first one on, Playwright's
+    event loop stays in this thread.
+    """
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    names = getattr(item, "fixturenames", ())
+    if "browser" in names:
+        return 3
+    if "stack" not in names:
+        return 0
+    return 1 if hasattr(item.module, "stack_environment") else 2  # type: ignore[attr-defined]
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -172,29 +188,51 @@ def sandbox_host() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def stack_environment() -> dict[str, str]:
-    """What else the running product is told; for modules to override."""
-    return {}
+def stack_environment() -> dict[str, str] | None:
+    """What else the running product is told; a module that overrides this has a product of its own."""
+    return None
+
+
+@pytest.fixture(scope="session")
+def _shared_stack(
+    django_db_setup: None, django_db_blocker: pytest.FixtureRequest, redis_server: str
+) -> Iterator[Stack]:
+    with _started(django_db_blocker.unblock, redis_server) as running:  # type: ignore[attr-defined]
+        yield running
 
 
 @pytest.fixture(scope="module")
 def _running_stack(
+    request: pytest.FixtureRequest,
     django_db_setup: None,
     django_db_blocker: pytest.FixtureRequest,
     redis_server: str,
-    stack_environment: dict[str, str],
+    stack_environment: dict[str, str] | None,
 ) -> Iterator[Stack]:
-    # Not for the whole run: its sweeper would drive the sessions that other tests drive by hand.
+    if stack_environment is None:
+        yield request.getfixturevalue("_shared_stack")
+        return
+    with _started(django_db_blocker.unblock, redis_server, **stack_environment) as running:  # type: ignore[attr-defined]
+        yield running
+
+
+@contextmanager
+def _started(
+    unblocked: Callable[[], AbstractContextManager[None]], redis_server: str, **environment: str
+) -> Iterator[Stack]:
     data_dir = parts.short_folder()
-    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+    with unblocked():
         database = parts.database_url()
         placeholder = create_workspace("Here, so that no first admin is made")
     try:
         addresses = {"DATABASE_URL": database, "REDIS_URL": redis_server}
-        with parts.running_up(data_dir, "--no-demo", **addresses, **stack_environment) as running:
-            with django_db_blocker.unblock():  # type: ignore[attr-defined]
-                placeholder.delete()
-            yield running
+        with ExitStack() as running:
+            try:
+                found = running.enter_context(parts.running_up(data_dir, "--no-demo", **addresses, **environment))
+            finally:
+                with unblocked():
+                    placeholder.delete()
+            yield found
     finally:
         shutil.rmtree(data_dir, ignore_errors=True)
 
@@ -223,6 +261,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, object]) -> dic
         pytest.skip("no Chromium on this machine (install chromium, or set CHROMIUM to its path)")
     # Playwright runs an event loop in this thread; the tests' own queries are not inside it.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    expect.set_options(timeout=BROWSER_MILLISECONDS)
     return {**browser_type_launch_args, "executable_path": path, "args": CHROMIUM_ARGUMENTS}
 
 

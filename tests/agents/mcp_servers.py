@@ -208,4 +208,4 @@ def running_mcp() -> Iterator[McpServers]:
         yield app
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(60)

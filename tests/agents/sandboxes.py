@@ -22,7 +22,7 @@ from agents.sandbox.base import ToolOutcome
 from agents.sandbox.client import SandboxClient
 
 PROJECT = Path(__file__).resolve().parents[2]
-READY_SECONDS = 10
+READY_SECONDS = 60
 BOX_ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/python/bin",
     "LANG": "C.UTF-8",
@@ -76,7 +76,7 @@ class RunningHost:
         self.root = self.folder / "root"
         self.socket = self.folder / "host.sock"
         self.client = SandboxClient(self.socket)
-        self.options = options
+        self.options = ("--finish-seconds", "0", *options)
         self.user = user
         self.installation = installation or Installation()
         self.start()
@@ -139,7 +139,7 @@ def survivors(marker):
     return found
 
 
-def eventually(condition, seconds=10):
+def eventually(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():

@@ -32,7 +32,7 @@ def session(stack: Stack, make_session) -> Session:
 def listening(stack: Stack, path: str, **headers: str) -> Iterator[Iterator[tuple[str, str, str]]]:
     """The frames of a stream as (name, id, data)."""
     with (
-        httpx2.Client(base_url=stack.url, timeout=20) as client,
+        httpx2.Client(base_url=stack.url, timeout=60) as client,
         client.stream("GET", path, headers={**HEADERS, **headers}) as answer,
     ):
         assert answer.status_code == 200, answer.read()
@@ -220,7 +220,7 @@ def test_who_falls_behind_reads_on_in_the_table():
 
 def test_many_streams_of_one_session_get_every_event_in_order(stack, session, api_key):
     readers, results = [], []
-    ready = threading.Barrier(21, timeout=20)
+    ready = threading.Barrier(21, timeout=60)
 
     def read() -> None:
         with listening(stack, path_of(session), authorization=f"Bearer {api_key}") as incoming:
@@ -234,5 +234,5 @@ def test_many_streams_of_one_session_get_every_event_in_order(stack, session, ap
     for number in range(30):
         say(session, str(number))
     for reader in readers:
-        reader.join(30)
+        reader.join(60)
     assert results == [[str(number) for number in range(30)]] * 20

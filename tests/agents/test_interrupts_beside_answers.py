@@ -36,8 +36,8 @@ def test_a_call_that_the_client_answered_before_it_interrupted_has_one_result(se
     session = session_with(CUSTOM, {"type": TOOLSET})
 
     def answer_and_interrupt():
-        call = wait_for(lambda: session.events.filter(type="agent.custom_tool_use").first(), 20)
-        wait_for(lambda: session.events.filter(type="span.model_request_end").first(), 20)
+        call = wait_for(lambda: session.events.filter(type="agent.custom_tool_use").first(), 60)
+        wait_for(lambda: session.events.filter(type="span.model_request_end").first(), 60)
         send_events(session, [result(call, "in Berlin"), {"type": "user.interrupt"}], actor=actor)
         connections.close_all()
 

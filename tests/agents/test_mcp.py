@@ -337,9 +337,9 @@ def test_an_interrupt_ends_the_wait_for_a_call(servers, session_with, actor):
     send_events(session, [message(call("slow"), DONE)], actor=actor)
     worker = threading.Thread(target=run_in_thread, args=(session.threads.get().pk,))
     worker.start()
-    wait_for(lambda: servers.called or None, 20)
+    wait_for(lambda: servers.called or None, 60)
     send_events(session, [{"type": "user.interrupt"}], actor=actor)
-    worker.join(20)
+    worker.join(60)
     events = list(session.events.in_order())
     assert told(events)["content"][0]["text"] == INTERRUPTED
     assert types(events)[-4:] == ["user.interrupt", *IDLE]
@@ -350,9 +350,9 @@ def test_an_interrupt_ends_the_wait_for_a_server_that_hangs(servers, session_wit
     send_events(session, [message(DONE)], actor=actor)
     worker = threading.Thread(target=run_in_thread, args=(session.threads.get().pk,))
     worker.start()
-    wait_for(lambda: servers.asked or None, 20)
+    wait_for(lambda: servers.asked or None, 60)
     send_events(session, [{"type": "user.interrupt"}], actor=actor)
-    worker.join(10)
+    worker.join(60)
     assert types(session.events.in_order()) == [*RUNNING, "user.message", "user.interrupt", *IDLE]
 
 
@@ -476,5 +476,5 @@ def test_a_server_that_lets_the_goodbye_hang_keeps_nothing_alive(servers, sessio
     tools.connect(lambda: False)
     assert asyncio.all_tasks(mcp_client._loop())
     tools.close()
-    wait_for(lambda: not asyncio.all_tasks(mcp_client._loop()) or None, 10)
+    wait_for(lambda: not asyncio.all_tasks(mcp_client._loop()) or None, 60)
     assert ("DELETE", "/session", "") in servers.asked

@@ -185,7 +185,7 @@ def test_a_forced_call_it_has_no_part_for_is_not_invented(client):
 def test_the_address_can_be_announced_in_a_file(tmp_path):
     told = tmp_path / "address"
     with subprocess.Popen([sys.executable, "-m", "agents.practice.server", "--announce", told], cwd=ROOT) as process:
-        for _wait in range(200):
+        for _wait in range(1_200):
             if told.exists():
                 break
             time.sleep(0.05)

@@ -7,11 +7,11 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
 from agents.exceptions import TooLarge
+from agents.sandbox import client
 from agents.sandbox.base import Mount, SandboxLost, SandboxStopped, SandboxUnavailable
 from agents.sandbox.client import SandboxClient
 from tests.agents.sandboxes import USERS, eventually, running_host, survivors
@@ -46,7 +46,7 @@ def in_background(call, *arguments, **options):
     thread.start()
 
     def wait():
-        thread.join(30)
+        thread.join(60)
         return result[0]
 
     return wait
@@ -70,7 +70,8 @@ def test_killed_host_takes_its_boxes_along_and_leaves_the_files(host):
     assert host.bash('cat file; echo "[$x]"').text == "kept\n[]"
 
 
-def test_host_that_dies_in_the_middle_of_a_call_is_told_apart_from_one_that_is_absent(host):
+def test_host_that_dies_in_the_middle_of_a_call_is_told_apart_from_one_that_is_absent(host, monkeypatch):
+    monkeypatch.setattr(client, "RETURN_SECONDS", 0.0)
     waiting = in_background(host.bash, "sleep 60")
     assert eventually(lambda: host.client.stats()["busy"] == 1)
     host.kill()
@@ -86,12 +87,28 @@ def test_stopped_host_ends_every_box_at_once(host):
     host.bash(f"setsid sleep {MARKER} &", "sesn_a")
     waiting = in_background(host.bash, f"sleep {MARKER}", "sesn_b")
     assert eventually(lambda: len(survivors(MARKER)) >= 2)
-    began = time.monotonic()
     host.stop()
-    assert time.monotonic() - began < 5
     assert not survivors(MARKER)
     assert isinstance(waiting(), SandboxLost)
-    assert not host.socket.exists()
+    host.start()
+
+
+def test_a_call_waits_for_a_host_that_is_started_again(host, monkeypatch):
+    monkeypatch.setattr(client, "RETURN_SECONDS", 60.0)
+    host.kill()
+    waiting = in_background(host.bash, "echo back")
+    host.start()
+    assert waiting().content[0]["text"].strip() == "back"
+
+
+def test_a_host_that_is_asked_to_end_lets_a_running_call_end_first(host):
+    host.stop()
+    host.options = ("--finish-seconds", "60")
+    host.start()
+    waiting = in_background(host.bash, "sleep 2; echo whole")
+    assert eventually(lambda: host.client.stats()["busy"] == 1)
+    host.stop()
+    assert waiting().content[0]["text"].strip() == "whole"
     host.start()
 
 
@@ -114,7 +131,7 @@ def test_host_ends_with_the_process_that_started_it(tmp_path):
 def test_second_host_on_the_same_folder_is_refused(shared):
     options = ("--socket", f"{shared.socket}.second", "--root", str(shared.root))
     second = subprocess.run(
-        [sys.executable, "-m", "agents.sandbox.host", *options], capture_output=True, text=True, check=False, timeout=20
+        [sys.executable, "-m", "agents.sandbox.host", *options], capture_output=True, text=True, check=False, timeout=60
     )
     assert second.returncode != 0
     assert f"another sandbox host already owns {shared.root}" in second.stderr
@@ -126,7 +143,7 @@ def test_unwritable_folder_stops_the_host_with_its_name(tmp_path):
     blocked.write_text("")
     options = ("--socket", str(tmp_path / "host.sock"), "--root", str(blocked / "root"))
     host = subprocess.run(
-        [sys.executable, "-m", "agents.sandbox.host", *options], capture_output=True, text=True, check=False, timeout=20
+        [sys.executable, "-m", "agents.sandbox.host", *options], capture_output=True, text=True, check=False, timeout=60
     )
     assert host.returncode != 0
     assert str(blocked) in host.stderr

@@ -193,7 +193,7 @@ def test_nothing_runs_on_behalf_of_who_is_gone(make, actor, workspace, rita):
 def test_two_schedulers_at_once_start_everything_once(make):
     for _ in range(6):
         due(make(), utc("2026-06-01T10:00"))
-    ready = threading.Barrier(2, timeout=20)
+    ready = threading.Barrier(2, timeout=60)
 
     def schedule(_):
         try:

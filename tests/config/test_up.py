@@ -113,25 +113,25 @@ def test_a_database_that_does_not_answer_is_named(tmp_path: Path):
 
 
 def test_the_sandbox_host_is_told_no_secret(up: Stack):
-    host = wait_for(lambda: part(up, "agents.sandbox.host"), 30)
+    host = wait_for(lambda: part(up, "agents.sandbox.host"), 60)
     assert "SECRET_KEY" in psutil.Process(up.process.pid).environ()
     assert "SECRET_KEY" not in host.environ()
 
 
 @pytest.mark.parametrize("mark", ["lucid-worker", "lucid-web", "lucid-practice", "agents.sandbox.host", "redis.sock"])
 def test_a_part_that_dies_is_started_again(up: Stack, mark: str):
-    victim = wait_for(lambda: part(up, mark), 30)
+    victim = wait_for(lambda: part(up, mark), 60)
     victim.kill()
-    wait_for(lambda: gone([victim]), 10)
-    replacement = wait_for(lambda: part(up, mark), 30)
+    wait_for(lambda: gone([victim]), 60)
+    replacement = wait_for(lambda: part(up, mark), 60)
     assert replacement.pid != victim.pid
-    wait_for(lambda: True if _status(up.url) == 200 else None, 30)
+    wait_for(lambda: True if _status(up.url) == 200 else None, 60)
 
 
 def test_listening_everywhere_says_which_names_are_answered():
     folder = short_folder()
     with running_up(folder, "--no-demo", "--host", "0.0.0.0") as stack:
-        wait_for(lambda: True if "Set ALLOWED_HOSTS" in stack.output() else None, 5)
+        wait_for(lambda: True if "Set ALLOWED_HOSTS" in stack.output() else None, 60)
         port = stack.url.rpartition(":")[2]
         assert httpx2.get(f"http://127.0.0.1:{port}/login/").status_code == 200
         assert httpx2.get(f"http://127.0.0.1:{port}/login/", headers={"host": "other.example"}).status_code == 400
@@ -152,7 +152,7 @@ def test_a_signal_ends_it_and_every_child(data_dir: Path, number: int):
         assert "password" not in again.output()
         orphans = children(again)
         os.kill(again.process.pid, signal.SIGKILL)
-        wait_for(lambda: gone(orphans), STOP_SECONDS)
+        wait_for(lambda: gone(orphans), 60)
     shutil.rmtree(folder)
 
 
@@ -164,7 +164,7 @@ def test_a_start_at_once_after_a_kill_finds_nothing_in_its_way():
         stack.process.wait()
         stack.start_again()
         assert _status(stack.url) == 200
-        wait_for(lambda: gone(orphans), 30)
+        wait_for(lambda: gone(orphans), 60)
     shutil.rmtree(folder)
 
 
@@ -184,9 +184,9 @@ def test_children_end_with_their_parent_where_the_system_does_not_see_to_it(tmp_
     environment = {**clean_environment(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings"}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as parent:
         forked, program = (psutil.Process(int(pid)) for pid in parent.stdout.readline().split())
-        guarded = wait_for(lambda: next(iter(program.children()), None), 30)
+        guarded = wait_for(lambda: next(iter(program.children()), None), 60)
         parent.kill()
-        wait_for(lambda: gone([forked, program, guarded]), 30)
+        wait_for(lambda: gone([forked, program, guarded]), 60)
 
 
 def _status(url: str) -> int:

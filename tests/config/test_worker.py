@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("clean_redis")
 def worker(slots: int) -> Iterator["subprocess.Popen[bytes]"]:
     command = (sys.executable, "manage.py", "rqworker", "turns", "--slots", str(slots))
     with parts.running(*command, data_dir=settings.DATA_DIR) as process:
-        parts.wait_for(lambda: True if len(registered()) == slots else None, 30)
+        parts.wait_for(lambda: True if len(registered()) == slots else None, 60)
         yield process
 
 
@@ -52,15 +52,15 @@ def test_slots_run_jobs_side_by_side():
     with worker(slots=4):
         for _ in range(4):
             sleep(2)
-        parts.wait_for(lambda: True if running_jobs() == 4 else None, 10)
-        parts.wait_for(untouched, 10)
+        parts.wait_for(lambda: True if running_jobs() == 4 else None, 60)
+        parts.wait_for(untouched, 60)
 
 
 def test_a_stopping_worker_finishes_what_it_began_and_takes_nothing_new():
     with worker(slots=2) as process:
         for _ in range(6):
-            sleep(1.5)
-        parts.wait_for(lambda: True if running_jobs() == 2 else None, 10)
+            sleep(3)
+        parts.wait_for(lambda: True if running_jobs() == 2 else None, 60)
         process.send_signal(signal.SIGTERM)
         assert process.wait(parts.STOP_SECONDS) == 0
     assert running_jobs() == 0
@@ -72,7 +72,7 @@ def test_a_stopping_worker_finishes_what_it_began_and_takes_nothing_new():
 def test_a_job_that_never_ends_does_not_keep_the_worker():
     with worker(slots=1) as process:
         sleep(600)
-        parts.wait_for(lambda: True if running_jobs() == 1 else None, 10)
+        parts.wait_for(lambda: True if running_jobs() == 1 else None, 60)
         process.send_signal(signal.SIGTERM)
         assert process.wait(parts.STOP_SECONDS) == 0
 
@@ -81,7 +81,7 @@ def test_a_failed_job_is_kept_an_hour_and_the_slot_goes_on():
     with worker(slots=1):
         enqueue_now("nowhere.nothing", "id")
         enqueue_now("time.gmtime")
-        parts.wait_for(untouched, 20)
+        parts.wait_for(untouched, 60)
     (failed,) = FailedJobRegistry(queue=queue()).get_job_ids()
     assert 0 < queue().connection.ttl(f"rq:job:{failed}") <= 3600
 
@@ -94,6 +94,6 @@ def test_an_unknown_queue_is_named():
 def test_a_wake_up_that_was_taken_leaves_nothing_behind():
     with worker(slots=1):
         enqueue_now(RUN_THREAD, "sthr_none")
-        parts.wait_for(untouched, 20)
+        parts.wait_for(untouched, 60)
     assert queue().intermediate_queue.get_job_ids() == []
     assert list(queue().connection.scan_iter("rq:job:*")) == []

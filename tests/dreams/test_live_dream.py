@@ -16,6 +16,12 @@ from tests.stack import Stack, wait_for
 SESSIONS = 30
 
 
+@pytest.fixture(scope="module")
+def stack_environment() -> dict[str, str]:
+    """A product of its own: its parts are killed here."""
+    return {}
+
+
 @pytest.fixture
 def inputs(stack: Stack, alice: Member) -> list[Any]:
     actor = Actor(workspace=alice.workspace, member=alice)
@@ -40,7 +46,7 @@ def test_a_dream_runs_in_a_worker_and_can_be_followed(
     live_sdk: anthropic.Anthropic, stack: Stack, inputs: list[Any]
 ) -> None:
     created = live_sdk.beta.dreams.create(inputs=inputs, model=MODEL)
-    dream = wait_for(lambda: ended(live_sdk, created.id), 60)
+    dream = wait_for(lambda: ended(live_sdk, created.id), 120)
     assert dream.status == "completed", dream.error
     assert Proposal.objects.filter(review__dream=dream.id).count() == 5
     trace = [event.type for event in live_sdk.beta.sessions.events.list(dream.session_id)]
@@ -53,9 +59,9 @@ def test_a_dream_whose_worker_is_killed_ends_all_the_same(
     live_sdk: anthropic.Anthropic, stack: Stack, inputs: list[Any]
 ) -> None:
     created = live_sdk.beta.dreams.create(inputs=inputs, model=MODEL)
-    wait_for(lambda: Dream.objects.get(pk=created.id).requests.count() > 3 or None, 30)
-    wait_for(lambda: worker(stack), 10).kill()
-    dream = wait_for(lambda: ended(live_sdk, created.id), 60)
+    wait_for(lambda: Dream.objects.get(pk=created.id).requests.count() > 3 or None, 60)
+    wait_for(lambda: worker(stack), 60).kill()
+    dream = wait_for(lambda: ended(live_sdk, created.id), 120)
     assert dream.status == "completed", dream.error
     assert Proposal.objects.filter(review__dream=dream.id).count() == 5
     session = Session.objects.get(pk=dream.session_id)

@@ -1,8 +1,6 @@
 """The pages against WCAG 2.2 AA as far as a machine can tell, in both colour schemes."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from django.conf import settings
 from django.test import Client
 from playwright.sync_api import Page
 
@@ -12,12 +10,12 @@ from agents.services.tenancy import issue_api_key
 from dreams import reviewing
 from dreams.policies import create_policy, run_policy
 from memory.models import Memory
+from tests.pages.browsing import RULES as RULES
+from tests.pages.browsing import problems, sign_in
 from tests.pages.reviews import NEW, PATH, add_evidence, make_proposal, make_session, make_store
 from tests.stack import Stack
 
 pytestmark = pytest.mark.browser
-# axe leaves target size out unless it is asked for.
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
 @pytest.fixture
@@ -63,13 +61,10 @@ def make_paused_session(actor: Actor) -> Session:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_breaks_a_rule(stack: Stack, addresses: list[str], as_alice: Client, page: Page, scheme: str) -> None:
-    cookie = as_alice.cookies[settings.SESSION_COOKIE_NAME].value
-    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": stack.url}])
+    sign_in(page, stack, as_alice)
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     found = []
     for address in addresses:
         page.goto(stack.url + address)
-        for problem in Axe().run(page, options=RULES).response["violations"]:
-            places = [node["html"][:160] for node in problem["nodes"][:3]]
-            found.append(f"{address} {problem['id']}: {places}")
+        found += problems(page)
     assert not found, "\n".join(found)

@@ -1,13 +1,11 @@
 """In a real browser: somebody new makes an agent, is told what is wrong, and starts its first session."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from django.conf import settings
 from django.test import Client
 from playwright.sync_api import Page, expect
 
 from agents.models import Agent, Session
-from tests.pages.test_browser_accessibility import RULES
+from tests.pages.browsing import arrived, problems, sign_in
 from tests.stack import Stack
 
 pytestmark = pytest.mark.browser
@@ -15,21 +13,16 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def signed_in(stack: Stack, as_alice: Client, page: Page) -> Page:
-    cookie = as_alice.cookies[settings.SESSION_COOKIE_NAME].value
-    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": stack.url}])
+    sign_in(page, stack, as_alice)
     return page
-
-
-def breaks_no_rule(page: Page) -> None:
-    found = Axe().run(page, options=RULES).response["violations"]
-    assert [(problem["id"], [node["html"][:160] for node in problem["nodes"][:3]]) for problem in found] == []
 
 
 def test_a_first_agent_and_its_first_session(stack: Stack, signed_in: Page) -> None:
     page = signed_in
     page.goto(f"{stack.url}/agents/")
     page.get_by_role("link", name="New agent").click()
-    breaks_no_rule(page)
+    arrived(page, "New agent")
+    assert problems(page) == []
     page.get_by_label("Name", exact=True).fill("Helper")
     page.get_by_label("Model").fill("practice-1")
     page.get_by_label("System prompt").fill("You help.")
@@ -40,12 +33,13 @@ def test_a_first_agent_and_its_first_session(stack: Stack, signed_in: Page) -> N
     page.get_by_role("button", name="Create the agent").click()
     expect(page.get_by_text("Line 2: name: 'bash' is reserved.")).to_be_visible()
     expect(page.get_by_label("System prompt")).to_have_value("You help.")
-    breaks_no_rule(page)
+    assert problems(page) == []
 
     page.get_by_label("Custom tools").fill("")
     page.get_by_label("Keep memory between sessions").check()
     page.get_by_role("button", name="Create the agent").click()
-    breaks_no_rule(page)
+    expect(page.get_by_role("heading", name="Start a session")).to_be_visible()
+    assert problems(page) == []
     page.get_by_label("First message").fill("Hello there")
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_role("heading", name="Hello there")).to_be_visible()
@@ -57,9 +51,10 @@ def test_the_other_pages_of_an_agent_and_of_environments_break_no_rule(stack: St
     page = signed_in
     page.goto(f"{stack.url}/environments/new/")
     page.get_by_label("Name", exact=True).fill("research")
-    breaks_no_rule(page)
+    assert problems(page) == []
     page.get_by_role("button", name="Create the environment").click()
-    breaks_no_rule(page)
+    arrived(page, "research")
+    assert problems(page) == []
     page.goto(f"{stack.url}/agents/new/")
     page.get_by_label("Name", exact=True).fill("Helper")
     page.get_by_label("Model").fill("practice-1")
@@ -69,6 +64,8 @@ def test_the_other_pages_of_an_agent_and_of_environments_break_no_rule(stack: St
     page.goto(f"{stack.url}/agents/{agent.pk}/edit/")
     page.get_by_label("System prompt").fill("You help.")
     page.get_by_role("button", name="Save as a new version").click()
+    arrived(page, "Helper")
+    assert agent.versions.count() == 2
     for address in ("/environments/", *(f"/agents/{agent.pk}/{name}/" for name in ("versions", "compare", "archive"))):
         page.goto(stack.url + address)
-        breaks_no_rule(page)
+        assert problems(page) == []

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests import stack as parts
+from tests.pages.browsing import settled
 from tests.stack import Stack
 
 pytestmark = pytest.mark.browser
@@ -57,11 +58,12 @@ def test_the_demos_loop_closes(product: Stack, page: Page) -> None:
     wait_for_proposals(page, product)
     page.get_by_role("link", name="Start reviewing").click()
     expect(page.get_by_role("heading", name="Evidence")).to_be_visible()
+    settled(page)
     while page.locator("[data-key=a]").is_visible():
-        heading = page.get_by_role("heading", level=1).inner_text()
+        here = page.url
         page.keyboard.press("a")
-        expect(page.get_by_role("heading", level=1)).not_to_have_text(heading)
-        page.wait_for_load_state()
+        expect(page).not_to_have_url(here)
+        settled(page)
 
     page.goto(f"{product.url}/agents/")
     page.get_by_role("link", name="Demo: generated tasks").click()
@@ -69,5 +71,7 @@ def test_the_demos_loop_closes(product: Stack, page: Page) -> None:
     page.get_by_role("button", name="Run the tasks again").click()
     expect(page.locator(".verdict")).to_contain_text("points", timeout=DEMO_MILLISECONDS)
     expect(page.locator("#outcome .badge-live")).to_have_count(0, timeout=DEMO_MILLISECONDS)
+    settled(page)
     page.get_by_text("Show the numbers as a table").click()
+    expect(page.get_by_role("row", name=re.compile("^Completed"))).to_be_visible()
     assert share(page, "after") > share(page, "before")

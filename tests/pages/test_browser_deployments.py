@@ -1,35 +1,28 @@
 """Deploying an agent in a real browser: the preview follows the typing, and the button starts a session."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from django.conf import settings
 from django.test import Client
 from playwright.sync_api import Page, expect
 
 from agents.actors import Actor
 from agents.services.agents import create_agent
 from agents.services.environments import create_environment
-from tests.pages.test_browser_accessibility import RULES
+from tests.pages.browsing import arrived, problems, sign_in
 from tests.stack import Stack
 
 pytestmark = pytest.mark.browser
 
 
-def problems(page: Page) -> list[str]:
-    found = Axe().run(page, options=RULES).response["violations"]
-    return [f"{problem['id']}: {node['html'][:160]}" for problem in found for node in problem["nodes"]]
-
-
 def test_an_agent_is_deployed_and_run(stack: Stack, actor: Actor, as_alice: Client, page: Page) -> None:
     create_agent({"name": "Ann", "model": "practice-1"}, actor=actor)
     create_environment({"name": "box"}, actor=actor)
-    cookie = as_alice.cookies[settings.SESSION_COOKIE_NAME].value
-    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": stack.url}])
+    sign_in(page, stack, as_alice)
     refused: list[str] = []
     page.on("console", lambda message: refused.append(message.text) if message.type == "error" else None)
 
     page.goto(f"{stack.url}/deployments/")
     page.get_by_role("link", name="Deploy an agent").first.click()
+    arrived(page, "Deploy an agent")
     page.get_by_label("Name", exact=True).fill("Morning report")
     page.get_by_label("First message").fill("Write the report")
     page.get_by_label("When").fill("30 8 * *")
@@ -40,13 +33,14 @@ def test_an_agent_is_deployed_and_run(stack: Stack, actor: Actor, as_alice: Clie
     expect(page.locator("#next-runs")).to_contain_text("Asia/Kathmandu")
     page.get_by_role("button", name="Deploy").click()
 
-    expect(page.get_by_role("heading", name="Morning report")).to_be_visible()
+    arrived(page, "Morning report")
     expect(page.get_by_text("The next five starts")).to_be_visible()
     assert not problems(page)
     page.get_by_role("link", name="Change").click()
+    arrived(page, "Change the deployment")
     assert not problems(page)
     page.go_back()
+    arrived(page, "Morning report")
     page.get_by_role("button", name="Run now").click()
-    expect(page.get_by_role("heading", name="Morning report")).to_be_visible()
     expect(page.get_by_text("Write the report").first).to_be_visible()
     assert not refused

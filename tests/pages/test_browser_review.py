@@ -16,6 +16,7 @@ from dreams.models import Proposal
 from memory.models import Memory
 from memory.services import create_store
 from tests.conftest import PASSWORD
+from tests.pages.browsing import arrived, settled
 from tests.stack import Stack
 
 pytestmark = pytest.mark.browser
@@ -78,8 +79,7 @@ def dream(page: Page) -> None:
     page.get_by_role("link", name="Start a dream").first.click()
     page.get_by_role("button", name="Dream over the chosen sessions").click()
     page.get_by_role("link", name=re.compile("^Review ")).click(timeout=DREAM_MILLISECONDS)
-    expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
-    page.wait_for_load_state()
+    arrived(page, "Inbox")
 
 
 def test_a_proposal_is_read_edited_approved_and_undone(signed_in: Page, stack: Stack) -> None:
@@ -89,14 +89,18 @@ def test_a_proposal_is_read_edited_approved_and_undone(signed_in: Page, stack: S
     page.keyboard.press("o")
     expect(page.get_by_role("heading", name="Evidence")).to_be_visible()
     expect(page.locator("blockquote").filter(has_text="gift card balance").first).to_be_visible()
+    settled(page)
     proposal = Proposal.objects.get(pk=page.url.rstrip("/").rpartition("/")[2])
 
     page.get_by_role("link", name="Open this quote in the session's trace").first.click()
     expect(page.locator(".event.is-target")).to_be_in_viewport()
     page.go_back()
+    expect(page.get_by_role("heading", name="Evidence")).to_be_visible()
+    settled(page)
 
     page.keyboard.press("e")
     page.get_by_label("Text that will be stored").fill("when `pay_order` refuses a gift card → ask for a credit card")
+    settled(page)
     page.keyboard.press("Control+Enter")
     expect(page.locator("#last-decision, #messages").filter(has_text="dited and approved").first).to_be_visible()
 
@@ -107,6 +111,7 @@ def test_a_proposal_is_read_edited_approved_and_undone(signed_in: Page, stack: S
 
     page.get_by_role("link", name="reviewed proposal").first.click()
     expect(page.get_by_role("heading", name="Evidence")).to_be_visible()
+    settled(page)
     page.keyboard.press("u")
     expect(page.get_by_text("Undone: the decision was taken back.")).to_be_visible()
     assert not Memory.objects.filter(store=proposal.store, content__contains="ask for a credit card").exists()
@@ -121,11 +126,14 @@ def test_the_whole_queue_is_decided_by_keyboard(signed_in: Page) -> None:
     expect(page.locator("#live")).to_contain_text(re.compile(r"^Approved\."))
     if left > 1:
         expect(page.locator("[data-row]").nth(1).locator("[data-open]")).to_be_focused()
+    settled(page)
     page.keyboard.press("u")
     expect(page.get_by_text("Undone: the decision was taken back.")).to_be_visible()
+    settled(page)
     page.keyboard.press("j")
     page.keyboard.press("r")
     expect(page.get_by_text("Why not?")).to_be_visible()
+    settled(page)
     page.keyboard.press("2")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_text(re.compile(r"You rejected|Rejected\.")).first).to_be_visible()
@@ -141,6 +149,8 @@ def test_shortcuts_rest_while_somebody_types_and_when_they_are_off(signed_in: Pa
     page.keyboard.press("Escape")
     page.keyboard.press("?")
     page.get_by_role("button", name="Turn single-key shortcuts off").click()
+    expect(page.locator("html")).to_have_attribute("data-shortcuts", "off")
+    settled(page)
     page.keyboard.press("j")
     page.keyboard.press("a")
     assert not Proposal.objects.exclude(status="pending").exists()
@@ -154,7 +164,8 @@ def test_without_javascript_the_review_works_as_well(signed_in: Page) -> None:
     page = context.new_page()
     page.goto(signed_in.url)
     page.locator("[data-open]").first.click()
-    page.get_by_role("button", name=re.compile("^Approve$")).click()
+    expect(page.get_by_role("heading", name="Evidence")).to_be_visible()
+    page.get_by_role("button", name=re.compile("^Approve")).click()
     expect(page.get_by_text(re.compile(r"Approved\."))).to_be_visible()
     context.close()
     assert Proposal.objects.filter(status="applied").count() == 1
@@ -165,6 +176,7 @@ def test_no_page_scrolls_sideways_on_a_phone(signed_in: Page, stack: Stack, widt
     page = signed_in
     dream(page)
     page.locator("[data-open]").first.click()
+    expect(page.get_by_role("heading", name="Evidence")).to_be_visible()
     session = Proposal.objects.get(pk=page.url.rstrip("/").rpartition("/")[2]).evidence.all()[0].session_id
     page.set_viewport_size({"width": width, "height": 812})
     wide = []

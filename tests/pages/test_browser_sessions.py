@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import psutil
@@ -27,13 +26,6 @@ PATIENCE = 60_000  # milliseconds; what is waited for comes in well under one se
 FIND = {"type": "custom", "name": "find_order", "description": "Finds an order.", "input_schema": {"type": "object"}}
 ASKS = {"type": "agent_toolset_20260401", "default_config": {"permission_policy": {"type": "always_ask"}}}
 SLOW = {"text": "Too late.", "delay_ms": 240_000}
-
-
-@pytest.fixture(autouse=True)
-def patience() -> Iterator[None]:
-    expect.set_options(timeout=PATIENCE)
-    yield
-    expect.set_options(timeout=5_000)  # Playwright's own
 
 
 @pytest.fixture

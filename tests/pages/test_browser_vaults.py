@@ -1,14 +1,12 @@
 """A person puts a credential into a vault and takes it through its life, in a real Chromium."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from django.conf import settings
 from django.test import Client
 from playwright.sync_api import Page, expect
 
 from agents.models import Credential
 from agents.services.vaults import secrets_of
-from tests.pages.test_browser_accessibility import RULES
+from tests.pages.browsing import arrived, problems, settled, sign_in
 from tests.stack import Stack
 
 pytestmark = pytest.mark.browser
@@ -17,24 +15,22 @@ TOKEN = "tok-3f9a-plain"
 
 @pytest.fixture
 def browser_page(stack: Stack, as_alice: Client, page: Page) -> Page:
-    cookie = as_alice.cookies[settings.SESSION_COOKIE_NAME].value
-    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": stack.url}])
+    sign_in(page, stack, as_alice)
     return page
-
-
-def problems(page: Page) -> list[str]:
-    found = Axe().run(page, options=RULES).response["violations"]
-    return [f"{page.url} {problem['id']}: {problem['nodes'][0]['html'][:160]}" for problem in found]
 
 
 def test_a_credential_is_added_changed_and_archived(stack: Stack, browser_page: Page) -> None:
     page, found = browser_page, []
     page.goto(f"{stack.url}/setup/")
     page.locator(".setup-section", has_text="Vaults").click()
+    arrived(page, "Vaults")
     page.get_by_role("link", name="New vault").click()
+    arrived(page, "New vault")
     page.get_by_label("Name").fill("Ann's accounts")
     page.get_by_role("button", name="Create the vault").click()
+    arrived(page, "Ann's accounts")
     page.get_by_role("link", name="Bearer token").click()
+    arrived(page, "New bearer token")
     page.get_by_label("Name").fill("Tracker")
     page.get_by_label("Address of the MCP server").fill("https://mcp.example.com/mcp")
     page.get_by_label("Token").fill(TOKEN)
@@ -53,7 +49,9 @@ def test_a_credential_is_added_changed_and_archived(stack: Stack, browser_page: 
     expect(page.locator("#messages")).to_contain_text("Tracker is changed")
     assert secrets_of(Credential.objects.get()) == {"token": "another"}
     page.get_by_role("link", name="Change Tracker").click()
+    arrived(page, "Change Tracker")
     page.get_by_role("link", name="Archive…").click()
+    arrived(page, "Archive Tracker?")
     found += problems(page)
     page.get_by_role("button", name="Archive the credential").click()
     expect(page.get_by_role("table")).to_contain_text("wiped")
@@ -68,11 +66,13 @@ def test_a_signing_secret_is_shown_once(stack: Stack, browser_page: Page) -> Non
     page.get_by_label("session.status_idled").check()
     found = problems(page)
     page.get_by_role("button", name="Add the endpoint").click()
+    arrived(page, "The signing secret")
     secret = page.locator("#secret").inner_text()
     assert secret.startswith("whsec_")
     assert "whsec" not in page.url
     found += problems(page)
     page.get_by_role("link", name="I stored it").click()
     expect(page.get_by_text("not shown again")).to_be_visible()
+    settled(page)
     assert secret not in page.content()
     assert not found + problems(page)

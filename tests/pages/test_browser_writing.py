@@ -1,9 +1,10 @@
 """A session's page in a browser while the practice model writes: the text grows, and its event takes its place."""
 
 import json
-from typing import Any
 
 from playwright.sync_api import Page, expect
+
+from tests.pages.browsing import sign_in
 
 WORDS = " ".join(f"word{number}" for number in range(40))
 
@@ -13,8 +14,7 @@ def test_the_text_grows_word_by_word_until_its_event_takes_its_place(stack, live
     session = live_sdk.beta.sessions.create(
         agent=agent.id, environment_id=live_sdk.beta.environments.create(name="box").id
     )
-    cookie: Any = {"name": "sessionid", "value": as_alice.cookies["sessionid"].value, "url": stack.url}
-    page.context.add_cookies([cookie])
+    sign_in(page, stack, as_alice)
     page.goto(f"{stack.url}/sessions/{session.id}/")
     page.evaluate(
         """() => {
@@ -27,7 +27,7 @@ def test_the_text_grows_word_by_word_until_its_event_takes_its_place(stack, live
     page.get_by_label("Message").fill(f"practice: {json.dumps(program)}")
     page.get_by_role("button", name="Send").click()
     said = page.locator(".event-agent:not(.is-writing) .said")
-    expect(said).to_have_text(f"<b>First</b> line {WORDS}", timeout=20_000)
+    expect(said).to_have_text(f"<b>First</b> line {WORDS}")
     *growing, last = page.evaluate("seen")
     assert len(growing) > 3
     assert all(f"<b>First</b>\n\n  line {WORDS}".startswith(text) for text in growing)
