@@ -22,7 +22,7 @@ from agents.api.event_pages import EVENT_TYPES, events_page
 from agents.api.openapi import asks, takes
 from agents.api.pagination import NEWEST_FIRST, OLDEST_FIRST, page_of
 from agents.api.reach import check_events_of_worker
-from agents.api.shapes.sessions import escalation_shape, session_shape, verdict_shape
+from agents.api.shapes.sessions import TIMED_THREADS, escalation_shape, session_shape, verdict_shape
 from agents.client_events import check_events, check_initial_events
 from agents.exceptions import InvalidRequest
 from agents.limits import EVENTS_PAGE_MAX, SESSION_RESOURCES_PAGE_MAX, SESSION_TITLE_MAX
@@ -93,7 +93,7 @@ def list_sessions(request: ApiRequest) -> dict[str, Any]:
     now, prices = timezone.now(), book_of(request.auth.workspace)
     return page_of(
         request,
-        rows.filter(**_filters(request)).prefetch_related("resources"),
+        rows.filter(**_filters(request)).prefetch_related("resources", TIMED_THREADS),
         lambda session: session_shape(session, now, prices),
         listing="sessions",
         order=queries.choice(request, "order", ORDERS, NEWEST_FIRST),

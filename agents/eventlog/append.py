@@ -2,7 +2,7 @@
 the thread's columns up to date, leaves outbox rows, and tells followers after the commit."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -72,7 +72,8 @@ def append(
 ) -> list[Event]:
     """Append to `thread` (or to an event's own `thread_id`) inside the caller's transaction; returns the rows.
 
-    `closing` makes more events from the session's state after the others. `locked` is what `lock_session` returned
+    `closing` makes more events from the session's state after the others, and is told the moment of the first of them;
+    each further one is `TICK` later. `locked` is what `lock_session` returned
     earlier in this transaction. With a `lease` the writing is void (`Fenced`) when the thread is no longer ours;
     `thread_changes` are columns to set on the thread's row besides.
     """
@@ -84,7 +85,8 @@ def append(
     models = {target.pk: model_of(target) for target in threads}
     state = _fold(_state_of(session, SESSION_COLUMNS), rows, "session.", models)
     if closing:
-        late = [numbered.row(event) for event in closing(state, timezone.now())]
+        now = numbered.next_moment()
+        late = [numbered.row(replace(event, at=now)) for event in closing(state, now)]
         rows, state = rows + late, _fold(state, late, "session.", models)
         threads = _threads_of(rows, *threads)
     statements.insert_events.run(rows)
@@ -104,6 +106,10 @@ class _Numbering:
     def __init__(self, session: Session, thread: Thread) -> None:
         self._session, self._thread = session, thread
         self._place, self._last = session.next_seq, session.last_processed_at
+
+    def next_moment(self) -> datetime:
+        now = timezone.now()
+        return now if self._last is None or now > self._last else self._last + TICK
 
     def row(self, event: NewEvent) -> Event:
         moment = event.at or timezone.now()

@@ -10,7 +10,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from agents.eventlog import statements
-from agents.eventlog.append import Closing, NewEvent, lock_session
+from agents.eventlog.append import TICK, Closing, NewEvent, lock_session
 from agents.eventlog.fold import Projection, spent_until, usage_shape
 from agents.eventlog.statements import INTERRUPT
 from agents.fairness import others_first
@@ -155,9 +155,11 @@ def _idle(
 def _idle_events(
     turn: Turn, session: Session, reason: dict[str, Any], state: Projection, now: datetime
 ) -> list[NewEvent]:
+    # Up to the last of them: what a client reads of the session afterwards is the same to the millisecond.
+    usage = _usage(turn, session, state, now + 2 * TICK)
     return [
         turn.thread_status("idle", **reason),
-        NewEvent(type="session.usage", payload=_usage(turn, session, state, now)),
+        NewEvent(type="session.usage", payload=usage),
         NewEvent(type="session.status_idle", payload=reason),
     ]
 

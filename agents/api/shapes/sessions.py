@@ -3,17 +3,23 @@
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Prefetch
+
+from agents.api.shapes.threads import active_seconds
 from agents.eventlog.fold import usage_shape
 from agents.eventlog.wire import agent_snapshot, timestamp
-from agents.models import Session, SessionKind, SessionResource, Verdict
+from agents.models import Session, SessionKind, SessionResource, Thread, Verdict
 from agents.plugs import resource_kinds
 from agents.prices import PriceBook, monetary_amount
 from agents.services.prices import book_of, session_cost
 
+TIMED = "timed_threads"
+TIMES = ("session", "active_seconds", "running_since")
+TIMED_THREADS = Prefetch("threads", Thread.objects.only(*TIMES), to_attr=TIMED)
+
 
 def session_shape(session: Session, now: datetime, prices: PriceBook | None = None) -> dict[str, Any]:
-    """Resources are read from the session's prefetched rows, and `prices` once for a whole list."""
-    active = _active_seconds(session, now)
+    """For a list, resources and `TIMED_THREADS` are prefetched and `prices` read once."""
     return {
         "id": session.pk,
         "type": "session",
@@ -27,8 +33,11 @@ def session_shape(session: Session, now: datetime, prices: PriceBook | None = No
         "resources": [resource_shape(row) for row in session.resources.all()],
         "budget": session.budget,
         "outcome_evaluations": [],
-        "stats": {"active_seconds": active, "duration_seconds": _duration_seconds(session, now)},
-        "usage": session_usage(session, active, now, prices),
+        "stats": {
+            "active_seconds": _working_seconds(session, now),
+            "duration_seconds": _duration_seconds(session, now),
+        },
+        "usage": session_usage(session, _active_seconds(session, now), now, prices),
         "created_at": timestamp(session.created_at),
         "updated_at": timestamp(session.updated_at),
         "archived_at": timestamp(session.archived_at),
@@ -71,9 +80,15 @@ def escalation_shape(session: Session) -> dict[str, Any]:
     }
 
 
+def _working_seconds(session: Session, now: datetime) -> float:
+    """Of all its threads together: what two do at once counts twice here, and once in the usage."""
+    timed = getattr(session, TIMED, None)
+    threads = timed if timed is not None else session.threads.only(*TIMES)
+    return round(sum(active_seconds(thread, now) for thread in threads), 3)
+
+
 def _active_seconds(session: Session, now: datetime) -> float:
-    running = (now - session.running_since).total_seconds() if session.running_since else 0.0
-    return round(session.active_seconds + max(running, 0.0), 3)
+    return round(active_seconds(session, now), 3)
 
 
 def _duration_seconds(session: Session, now: datetime) -> float:

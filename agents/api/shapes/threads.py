@@ -5,14 +5,14 @@ from typing import Any
 
 from agents.eventlog.fold import usage_shape
 from agents.eventlog.wire import agent_snapshot, timestamp
-from agents.models import SessionStatus, Thread
+from agents.models import Session, SessionStatus, Thread
 from agents.prices import PriceBook, cost_of, monetary_amount
 from agents.services.prices import book_of
 
 
 def thread_shape(thread: Thread, now: datetime, prices: PriceBook | None = None) -> dict[str, Any]:
     """`prices` are read once for a whole list."""
-    active = _active_seconds(thread, now)
+    active = round(active_seconds(thread, now), 3)
     return {
         "id": thread.pk,
         "type": "session_thread",
@@ -22,7 +22,7 @@ def thread_shape(thread: Thread, now: datetime, prices: PriceBook | None = None)
         "agent": _agent_shape(thread.agent_snapshot),
         "status": thread.status,
         "stats": _stats(thread, active, now) if _has_begun(thread) else None,
-        "usage": _usage(thread, active, prices) if thread.active_seconds else None,
+        "usage": _usage(thread, active, prices) if _has_rested(thread) else None,
         "created_at": timestamp(thread.created_at),
         "updated_at": timestamp(thread.updated_at),
         "archived_at": timestamp(thread.archived_at),
@@ -47,6 +47,12 @@ def _has_begun(thread: Thread) -> bool:
     return thread.status != SessionStatus.IDLE or thread.active_seconds > 0
 
 
+def _has_rested(thread: Thread) -> bool:
+    """Whether it ever was idle after it began: a turn that waits to try again has not been. Who drives a thread marks
+    its input as seen at each rest; threads that nobody drives, of a dream's trace, do not wait."""
+    return thread.active_seconds > 0 and (thread.seen > 0 or thread.wake == 0)
+
+
 def _stats(thread: Thread, active: float, now: datetime) -> dict[str, Any]:
     """`startup_seconds` is unknown for a primary thread, whose start nobody measures; a child starts at once."""
     end = (thread.archived_at or thread.updated_at) if thread.status == SessionStatus.TERMINATED else now
@@ -57,6 +63,7 @@ def _stats(thread: Thread, active: float, now: datetime) -> dict[str, Any]:
     }
 
 
-def _active_seconds(thread: Thread, now: datetime) -> float:
-    running = (now - thread.running_since).total_seconds() if thread.running_since else 0.0
-    return round(thread.active_seconds + max(running, 0.0), 3)
+def active_seconds(row: Session | Thread, now: datetime) -> float:
+    """The time under way included."""
+    running = (now - row.running_since).total_seconds() if row.running_since else 0.0
+    return row.active_seconds + max(running, 0.0)
