@@ -22,8 +22,6 @@ TRIES_MAX = 4  # each shows the model half as much as the one before
 def compact(turn: Turn, resumes: bool) -> None:
     if resumes:
         turn.commit(turn.running())
-    if turn.is_recovered:
-        Session.objects.filter(pk=turn.session_id).update(repeated_requests=F("repeated_requests") + 1)
     conversation = turn.log.conversation
     room = turn.room - conversation.extent.overhead
     kept = plan(conversation.messages, room=room, compactions=turn.position.compactions)
@@ -40,6 +38,8 @@ def compact(turn: Turn, resumes: bool) -> None:
 
 def _ask(turn: Turn, kept: Plan) -> Reply:
     messages, size = turn.log.conversation.messages, min(turn.window.size, turn.room * 2)
+    if turn.is_recovered:  # as late as can be: who is lost before this has asked nobody
+        Session.objects.filter(pk=turn.session_id).update(repeated_requests=F("repeated_requests") + 1)
     rest_connection()
     for tries in range(TRIES_MAX):
         request = summary_request(turn.model, messages, kept, window=size, tries=tries)
