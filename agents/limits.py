@@ -99,7 +99,8 @@ WORKER_SEEN_SECONDS = 30  # wire contract: who polled within these counts as pol
 WORKER_TOUCH_SECONDS = 5  # a worker's poll is written down at most this often
 
 MODEL_TIMEOUT_SECONDS = 600.0  # the client's own default
-MODEL_RETRY_DELAYS = (1.0, 4.0)  # seconds before the second and third try of a model request
+MODEL_RETRY_DELAYS = (1.0, 4.0, 15.0, 60.0)  # seconds before the second and every further try of a model request
+MODEL_RETRY_AFTER_MAX = 300.0  # seconds; an endpoint that asks for more patience is asked again by then
 MODEL_MAX_TOKENS = 16_000  # answer size asked of the model
 MODEL_REPLY_MAX_BYTES = 16 * 1024 * 1024  # it is kept in the log and sent again with every later request
 COMPACTIONS_IN_A_ROW_MAX = 3  # each leaves a quarter of what the one before did: what is too long then stays so

@@ -1,6 +1,7 @@
 """The network client behind `ModelClient`: the official `anthropic` package, sent once; the loop decides on retries."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -139,7 +140,13 @@ def _status_error(error: anthropic.APIStatusError) -> ModelError:
     said = str(told.get("message", "") if told else error.message)[:500]
     is_too_long = error.status_code in (400, 413) and says_too_long(TYPES[error.status_code], said)
     message = f"The model endpoint answered {error.status_code}: {said}"
-    return ModelError(kind, message, is_transient=is_transient, is_too_long=is_too_long)
+    retry_after = _seconds(error.response.headers.get("retry-after", ""))
+    return ModelError(kind, message, is_transient=is_transient, is_too_long=is_too_long, retry_after=retry_after)
+
+
+def _seconds(text: str) -> float:
+    """Of a `retry-after` header; a date or nonsense says nothing."""
+    return float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text, re.ASCII) else 0.0
 
 
 def _told(error: anthropic.APIStatusError) -> dict[str, Any]:

@@ -28,14 +28,18 @@ class Reply:
 
 class ModelError(Exception):
     """A model request without an answer; `type` is the wire's error type, `is_transient` says whether to try again,
-    `is_too_long` that the same request could only be answered by a larger model."""
+    `is_too_long` that the same request could only be answered by a larger model, `retry_after` how many seconds the
+    endpoint wants to be left alone."""
 
-    def __init__(self, type: str, message: str, *, is_transient: bool, is_too_long: bool = False) -> None:
+    def __init__(
+        self, type: str, message: str, *, is_transient: bool, is_too_long: bool = False, retry_after: float = 0.0
+    ) -> None:
         super().__init__(message)
         self.type = type
         self.message = message
         self.is_transient = is_transient
         self.is_too_long = is_too_long
+        self.retry_after = retry_after
 
 
 class ModelStopped(Exception):

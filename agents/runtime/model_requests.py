@@ -85,7 +85,8 @@ def take_failure(turn: Turn, closing: list[NewEvent], failure: ModelError) -> No
     failures = turn.position.failures
     if failure.is_transient and failures < len(limits.MODEL_RETRY_DELAYS):
         told = error(failure.type, failure.message, "retrying")
-        rests.reschedule(turn, [*closing, told], limits.MODEL_RETRY_DELAYS[failures])
+        patience = min(failure.retry_after, limits.MODEL_RETRY_AFTER_MAX)
+        rests.reschedule(turn, [*closing, told], max(limits.MODEL_RETRY_DELAYS[failures], patience))
     else:
         flush = [*closing, error(failure.type, failure.message, "exhausted")]
         rests.finish(turn, flush, {"type": "retries_exhausted"}, drops_mail=True)

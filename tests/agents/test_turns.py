@@ -2,10 +2,12 @@
 
 import json
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from django.conf import settings
 
-from agents import jobs
+from agents import jobs, plugs
 from agents.runtime import loop
 from agents.services.sessions import send_events
 
@@ -70,3 +72,40 @@ def test_every_turn_reports_the_servers_it_goes_on_without(make_session, run, ag
     }
     assert types(events).count("agent.message") == 2
     assert session.status == "idle"
+
+
+class Busy(BaseHTTPRequestHandler):
+    """An endpoint that wants to be left alone for a while."""
+
+    patience = "120"
+
+    def log_message(self, *args):
+        pass
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        body = json.dumps({"type": "error", "error": {"type": "rate_limit_error", "message": "later"}}).encode()
+        self.send_response(429)
+        for name, value in (("retry-after", self.patience), ("content-length", str(len(body)))):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.mark.parametrize(
+    ("patience", "least", "most"),
+    [("120", 100, 121), ("999999999", 200, 301), ("0", 0, 2), ("soon", 0, 2), ("-5", 0, 2), ("1e9", 0, 2)],
+)
+def test_an_endpoint_that_names_a_time_is_left_alone_until_then(make_session, run, monkeypatch, patience, least, most):
+    monkeypatch.setattr(Busy, "patience", patience)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setattr(settings, "ANTHROPIC_BASE_URL", f"http://127.0.0.1:{server.server_port}")
+        plugs.model_client.cache_clear()
+        session = make_session()
+        run(session, "Hello")
+        server.shutdown()
+    plugs.model_client.cache_clear()
+    thread = session.threads.get()
+    waits = (thread.wake_at - session.events.in_order().last().processed_at).total_seconds()
+    assert least - 2 <= waits <= most
