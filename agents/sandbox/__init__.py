@@ -1,4 +1,4 @@
-"""Where tools run: boxes without network, one per session, owned by one host process per machine.
+"""Where tools run: boxes, one per session, owned by one host process per machine; `egress/` is their only way out.
 
 Why a host process apart from web and workers: a session's shell, working directory and files outlive the worker that
 serves a turn. `client` talks to it over a private unix socket; `host` owns the boxes; `box/` is the code that runs

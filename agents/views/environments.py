@@ -1,5 +1,6 @@
 """Environments: where a session's tools run, and what of it applies on this machine."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_GET, require_http_methods
@@ -47,6 +48,7 @@ def show_environment(
         "section": "setup",
         "environment": environment,
         "networking": environment.config.get("networking"),
+        "has_network": settings.LUCID_EGRESS,
         "packages": [(manager, packages[manager]) for manager in MANAGERS if packages.get(manager)],
         "sessions": list(sessions.order_by("-created_at", "-pk")[:SESSIONS_SHOWN]),
         "may_write": request.member.is_admin and not environment.is_internal,

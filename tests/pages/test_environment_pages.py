@@ -41,8 +41,15 @@ def test_an_environment_is_made_from_what_was_typed(as_alice, workspace):
     assert made.config["networking"]["allowed_hosts"] == ["a.io", "*.b.io"]
     assert (made.config["packages"]["pip"], made.metadata) == (["rich", "pandas==2.2"], {"a": "1"})
     page = as_alice.get(answer.url).content.decode()
-    assert "Network inside the sandbox: none" in page
+    assert "Network inside the sandbox: limited." in page
     assert "Packages: kept, not installed" in page
+
+
+@pytest.mark.parametrize(("is_on", "told"), [(True, "every public host"), (False, "LUCID_EGRESS=off")])
+def test_the_page_says_what_commands_reach_here(as_alice, actor, settings, is_on, told):
+    settings.LUCID_EGRESS = is_on
+    open_to_all = create_environment({"name": "open"}, actor=actor)
+    assert told in as_alice.get(f"/environments/{open_to_all.pk}/").content.decode()
 
 
 def test_saving_an_untouched_form_changes_nothing(as_alice, environment):
