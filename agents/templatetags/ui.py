@@ -22,7 +22,7 @@ CENT = Decimal("0.01")
 BADGES: dict[str, tuple[str, str, str]] = {
     # sessions and threads
     "idle": ("idle", "quiet", ""),
-    "awaits": ("waits for an answer", "warn", "person"),
+    "awaits": ("needs answer", "warn", "person"),
     "running": ("running", "live", ""),
     "rescheduling": ("retrying", "live", ""),
     "terminated": ("ended", "quiet", "stop"),

@@ -68,4 +68,3 @@ def _send(request: HtmxHttpRequest, session: Session, event: dict[str, Any]) -> 
     except InvalidRequest as error:
         # The other answer came in this very moment, or the turn has ended meanwhile: the page shows how it stands.
         messages.error(request, error.message)
-

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_GET, require_POST
 
@@ -11,7 +12,7 @@ from agents.access import access_session, require_role
 from agents.exceptions import InvalidRequest
 from agents.forms import MessageForm, SessionFilter, VerdictForm
 from agents.http import HtmxHttpRequest, go, newest_first, page
-from agents.models import Agent, Event, Role, Session, SessionKind
+from agents.models import Agent, Event, Role, Session, SessionKind, SessionStatus
 from agents.price_forms import BudgetForm
 from agents.services.prices import book_of, estimated_tokens
 from agents.services.session_updates import update_session
@@ -27,6 +28,7 @@ PROPOSAL_ID = re.compile(r"prop_\w{1,60}", re.ASCII)
 PAGE_SIZE = 50
 EVENTS_SHOWN = 200
 OUTPUTS_SHOWN = 10
+AWAITING_AMONG = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +57,19 @@ def session_list(request: HtmxHttpRequest) -> HttpResponse:
         "sessions": rows.items,
         "next": rows.next_query(request),
         "is_filtered": form.is_narrowing,
+        "awaiting": 0 if form.is_narrowing or request.htmx else _awaiting(found),
         "practice_shown": any(session.is_practice for session in rows.items),
         "principals": names_of(request.workspace, {session.principal for session in rows.items}),
         "book": book_of(request.workspace),
         **tools_problem(),
     }
     return page(request, "agents/session_list.html", context, partial="rows")
+
+
+def _awaiting(sessions: QuerySet[Session]) -> int:
+    """How many of the latest sessions at rest wait for an answer; not of all, because no index knows."""
+    latest = sessions.filter(status=SessionStatus.IDLE).order_by("-created_at", "-pk").values("pk")[:AWAITING_AMONG]
+    return Session.objects.filter(pk__in=latest, stop_reason__type="requires_action").count()
 
 
 @require_GET

@@ -286,8 +286,13 @@ def error_words(error: Mapping[str, Any]) -> str:
     message, server = str(error.get("message") or error.get("type")), error.get("mcp_server_name")
     if server:
         said = message if str(server) in message else f"{server}: {message}"
-        return f"{said} The session goes on without this server."
-    return f"{message} {WHAT_NEXT.get((error.get('retry_status') or {}).get('type', ''), '')}".strip()
+        return f"{_sentence(said)} The session goes on without this server."
+    ahead = WHAT_NEXT.get((error.get("retry_status") or {}).get("type", ""), "")
+    return f"{_sentence(message)} {ahead}" if ahead else message
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _decision(event: Mapping[str, Any]) -> str:

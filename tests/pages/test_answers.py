@@ -180,6 +180,7 @@ def test_what_waits_for_the_agent_is_listed(as_alice: Client, waiting: Session) 
 
 def test_the_list_says_which_sessions_wait_and_finds_them(as_bob: Client, waiting: Session) -> None:
     found = as_bob.get("/sessions/", {"status": "awaits"}).content.decode()
-    assert (waiting.pk in found, "waits for an answer" in found) == (True, True)
+    assert (waiting.pk in found, "needs answer" in found) == (True, True)
+    assert "1 session waits for an answer" in as_bob.get("/sessions/").content.decode()
     Session.objects.filter(pk=waiting.pk).update(stop_reason={"type": "end_turn"})
     assert waiting.pk not in as_bob.get("/sessions/", {"status": "awaits"}).content.decode()
