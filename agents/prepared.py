@@ -39,10 +39,15 @@ class Slot(Expression):
 
 class PreparedQuery[Row]:
     """Reads the rows of a queryset, or the tuples of its `values_list`. `only`, `defer` and `select_related` are
-    honoured; what Django does after the SQL is not (prefetches, annotations of objects)."""
+    honoured; what Django does after the SQL is not (prefetches, annotations of objects).
 
-    def __init__(self, make: Making) -> None:
+    `parameters` counts them where the function's signature does not. With `is_limited` the last value of a call is how
+    many rows to read at most, which no queryset can leave open."""
+
+    def __init__(self, make: Making, *, parameters: int | None = None, is_limited: bool = False) -> None:
         self._make = make
+        self._parameters = _parameters(make) if parameters is None else parameters
+        self._is_limited = is_limited
         self._compiled: Any = None
 
     def first(self, *values: Any) -> Row | None:
@@ -63,9 +68,11 @@ class PreparedQuery[Row]:
 
     def _compile(self) -> Any:
         connection = connections[DEFAULT_DB_ALIAS]
-        rows = _with_slots(self._make)
+        rows = _with_slots(self._make, self._parameters)
         compiler = rows.query.get_compiler(connection=connection)
         sql, params = compiler.as_sql()
+        if self._is_limited:
+            sql, params = f"{sql} LIMIT %s", (*params, _Place(self._parameters))
         converters = list(compiler.get_converters([column[0] for column in compiler.select]).items())
         finish = _model_builder(compiler, rows) if issubclass(rows._iterable_class, ModelIterable) else tuple
 
@@ -179,8 +186,8 @@ def _is_expression(value: Any) -> bool:
     return hasattr(value, "resolve_expression")
 
 
-def _with_slots(make: Making) -> Any:
-    return make(*map(Slot, range(_parameters(make))))
+def _with_slots(make: Making, parameters: int | None = None) -> Any:
+    return make(*map(Slot, range(_parameters(make) if parameters is None else parameters)))
 
 
 def _parameters(make: Making) -> int:

@@ -10,12 +10,21 @@ from agents.api.auth import authenticate
 from agents.api.document_page import serve_page
 from agents.api.errors import register_handlers
 from agents.api.openapi import serve_document
+from agents.api.rendering import Renderer
 from agents.api.stream import match_api_stream
 from dreams import api as dreams
 from dreams import policy_api as dream_policies
 from memory import api as memory
 
-api = NinjaAPI(title="Lucid", version="v1", auth=authenticate, docs_url=None, openapi_url=None, urls_namespace="api")
+api = NinjaAPI(
+    title="Lucid",
+    version="v1",
+    auth=authenticate,
+    renderer=Renderer(),
+    docs_url=None,
+    openapi_url=None,
+    urls_namespace="api",
+)
 register_handlers(api)
 api.add_router("/agents", agents.router)
 api.add_router("/environments", environments.router)

@@ -51,7 +51,7 @@ def apply(
 
 def shape(agent: Agent, kept: Mapping[str, Any]) -> dict[str, Any]:
     """As the policy is now, whoever changed it."""
-    policy = DreamPolicy.objects.filter(agent=agent, pk=kept["policy_id"]).first()
+    policy = DreamPolicy.objects.filter(agent=agent.pk, pk=kept["policy_id"]).first()
     if policy is None:
         return {"enabled": False, "schedule": None, "timezone": "UTC", "objective": None, "mode": "review"}
     return {

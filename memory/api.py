@@ -11,7 +11,7 @@ from agents.api import queries
 from agents.api.auth import ApiRequest
 from agents.api.bodies import Body
 from agents.api.openapi import asks, takes
-from agents.api.pagination import OLDEST_FIRST, limit_of, page_of, slice_of
+from agents.api.pagination import OLDEST_FIRST, limit_of, live_or_all, page_of, slice_of
 from agents.exceptions import InvalidRequest
 from memory import services
 from memory.access import access_memory, access_store, access_version
@@ -33,6 +33,7 @@ create_store_body = Body(MemoryStoreCreateParams)
 update_store_body = Body(MemoryStoreUpdateParams)
 create_body = Body(MemoryCreateParams, elsewhere=["view"])
 update_body = Body(MemoryUpdateParams, elsewhere=["view", "memory_store_id"])
+stores = live_or_all(lambda workspace: MemoryStore.objects.in_workspace(workspace))
 
 
 @router.post("", openapi_extra=takes(create_store_body))
@@ -43,11 +44,10 @@ def create_store(request: ApiRequest) -> dict[str, Any]:
 
 @router.get("", openapi_extra=asks("limit", "page", "include_archived", *CREATED_AT))
 def list_stores(request: ApiRequest) -> dict[str, Any]:
-    rows = MemoryStore.objects.in_workspace(request.auth.workspace)
-    if not queries.flag(request, "include_archived"):
-        rows = rows.live()
+    rows = stores[queries.flag(request, "include_archived")]
     created_at = queries.bounds(request, "created_at", ("gte", "lte"))
-    return page_of(request, rows, store_shape, listing="memory_stores", created_at=created_at)
+    asked = rows.of(request.auth.workspace.pk)
+    return page_of(request, asked, store_shape, listing="memory_stores", created_at=created_at)
 
 
 @router.get("/{store_id}")

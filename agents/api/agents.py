@@ -8,6 +8,7 @@ from anthropic.types.beta import (
     BetaManagedAgentsWebFetchToolConfigParams,
     BetaManagedAgentsWebSearchToolConfigParams,
 )
+from django.db.models import F
 from ninja import Router
 
 from agents.access import access_agent, access_agent_version
@@ -15,9 +16,9 @@ from agents.api import queries
 from agents.api.auth import ApiRequest
 from agents.api.bodies import Body, extended
 from agents.api.openapi import asks, takes
-from agents.api.pagination import NEWEST_FIRST, Cursor, cursor_of, limit_of, page_of
-from agents.api.shapes.agents import agent_shape, definition_shape
-from agents.models import Agent, AgentVersion
+from agents.api.pagination import NEWEST_FIRST, Cursor, cursor_of, limit_of, live_or_all, page_of
+from agents.api.shapes.agents import ListedAgent, agent_shape, listed_shape
+from agents.models import Agent
 from agents.plugs import agent_extensions
 from agents.services import agents as services
 
@@ -30,6 +31,15 @@ create_body = Body(extended(AgentCreateParams, extensions), clearable=CLEARABLE)
 update_body = Body(extended(AgentUpdateParams, extensions), clearable=CLEARABLE)
 
 
+def _listed(workspace: Any) -> Any:
+    """With the latest definition, and without rows for it: the list is asked for more than anything else of agents."""
+    rows = Agent.objects.in_workspace(workspace).filter(is_internal=False, versions__number=F("version"))
+    return rows.values_list(*ListedAgent._fields[:-1], "versions__definition")
+
+
+agents = live_or_all(_listed, ListedAgent)
+
+
 @router.post("", openapi_extra=takes(create_body))
 def create_agent(request: ApiRequest) -> dict[str, Any]:
     return _latest(services.create_agent(create_body(request), actor=request.auth))
@@ -37,13 +47,10 @@ def create_agent(request: ApiRequest) -> dict[str, Any]:
 
 @router.get("", openapi_extra=asks("limit", "page", "include_archived", "created_at[gte]", "created_at[lte]"))
 def list_agents(request: ApiRequest) -> dict[str, Any]:
-    rows = Agent.objects.in_workspace(request.auth.workspace).filter(is_internal=False)
-    if not queries.flag(request, "include_archived"):
-        rows = rows.live()
+    rows = agents[queries.flag(request, "include_archived")]
     created_at = queries.bounds(request, "created_at", ("gte", "lte"))
-    rows = rows.only("version", "extensions", "created_at", "updated_at", "archived_at")
-    page = page_of(request, rows, lambda agent: agent, listing="agents", created_at=created_at)
-    return {**page, "data": _with_latest_versions(page["data"])}
+    asked = rows.of(request.auth.workspace.pk)
+    return page_of(request, asked, listed_shape, listing="agents", created_at=created_at)
 
 
 @router.get("/{agent_id}", openapi_extra=asks("version"))
@@ -80,15 +87,3 @@ def list_versions(request: ApiRequest, agent_id: str) -> dict[str, Any]:
 
 def _latest(agent: Agent) -> dict[str, Any]:
     return agent_shape(agent, agent.versions.get(number=agent.version))
-
-
-def _with_latest_versions(agents: list[Agent]) -> list[dict[str, Any]]:
-    """Definitions only, without rows for them: the list is asked for more than anything else of an agent's."""
-    latest = AgentVersion.objects.filter(
-        agent_id__in=[agent.pk for agent in agents], number__in={agent.version for agent in agents}
-    )
-    found = {(pk, number): text for pk, number, text in latest.values_list("agent_id", "number", "definition")}
-    return [
-        definition_shape(agent, agent.version, found[agent.pk, agent.version], updated_at=agent.updated_at)
-        for agent in agents
-    ]

@@ -10,7 +10,7 @@ from agents.api import queries, work
 from agents.api.auth import ApiRequest
 from agents.api.bodies import Body
 from agents.api.openapi import asks, takes
-from agents.api.pagination import page_of
+from agents.api.pagination import live_or_all, page_of
 from agents.api.shapes.environments import environment_shape
 from agents.exceptions import InvalidRequest
 from agents.models import Environment
@@ -20,6 +20,9 @@ router = Router(tags=["environments"])
 router.add_router("", work.router)
 create_body = Body(EnvironmentCreateParams)
 update_body = Body(EnvironmentUpdateParams)
+environments = live_or_all(
+    lambda workspace: Environment.objects.in_workspace(workspace).kept().filter(is_internal=False)
+)
 
 
 @router.post("", openapi_extra=takes(create_body))
@@ -31,10 +34,8 @@ def create_environment(request: ApiRequest) -> dict[str, Any]:
 
 @router.get("", openapi_extra=asks("limit", "page", "include_archived"))
 def list_environments(request: ApiRequest) -> dict[str, Any]:
-    rows = Environment.objects.in_workspace(request.auth.workspace).kept().filter(is_internal=False)
-    if not queries.flag(request, "include_archived"):
-        rows = rows.live()
-    return page_of(request, rows, environment_shape, listing="environments")
+    rows = environments[queries.flag(request, "include_archived")]
+    return page_of(request, rows.of(request.auth.workspace.pk), environment_shape, listing="environments")
 
 
 @router.get("/{environment_id}")

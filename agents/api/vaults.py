@@ -11,7 +11,7 @@ from agents.api import queries
 from agents.api.auth import ApiRequest
 from agents.api.bodies import Body
 from agents.api.openapi import asks, takes
-from agents.api.pagination import page_of
+from agents.api.pagination import live_or_all, page_of
 from agents.api.shapes.vaults import credential_shape, validation_shape, vault_shape
 from agents.models import Credential, Vault
 from agents.services import vaults as services
@@ -22,6 +22,7 @@ create_body = Body(VaultCreateParams)
 update_body = Body(VaultUpdateParams)
 credential_create_body = Body(CredentialCreateParams)
 credential_update_body = Body(CredentialUpdateParams, elsewhere=["vault_id"])
+vaults = live_or_all(lambda workspace: Vault.objects.in_workspace(workspace))
 
 
 @router.post("", openapi_extra=takes(create_body))
@@ -31,10 +32,8 @@ def create_vault(request: ApiRequest) -> dict[str, Any]:
 
 @router.get("", openapi_extra=asks("limit", "page", "include_archived"))
 def list_vaults(request: ApiRequest) -> dict[str, Any]:
-    rows = Vault.objects.in_workspace(request.auth.workspace)
-    if not queries.flag(request, "include_archived"):
-        rows = rows.live()
-    return page_of(request, rows, vault_shape, listing="vaults")
+    rows = vaults[queries.flag(request, "include_archived")]
+    return page_of(request, rows.of(request.auth.workspace.pk), vault_shape, listing="vaults")
 
 
 @router.get("/{vault_id}")

@@ -40,8 +40,9 @@ def archive_extensions(agent: Agent, *, actor: Actor) -> None:
             module.archived(agent, actor=actor)
 
 
-def shown_extensions(agent: Agent) -> dict[str, Any]:
-    """The members that the wire shows: only those that were set, by parts that are still installed."""
+def shown_extensions(agent: Any) -> dict[str, Any]:
+    """The members that the wire shows of an agent, or of what a list read of one: only those that were set, by parts
+    that are still installed."""
     known = agent_extensions()
     return {name: known[name].shape(agent, kept) for name, kept in agent.extensions.items() if name in known}
 

@@ -1,7 +1,7 @@
 """Agents and their versions."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from agents.definitions.multiagent import shown
 from agents.eventlog.wire import SNAPSHOT_MEMBERS, timestamp
@@ -9,6 +9,22 @@ from agents.models import Agent, AgentVersion
 from agents.services.agent_extensions import shown_extensions
 
 DEFINITION = (*SNAPSHOT_MEMBERS, "metadata")
+
+
+class ListedAgent(NamedTuple):
+    """What a list shows of an agent."""
+
+    pk: str
+    version: int
+    extensions: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    archived_at: datetime | None
+    definition: dict[str, Any]
+
+
+def listed_shape(agent: ListedAgent) -> dict[str, Any]:
+    return definition_shape(agent, agent.version, agent.definition, updated_at=agent.updated_at)
 
 
 def agent_shape(agent: Agent, version: AgentVersion) -> dict[str, Any]:
@@ -19,7 +35,9 @@ def agent_shape(agent: Agent, version: AgentVersion) -> dict[str, Any]:
     )
 
 
-def definition_shape(agent: Agent, number: int, definition: dict[str, Any], *, updated_at: datetime) -> dict[str, Any]:
+def definition_shape(
+    agent: Agent | ListedAgent, number: int, definition: dict[str, Any], *, updated_at: datetime
+) -> dict[str, Any]:
     return {
         "id": agent.pk,
         "type": "agent",
