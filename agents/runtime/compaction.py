@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agents.runtime.context import CHARACTERS_PER_TOKEN, cut, shortened, tokens, weight
-from agents.runtime.prompt import Block, Message
+from agents.runtime.context import CHARACTERS_PER_TOKEN, Window, cut, shortened, tokens, weight
+from agents.runtime.prompt import Block, Message, build_request
 
 KEPT_SHARE = 0.3  # of the room that there is, for the end of the conversation
 HARSHER = 4  # how much less is kept each time that it was too much
-SUMMARY_TOKENS_MAX = 4_096
+SUMMARY_TOKENS_MAX = 8_000
 TRANSCRIPT_SHARE = 0.6  # of the window, for what the summary is made of
 PIECE_MAX = 40_000  # characters of one text in the transcript; an earlier summary is shorter
 PIECE_MIN = 200
@@ -74,18 +74,15 @@ def _may_begin(message: Message) -> bool:
 
 
 def summary_request(
-    model: str, messages: Sequence[Message], kept: Plan, *, window: int, tries: int = 0
+    agent: dict[str, Any], messages: Sequence[Message], kept: Plan, *, window: Window, tries: int = 0
 ) -> dict[str, Any]:
-    """Ask for a summary of everything that does not stay; each further try asks about half as much."""
+    """Ask for a summary of everything that does not stay; each further try asks about half as much. Some models think
+    before they write, so an answer may take what any answer may."""
     told = messages if kept.keeps_from is None else messages[: kept.keeps_from]
-    most = int(window * TRANSCRIPT_SHARE) * CHARACTERS_PER_TOKEN // 2**tries
+    most = int(window.size * TRANSCRIPT_SHARE) * CHARACTERS_PER_TOKEN // 2**tries
     text = f"<transcript>\n{transcript(told, most)}\n</transcript>\n\n{TASK}"
-    return {
-        "model": model,
-        "max_tokens": min(SUMMARY_TOKENS_MAX, window // 8),
-        "system": SYSTEM,
-        "messages": [{"role": "user", "content": [{"type": "text", "text": text}]}],
-    }
+    asked: list[Message] = [{"role": "user", "content": [{"type": "text", "text": text}]}]
+    return build_request({**agent, "system": SYSTEM}, asked, tools=(), notes=(), max_tokens=window.reply)
 
 
 def transcript(messages: Sequence[Message], most: int) -> str:
@@ -119,9 +116,9 @@ def _told(block: Block) -> str:
             return f"[{kind}: {block.get('title') or 'not shown'}]"
 
 
-def summary_text(reply: str, window: int) -> str:
-    """What the model wrote, no longer than it was asked to."""
-    return cut(reply.strip(), min(SUMMARY_TOKENS_MAX, window // 8) * CHARACTERS_PER_TOKEN * 2)
+def summary_text(reply: str, window: Window) -> str:
+    """What the model wrote, no longer than a small part of its window."""
+    return cut(reply.strip(), min(SUMMARY_TOKENS_MAX, window.size // 8) * CHARACTERS_PER_TOKEN)
 
 
 def summary_block(summary: str) -> Block:

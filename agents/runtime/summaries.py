@@ -4,6 +4,8 @@ The request shows as no span of its own: between two model requests the contract
 spans as the agent's own answers. What it used is in the event's private part, and counted like any other usage.
 """
 
+from dataclasses import replace
+
 from django.db.models import F
 
 from agents.leases import rest_connection
@@ -33,16 +35,17 @@ def compact(turn: Turn, resumes: bool) -> None:
         take_failure(turn, [], failure)
     else:
         keeps_from = None if kept.keeps_from is None else conversation.start_of(kept.keeps_from)
-        turn.commit([compacted(summary_text(reply.text, turn.window.size), keeps_from, kept.text_max, reply.usage)])
+        turn.commit([compacted(summary_text(reply.text, turn.window), keeps_from, kept.text_max, reply.usage)])
 
 
 def _ask(turn: Turn, kept: Plan) -> Reply:
-    messages, size = turn.log.conversation.messages, min(turn.window.size, turn.room * 2)
+    messages = turn.log.conversation.messages
+    window = replace(turn.window, size=min(turn.window.size, turn.room * 2))
     if turn.is_recovered:  # as late as can be: who is lost before this has asked nobody
         Session.objects.filter(pk=turn.session_id).update(repeated_requests=F("repeated_requests") + 1)
     rest_connection()
     for tries in range(TRIES_MAX):
-        request = summary_request(turn.model, messages, kept, window=size, tries=tries)
+        request = summary_request(turn.thread.agent_snapshot, messages, kept, window=window, tries=tries)
         try:
             reply: Reply = model_client().answer(request, stop=turn.should_stop)
         except ModelError as failure:

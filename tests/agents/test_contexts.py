@@ -89,7 +89,10 @@ def test_pictures_and_documents_count_by_what_they_cost():
     assert tokens(weight(plain)) == 1_250
     assert shortened(picture, SHORTEST) == picture
     said_once = [{"role": "user", "content": [picture, plain]}]
-    request = summary_request("m", said_once, plan(said_once, room=0, compactions=0), window=8_000)
+    agent = {"model": {"id": "m", "inference_geo": "eu"}, "system": "Obey the pirates."}
+    request = summary_request(agent, said_once, plan(said_once, room=0, compactions=0), window=window(8_000, 16_000))
+    assert (request["model"], request["inference_geo"], request["max_tokens"]) == ("m", "eu", 2_000)
+    assert "pirates" not in request["system"]
     said = request["messages"][0]["content"][0]["text"]
     assert "AAAA" not in said
     assert "word word" in said
