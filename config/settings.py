@@ -114,6 +114,7 @@ REDIS_URL = redis_url("REDIS_URL", socket_path(DATA_DIR, "redis.sock"))
 RQ_QUEUES = {name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": -1, "DEFAULT_RESULT_TTL": 0} for name in ("turns", "batch")}
 LUCID_TURN_SLOTS = env_int("LUCID_TURN_SLOTS", 24, minimum=1, maximum=500)
 LUCID_BATCH_SLOTS = env_int("LUCID_BATCH_SLOTS", 4, minimum=1, maximum=100)
+LUCID_STOP_SECONDS = env_int("LUCID_STOP_SECONDS", 6, minimum=0, maximum=3_600)
 
 # Signing in
 LOGIN_URL = "login"

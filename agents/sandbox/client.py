@@ -30,6 +30,7 @@ from agents.sandbox.base import (
 
 LOOK_SECONDS = 0.2
 SLACK_SECONDS = 30.0  # on top of a call's own limit: the host may wait for room and open a box first
+RETURN_SECONDS = 8.0  # a host that ended is started again by then; nothing of a call has happened before
 COPY_SECONDS = 300.0  # for whole files; a slow disk takes a minute for half a gigabyte
 CHUNK_BYTES = 1024 * 1024
 
@@ -142,14 +143,14 @@ class SandboxClient:
 
     def stats(self) -> dict[str, int]:
         """How many boxes are open and busy, and how many there may be."""
-        return self._ask({"operation": "stats"})
+        return self._ask({"operation": "stats"}, patience=0.0)
 
     def probe(self) -> SandboxReport:
         """Run a command in a real box and say whether that worked."""
         if not sys.platform.startswith("linux"):
             return SandboxReport(False, "tools need Linux", "Run Lucid on Linux, for example in a virtual machine")
         try:
-            self._ask({"operation": "probe"})
+            self._ask({"operation": "probe"}, patience=0.0)
         except SandboxUnavailable as error:
             return SandboxReport(False, error.reason, error.remedy)
         except SandboxLost as error:
@@ -157,13 +158,18 @@ class SandboxClient:
         return SandboxReport(True)
 
     def _ask(
-        self, request: dict[str, Any], *, seconds: float = 60.0, stop: Callable[[], bool] | None = None
+        self,
+        request: dict[str, Any],
+        *,
+        seconds: float = 60.0,
+        patience: float | None = None,
+        stop: Callable[[], bool] | None = None,
     ) -> dict[str, Any]:
         message = wire.pack(request)
         if len(message) > limits.MESSAGE_MAX_BYTES:
             raise TooLarge(f"{len(message)} bytes at once are more than the sandbox's {limits.MESSAGE_MAX_BYTES}")
         try:
-            line = wire.connect(self.socket_path)
+            line = self._connect(patience, stop)
         except OSError as error:
             raise SandboxUnavailable(
                 f"the sandbox host does not answer ({error.strerror})", "Start it, or the whole with `manage.py up`"
@@ -176,6 +182,19 @@ class SandboxClient:
         if "error" in answer:
             raise refusal(answer["error"])
         return answer
+
+    def _connect(self, patience: float | None, stop: Callable[[], bool] | None) -> socket.socket:
+        """Where a host has listened before, wait for the next one."""
+        deadline = time.monotonic() + (RETURN_SECONDS if patience is None else patience)
+        while True:
+            try:
+                return wire.connect(self.socket_path)
+            except ConnectionRefusedError:
+                if time.monotonic() > deadline:
+                    raise
+            if stop is not None and stop():
+                raise SandboxStopped("the call was stopped")
+            time.sleep(LOOK_SECONDS)
 
 
 def refusal(error: dict[str, Any]) -> Exception:

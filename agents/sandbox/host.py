@@ -35,6 +35,11 @@ class Host:
         self.operations = operations
         self.calls: set[asyncio.Task[None]] = set()
 
+    async def finish(self, seconds: float) -> None:
+        """Let the calls under way end."""
+        if self.calls:
+            await asyncio.wait(self.calls, timeout=seconds)
+
     async def hang_up(self) -> None:
         """End every call without an answer: its caller must not take the end of a box for the agent's doing."""
         for call in self.calls:
@@ -98,6 +103,7 @@ async def listen(host: Host, path: str) -> asyncio.Server:
 
 
 async def run(options: argparse.Namespace) -> None:
+    parent = os.getppid()
     lock = own(options.root)
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(max_workers=2, thread_name_prefix="files"))
@@ -125,8 +131,9 @@ async def run(options: argparse.Namespace) -> None:
         await pool.close_idle()
     server.close()
     clearing.cancel()
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(options.socket)
+    # The socket's name stays: whoever finds nobody behind it waits for the next host.
+    if os.getppid() == parent:
+        await host.finish(options.finish_seconds)
     await host.hang_up()
     await pool.close_all()
     if machine.egress is not None:
@@ -141,6 +148,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--uid", type=int, default=NOBODY, help="whom boxes run as when the host is root")
     parser.add_argument("--boxes-max", type=int, default=limits.BOXES_MAX)
     parser.add_argument("--idle-seconds", type=float, default=limits.BOX_IDLE_SECONDS)
+    parser.add_argument("--finish-seconds", type=float, default=6.0, help="for calls under way when it is stopped")
     parser.add_argument("--memory-mib", type=int, default=limits.BOX_MEMORY // limits.MIB, help="of one box")
     parser.add_argument("--folder-mib", type=int, default=limits.BOX_FOLDER_SIZE // limits.MIB, help="of one session")
     parser.add_argument("--egress", action="store_true", help="let boxes reach what their environments allow")

@@ -14,7 +14,7 @@ READY_SECONDS = 15.0
 
 def sandbox_host() -> Child:
     command = ["-m", "agents.sandbox.host", "--socket", settings.LUCID_SANDBOX_SOCKET, "--root", settings.SANDBOX_ROOT]
-    command += egress_options()
+    command += ["--finish-seconds", settings.LUCID_STOP_SECONDS, *egress_options()]
     return Child("sandbox host", execute([sys.executable, *map(str, command)], folder=settings.BASE_DIR), "sandbox")
 
 
