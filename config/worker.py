@@ -24,7 +24,7 @@ from rq.timeouts import TimerDeathPenalty
 from rq.worker import WorkerStatus
 
 from agents import fairness
-from agents.runtime import loop
+from agents.runtime import loop, turn
 from agents.services.sessions import RUN_THREAD
 from config import garbage
 
@@ -33,9 +33,6 @@ logger = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 15
 MAINTENANCE_SECONDS = 30
 SLOT_TTL_SECONDS = 17  # RQ waits for a job 15 s less than this: an idle slot stops within 2 s
-FINISH_SECONDS = (
-    6.0  # a stopping worker gives running turns this long; then their leases expire and they go on elsewhere
-)
 IDLE_SECONDS = 2.5  # an idle slot takes 2 s to come back from its wait for a job; one without Redis never does
 WORKER_BEAT_SECONDS = 5.0  # RQ's records of a worker outlive a minute of silence
 QUICK = (WorkerStatus.BUSY, WorkerStatus.IDLE)  # a slot changes between them with each turn, and nobody looks
@@ -134,7 +131,9 @@ class ThreadSlot(SimpleWorker):
 
 
 class SlotPool:
-    """The slots of this process. `run` returns when it was asked to stop and running jobs ended or had their time."""
+    """The slots of this process. `run` returns when it was asked to stop and running jobs ended or had their time: a
+    turn is handed over behind the tool call or the model request that it waits for, and cut off in it when that takes
+    too long; then its next holder tells the model that the call was interrupted, or asks the model again."""
 
     def __init__(self, slots: dict[str, int]) -> None:
         self.stopping = threading.Event()
@@ -159,7 +158,7 @@ class SlotPool:
 
     def request_stop(self, signal_number: int, frame: FrameType | None) -> None:
         self.stopping.set()
-        loop.stopping.set()
+        turn.stopping.set()
 
     @property
     def busy(self) -> int:
@@ -168,7 +167,7 @@ class SlotPool:
     def _wait_for_slots(self) -> None:
         asked_at = time.monotonic()
         while any(thread.is_alive() for thread in self._threads):
-            patience = FINISH_SECONDS if self.busy else IDLE_SECONDS
+            patience = settings.LUCID_STOP_SECONDS if self.busy else IDLE_SECONDS
             if time.monotonic() - asked_at > patience:
                 return
             time.sleep(0.05)

@@ -5,7 +5,6 @@ transaction that follows it or was never seen by anyone; the next worker reads t
 """
 
 import logging
-import threading
 from contextlib import suppress
 
 from django.db import OperationalError
@@ -14,15 +13,13 @@ from agents import limits
 from agents.exceptions import Fenced
 from agents.leases import acquire, held, lease_of
 from agents.models import Thread
+from agents.plugs import model_client
 from agents.runtime import decide as steps
 from agents.runtime import inputs, model_requests, rests, summaries, tool_calls
-from agents.runtime.turn import Turn
+from agents.runtime.turn import Turn, stopping
 from agents.runtime.turn_events import error
 
 logger = logging.getLogger(__name__)
-
-# Set when this process is asked to end: turns are handed over at their next step.
-stopping = threading.Event()
 
 SAID = {
     "tool_use_limit_reached_error": "The turn asked for more model requests than a turn may make.",
@@ -41,6 +38,7 @@ def drive(thread: Thread) -> None:
     """Drive a thread whose lease was just taken."""
     with held(lease_of(thread)):
         try:
+            model_client().make_ready()
             _drive(Turn(thread))
         except Fenced as fact:
             logger.warning("%s", fact)

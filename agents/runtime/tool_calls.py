@@ -8,7 +8,7 @@ from agents.runtime import rests
 from agents.runtime.model_requests import with_next_request
 from agents.runtime.servers import server_errors
 from agents.runtime.tools.mcp import McpStopped
-from agents.runtime.turn import Turn
+from agents.runtime.turn import Turn, stopping
 from agents.runtime.turn_events import denied, interrupted, result, text
 from agents.sandbox.base import SandboxStopped
 
@@ -17,8 +17,12 @@ type Calls = tuple[Logged, ...]
 
 def run_tools(turn: Turn, calls: Calls) -> None:
     results: list[NewEvent] = []
+    mine = calls
     with suppress(SandboxStopped, McpStopped):
         for call in calls:
+            if results and stopping.is_set():
+                mine = calls[: len(results)]  # the others are for whoever takes over
+                break
             if turn.should_stop():  # a call that nobody wants any more is not begun
                 break
             results.append(_run_tool(turn, call))  # what is done stays when the next one is stopped
@@ -28,8 +32,10 @@ def run_tools(turn: Turn, calls: Calls) -> None:
         if problems and results:
             results[-1].payload["content"] = [*results[-1].payload["content"], *text("\n".join(problems))]
     errors = server_errors(turn)
-    if len(results) < len(calls) or turn.is_interrupted():
+    if len(results) < len(mine) or turn.is_interrupted():
         rests.interrupt(turn, [*errors, *results])
+    elif len(mine) < len(calls):
+        turn.commit([*errors, *results])
     elif turn.position.blocked:
         rests.await_client(turn, [*errors, *results])
     else:

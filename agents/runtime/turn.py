@@ -1,5 +1,6 @@
 """One holder's work on one thread: what it knows of the log, the inbox, money and tools, and how it writes."""
 
+import threading
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -25,6 +26,9 @@ from agents.runtime.turn_log import TurnLog
 from agents.services.budgets import is_reached
 from agents.services.prices import book_from
 from agents.services.sessions import RUN_THREAD
+
+# Set when this process is asked to end: turns are handed over at their next step.
+stopping = threading.Event()
 
 
 class Turn:

@@ -199,7 +199,9 @@ class Child:
         if self.once:
             return
         lived = time.monotonic() - self.started_at
-        self.backoff = BACKOFF_FIRST_SECONDS if lived > STEADY_SECONDS else min(self.backoff * 2, BACKOFF_MAX_SECONDS)
+        # One that ended in good order was asked to.
+        is_steady = status == 0 or lived > STEADY_SECONDS
+        self.backoff = BACKOFF_FIRST_SECONDS if is_steady else min(self.backoff * 2, BACKOFF_MAX_SECONDS)
         self.starts_at = time.monotonic() + self.backoff
         logger.warning("The %s ended (%s); it starts again in %.0f s", self.name, _told(status), self.backoff)
 

@@ -28,8 +28,9 @@ logger = logging.getLogger("lucid")
 
 TICK_SECONDS = 0.25
 READY_SECONDS = 30.0
-# Together below 10 s. First whoever works, then what they work with: Redis, the sandboxes, the practice model.
-STOP_WORK_SECONDS = 7.0
+# Below 10 s with what running tools are given by default. First whoever works, then what they work with: Redis, the
+# sandboxes, the practice model.
+STOP_WORK_SECONDS = 1.0
 STOP_BASE_SECONDS = 2.0
 PRELOADED = ("config.asgi", "config.urls", "anthropic", "agents.jobs", "agents.practice.server")
 
@@ -87,7 +88,7 @@ class Supervisor:
             run_due(tasks)
 
     def stop(self) -> None:
-        children.stop(self.work, STOP_WORK_SECONDS)
+        children.stop(self.work, settings.LUCID_STOP_SECONDS + STOP_WORK_SECONDS)
         children.stop(self.base, STOP_BASE_SECONDS)
 
     def _start(self, group: list[Child], child: Child) -> Child:

@@ -4,6 +4,7 @@ forget everything."""
 import random
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import psutil
@@ -87,11 +88,18 @@ class Killer:
 
     def _kill(self, part: str, number: signal.Signals) -> bool:
         """Whether the part was there: it may be away from the time before."""
-        for process in psutil.Process(self.stack.process.pid).children():
-            try:
-                if PARTS[part] in f"{process.name()} {' '.join(process.cmdline())}":
-                    process.send_signal(number)
-                    return True
-            except psutil.NoSuchProcess:
-                continue
+        process = find(self.stack, PARTS[part])
+        with suppress(psutil.NoSuchProcess):
+            if process is not None:
+                process.send_signal(number)
+                return True
         return False
+
+
+def find(stack: Stack, mark: str) -> psutil.Process | None:
+    """A part of the product by its name or by what stands in its command line; None while it is away."""
+    for process in psutil.Process(stack.process.pid).children():
+        with suppress(psutil.NoSuchProcess):  # it ended meanwhile
+            if mark in f"{process.name()} {' '.join(process.cmdline())}":
+                return process
+    return None
