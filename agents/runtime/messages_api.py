@@ -43,6 +43,9 @@ class MessagesClient:
             timeout=anthropic.Timeout(limits.MODEL_TIMEOUT_SECONDS, connect=CONNECT_SECONDS),
         )
 
+    def make_ready(self) -> None:
+        self._client  # noqa: B018 (reading it makes it)
+
     def answer(
         self,
         request: dict[str, Any],

@@ -62,6 +62,9 @@ class Listener(Protocol):
 class ModelClient(Protocol):
     is_practice: bool
 
+    def make_ready(self) -> None:
+        """Do what takes time before the first request of a process, so that none is opened long before it is sent."""
+
     def answer(
         self,
         request: dict[str, Any],

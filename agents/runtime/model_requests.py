@@ -49,12 +49,12 @@ def call_model(turn: Turn, request_id: str) -> None:
     except McpStopped:
         rests.interrupt(turn)
         return
-    if turn.is_recovered:
-        Session.objects.filter(pk=turn.session_id).update(repeated_requests=F("repeated_requests") + 1)
     request = _request(turn)
-    rest_connection()
     preview = Preview(turn.thread.pk, request_id)
     listener = preview if wants_previews(turn.thread.pk) else None
+    if turn.is_recovered:  # as late as can be: who is lost before this has asked nobody
+        Session.objects.filter(pk=turn.session_id).update(repeated_requests=F("repeated_requests") + 1)
+    rest_connection()
     try:
         reply = model_client().answer(request, stop=turn.should_stop, listener=listener)
     except ModelError as failure:
