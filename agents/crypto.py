@@ -57,7 +57,8 @@ def _checksum(secret: str) -> str:
 
 def placeholder(session_id: str, credential_id: str) -> str:
     """What stands for a credential's secret in that session's sandbox: always the same, and worth nothing elsewhere."""
-    return f"lucid_secret_{salted_hmac('agents.placeholder', f'{session_id}:{credential_id}').hexdigest()}"
+    digest = salted_hmac("agents.placeholder", f"{session_id}:{credential_id}", algorithm="sha256").hexdigest()
+    return f"lucid_secret_{digest[:40]}"
 
 
 SEAL_FORMAT = "s1"  # a sealed text is format.key id.nonce and ciphertext

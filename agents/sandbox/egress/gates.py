@@ -26,11 +26,14 @@ class Gate:
         self.number = number
         self.listener = listener
         self.network = network
+        self._names = {variable.name for variable in network.variables}
         self._egress = egress
 
     def renew(self, network: Network) -> None:
-        """Credentials may change while a box is open; what its environment said when it was opened stays."""
-        renewed = Network(self.network.hosts, network.variables)
+        """Secrets may change and go while a box is open; what its environment said when it was opened stays, and what
+        it was not told of then it neither has nor trusts the proxy for."""
+        known = tuple(variable for variable in network.variables if variable.name in self._names)
+        renewed = Network(self.network.hosts, known)
         if renewed != self.network:
             self.network = renewed
             self._egress.tell({"do": "change", "gate": self.number}, renewed)
