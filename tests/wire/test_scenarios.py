@@ -991,7 +991,7 @@ def test_time_and_usage_are_counted_while_it_works_and_stand_still_when_it_is_ov
     (thread,) = wire.beta.sessions.threads.list(s.session.id)
     assert 0 < one.stats.active_seconds == other.stats.active_seconds == thread.stats.active_seconds
     assert one.stats.duration_seconds <= other.stats.duration_seconds
-    assert 0 < usage.active_seconds <= one.usage.active_seconds == one.stats.active_seconds
+    assert 0 < usage.active_seconds <= one.usage.active_seconds == other.usage.active_seconds
     assert usage.input_tokens == one.usage.input_tokens == thread.usage.input_tokens > 0
     s.act(says("More", DONE))
     assert wire.beta.sessions.retrieve(s.session.id).stats.active_seconds > one.stats.active_seconds
