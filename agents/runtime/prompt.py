@@ -1,11 +1,13 @@
 """PURE: a thread's log and its agent -> the Messages request."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from agents import limits
 from agents.eventlog.wire import Logged
+from agents.limits import CUSTOM_TOOL_NAME_MAX
 from agents.runtime.tools.mcp_definitions import model_name
 
 type Block = dict[str, Any]
@@ -16,6 +18,8 @@ SKILLS = (
     " fits a description below, read the skill's SKILL.md before you start and follow it; the paths that it names are"
     " relative to its folder."
 )
+TOOL_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{CUSTOM_TOOL_NAME_MAX}}}")  # what the Messages API takes
+UNUSUAL = re.compile(r"[^A-Za-z0-9_-]")
 INTERRUPTED = "Tool execution was interrupted before completion. Please retry."
 DEFAULT_EFFORT = "high"  # the Messages API's own default; sent only when the agent asks for another
 
@@ -75,7 +79,7 @@ def blocks_of(event: Logged) -> tuple[str, list[Block]]:
             return "assistant", payload["content"]
         case "agent.tool_use" | "agent.custom_tool_use" | "agent.mcp_tool_use":
             server = payload.get("mcp_server_name")
-            name = payload["name"] if server is None else model_name(server, payload["name"])
+            name = _sendable(payload["name"]) if server is None else model_name(server, payload["name"])
             return "assistant", [{"type": "tool_use", "id": event.event_id, "name": name, "input": payload["input"]}]
         case "agent.tool_result" | "user.tool_result":
             return "user", [_result(payload["tool_use_id"], payload)]
@@ -84,6 +88,13 @@ def blocks_of(event: Logged) -> tuple[str, list[Block]]:
         case "user.custom_tool_result":
             return "user", [_result(payload["custom_tool_use_id"], payload)]
     return "", []
+
+
+def _sendable(name: str) -> str:
+    """A model that invents a name which endpoints refuse must not cost the session every request that repeats it."""
+    if TOOL_NAME.fullmatch(name):
+        return name
+    return UNUSUAL.sub("_", name)[:CUSTOM_TOOL_NAME_MAX] or "unnamed"
 
 
 def _result(tool_use_id: str, payload: dict[str, Any]) -> Block:

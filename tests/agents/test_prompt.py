@@ -1,6 +1,9 @@
 """The Messages request that a log leads to."""
 
+import re
 from types import SimpleNamespace
+
+import pytest
 
 from agents.runtime.conversation import Conversation
 from agents.runtime.prompt import build_request
@@ -26,6 +29,13 @@ CONVERSATION = [
     event("agent.tool_result", tool_use_id="sevt_use", content=text("a"), is_error=False),
     event("user.message", content=text("And?")),
 ]
+
+
+@pytest.mark.parametrize("name", ["rm -rf /", "", "x" * 500, "wörk", "bash\n"])
+def test_a_tool_name_that_a_model_made_up_is_sent_as_one_that_endpoints_take(name):
+    use = event("agent.tool_use", "sevt_use", name=name, input={})
+    (block,) = Conversation([use]).messages[0]["content"]
+    assert re.fullmatch(r"[a-zA-Z0-9_-]{1,128}", block["name"])
 
 
 def test_roles_alternate_and_a_result_names_its_call():
