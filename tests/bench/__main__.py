@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.bench.report import Row, print_table
 from tests.stack import running_up, short_folder
 
-PARTS = ("memory", "turns", "throughput", "long", "dream", "inbox", "lists", "uploads")
+PARTS = ("memory", "turns", "throughput", "streams", "long", "dream", "inbox", "lists", "uploads", "crowd")
 
 
 def main() -> None:
@@ -29,18 +29,19 @@ def main() -> None:
 
 def measure(folder: Path, parts: list[str], transcripts: Path | None) -> list[Row]:
     prepare_django(folder)
-    from tests.bench import dream, inbox, lists, long, turns, uploads
+    from tests.bench import crowd, dream, inbox, lists, long, streams, turns, uploads
     from tests.bench.client import Product
-    from tests.bench.memory import idle_memory
+    from tests.bench.memory import idle_and_after
 
     database = {"DATABASE_URL": os.environ["DATABASE_URL"]} if os.environ.get("DATABASE_URL") else {}
     rows: list[Row] = []
     with running_up(folder, "--no-demo", **database) as stack:
         product = Product.of(stack)
         measures = {
-            "memory": lambda: idle_memory(product),
+            "memory": lambda: idle_and_after(product),
             "turns": lambda: turns.latency(product),
             "throughput": lambda: turns.throughput(product),
+            "streams": lambda: streams.delivery(product),
             "long": lambda: long.long_session(product),
             "dream": lambda: dream.time_to_review(product, transcripts),
             "inbox": lambda: inbox.server_time(product),
@@ -48,9 +49,18 @@ def measure(folder: Path, parts: list[str], transcripts: Path | None) -> list[Ro
             "uploads": lambda: uploads.memory(product),
         }
         for name in parts:
-            print(f"measuring {name} …", file=sys.stderr, flush=True)
-            rows += measures[name]()
+            if name in measures:
+                tell(name)
+                rows += measures[name]()
+    if "crowd" in parts:
+        tell("crowd")
+        with running_up(folder, "--no-demo", LUCID_TURN_SLOTS=str(crowd.SLOTS), **database) as stack:
+            rows += crowd.throughput(product.started_again(stack))
     return rows
+
+
+def tell(name: str) -> None:
+    print(f"measuring {name} …", file=sys.stderr, flush=True)
 
 
 def prepare_django(folder: Path) -> None:

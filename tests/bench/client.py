@@ -1,6 +1,7 @@
 """The running product as a bench uses it: the official client, its process tree, an agent to talk to."""
 
 import re
+import secrets
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -31,6 +32,10 @@ class Product:
         text = stack.output()
         return cls(stack, _after("API key", text), _after("password", text))
 
+    def started_again(self, stack: Stack) -> "Product":
+        """The same installation after a restart, which shows no secrets."""
+        return Product(stack, self.api_key, self.password)
+
     def client(self) -> anthropic.Anthropic:
         return anthropic.Anthropic(base_url=self.stack.url, api_key=self.api_key, max_retries=0)
 
@@ -46,7 +51,7 @@ class Product:
     @cached_property
     def environment_id(self) -> str:
         config: Any = CLOUD
-        return self.sdk.beta.environments.create(name="bench", config=config).id
+        return self.sdk.beta.environments.create(name=f"bench {secrets.token_hex(4)}", config=config).id
 
     def new_session(self) -> str:
         return self.sdk.beta.sessions.create(agent=self.agent_id, environment_id=self.environment_id).id

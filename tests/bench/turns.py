@@ -47,7 +47,7 @@ def throughput(product: Product) -> list[Row]:
         sender.start()
     for sender in senders:
         sender.join()
-    wait_until_answered(sessions)
+    wait_until_answered(sessions, turns=TURNS_EACH)
     seconds, after = time.perf_counter() - began, product.cpu_by_part()
     used = {part: after[part] - before for part, before in cpu.items()}
     turns = SESSIONS * TURNS_EACH
@@ -66,10 +66,10 @@ def send_all(product: Product, sessions: list[str]) -> None:
         client.beta.sessions.events.send(session, events=MESSAGE * TURNS_EACH)
 
 
-def wait_until_answered(sessions: list[str]) -> None:
+def wait_until_answered(sessions: list[str], *, turns: int) -> None:
     from agents.models import Event
 
-    wanted = len(sessions) * TURNS_EACH
+    wanted = len(sessions) * turns
     rested = Event.objects.filter(session_id__in=sessions, type="session.status_idle")
     while rested.count() < wanted:
         time.sleep(0.05)
