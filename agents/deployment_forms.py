@@ -153,8 +153,8 @@ class DeploymentForm(RefusableForm):
         """What somebody else saved meanwhile, and lay this form over it: saving once more replaces theirs. Each field
         that differs, with their value and the one typed here."""
         self.kept, saved = theirs, _initial(theirs)
-        self.data = self.data.copy()
-        self.data["edition"] = saved.pop("edition")
+        typed_as = {name: self.data.get(name) for name in self.data}
+        self.data = {**typed_as, "stores": self.cleaned_data["stores"], "edition": saved.pop("edition")}
         typed = {name: self.cleaned_data.get(name) for name in saved if name in self.fields}
         pairs = {name: (self._words(name, saved[name]), self._words(name, typed[name])) for name in typed}
         return [(str(self.fields[name].label), *pair) for name, pair in pairs.items() if pair[0] != pair[1]]

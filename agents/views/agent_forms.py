@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.db import transaction
 from django.db.models import F
 from django.http import HttpResponse, HttpResponseBase
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from agents import diffs
@@ -22,9 +23,10 @@ from agents.plugs import agent_extensions
 from agents.services.agents import archive_agent, create_agent, update_agent
 from agents.services.environments import create_environment
 from agents.services.sessions import create_session
+from agents.views.asking import ask_first
 from agents.views.tools import tools_problem
 
-FORM, START, CONFIRM = "agents/agent_form.html", "agents/agent_start.html", "agents/agent_confirm.html"
+FORM, START = "agents/agent_form.html", "agents/agent_start.html"
 OFFERED_MAX = 200  # of anything that the form lets one tick
 NEWEST_OFFERED = 20
 DEFAULT_ENVIRONMENT = "default"
@@ -95,7 +97,17 @@ def agent_archive(request: HtmxHttpRequest, agent_id: str) -> HttpResponseBase:
         archive_agent(agent, actor=request.actor)
         messages.success(request, f"{agent.name} is archived.")
         return go(request, "agent", agent.pk)
-    return page(request, CONFIRM, {"section": "agents", "agent": agent})
+    return ask_first(
+        request,
+        f"Archive {agent.name}?",
+        "It is archived already."
+        if agent.is_archived
+        else "It starts no more sessions, takes no more changes, its deployments stop and its dream schedules pause. "
+        "Sessions that run go on, and everything it did stays to be read. An archived agent cannot be brought back.",
+        button="" if agent.is_archived else "Archive",
+        crumbs=[(reverse("agents"), "Agents"), (reverse("agent", args=[agent.pk]), agent.name)],
+        section="agents",
+    )
 
 
 def _start_form(request: HtmxHttpRequest) -> StartForm:

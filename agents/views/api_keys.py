@@ -2,6 +2,8 @@
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
+from django.urls import reverse
+from django.utils.html import format_html
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -10,6 +12,8 @@ from agents.forms import SCOPE_WORDS, ApiKeyForm
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import ApiKey, Role
 from agents.services import tenancy
+from agents.templatetags.ui import when
+from agents.views.asking import ask_first
 
 PAGE_SIZE = 50
 
@@ -61,7 +65,20 @@ def api_key_revoke(request: HtmxHttpRequest, key_id: str) -> HttpResponseBase:
         tenancy.revoke_api_key(key, actor=request.actor)
         messages.success(request, f"The key {key} is revoked. Programs that still use it get 401.")
         return go(request, "api-keys")
-    return page(request, "agents/api_key_confirm.html", {"section": "setup", "key": key})
+    works = format_html(
+        "The key <code>{}…</code> stops working at once, for ever: every program that uses it gets <code>401</code>. "
+        "It was last used {}. What it did stays on record.",
+        key.prefix,
+        when(key.last_used_at, "never"),
+    )
+    return ask_first(
+        request,
+        f"Revoke {key.name}?",
+        format_html("It was revoked {}.", when(key.revoked_at)) if key.revoked_at else works,
+        button="" if key.revoked_at else "Revoke",
+        crumbs=[(reverse("api-keys"), "API keys"), (reverse("api-key", args=[key.pk]), key.name)],
+        tab="api-keys",
+    )
 
 
 def _shown(request: HtmxHttpRequest, key: ApiKey, text: str, old: ApiKey | None = None) -> HttpResponse:

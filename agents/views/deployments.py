@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -17,9 +18,10 @@ from agents.models import Agent, Deployment, DeploymentRun, Environment, Role
 from agents.plugs import resource_kinds
 from agents.services import deployments as services
 from agents.services.deployment_runs import author_of, run_deployment
+from agents.views.asking import ask_first
 
 LIST, DETAIL = "agents/deployment_list.html", "agents/deployment_detail.html"
-FORM, CONFIRM = "agents/deployment_form.html", "agents/deployment_confirm.html"
+FORM = "agents/deployment_form.html"
 PAGE_SIZE = 50
 RUNS_SHOWN = 25
 OFFERED_MAX = 500
@@ -141,7 +143,20 @@ def deployment_archive(request: HtmxHttpRequest, deployment_id: str) -> HttpResp
         services.archive_deployment(deployment, actor=request.actor)
         messages.success(request, f"{deployment.name} is archived.")
         return go(request, "deployments")
-    return page(request, CONFIRM, {"section": "setup", "deployment": deployment})
+    return ask_first(
+        request,
+        f"Archive {deployment.name}?",
+        "It is archived already."
+        if deployment.is_archived
+        else "It starts nothing any more, for ever. Sessions that it started go on, and its runs stay on record. To "
+        "stop it for a while, pause it.",
+        button="" if deployment.is_archived else "Archive",
+        crumbs=[
+            (reverse("deployments"), "Deployments"),
+            (reverse("deployment", args=[deployment.pk]), deployment.name),
+        ],
+        tab="deployments",
+    )
 
 
 def _opening(deployment: Deployment) -> list[str]:

@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
+from django.utils.html import format_html
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -11,7 +12,9 @@ from agents.forms import EnvironmentKeyForm
 from agents.http import HtmxHttpRequest, go, page
 from agents.models import Role
 from agents.services.environment_keys import issue_environment_key, revoke_environment_key
-from agents.views.environments import base_url_of, show_environment
+from agents.templatetags.ui import when
+from agents.views.asking import ask_first
+from agents.views.environments import base_url_of, environment_crumbs, show_environment
 
 
 @never_cache
@@ -44,5 +47,17 @@ def environment_key_revoke(request: HtmxHttpRequest, environment_id: str, key_id
         revoke_environment_key(key, actor=request.actor)
         messages.success(request, f"The key {key} is revoked. Workers that poll with it get 401 and end.")
         return go(request, "environment", environment.pk)
-    context = {"section": "setup", "environment": environment, "key": key}
-    return page(request, "agents/environment_key_confirm.html", context)
+    works = format_html(
+        "The key <code>{}…</code> stops working at once, for ever: workers that poll with it get <code>401</code> and "
+        "end. A session that one of them serves right now may finish. It was last used {}.",
+        key.prefix,
+        when(key.last_used_at, "never"),
+    )
+    return ask_first(
+        request,
+        f"Revoke {key.name}?",
+        format_html("It was revoked {}.", when(key.revoked_at)) if key.revoked_at else works,
+        button="" if key.revoked_at else "Revoke",
+        crumbs=environment_crumbs(environment),
+        tab="environments",
+    )

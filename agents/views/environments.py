@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from agents.access import access_environment, require_role
@@ -14,10 +15,12 @@ from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Environment, Role, Session, SessionKind, SessionStatus
 from agents.services import environments as services
 from agents.services.work import stats_of
+from agents.templatetags.ui import plural
+from agents.views.asking import Crumb, ask_first
 from agents.views.tools import tools_problem
 
 LIST, DETAIL = "agents/environment_list.html", "agents/environment_detail.html"
-FORM, CONFIRM = "agents/environment_form.html", "agents/environment_confirm.html"
+FORM = "agents/environment_form.html"
 PAGE_SIZE = 50
 SESSIONS_SHOWN = 12
 KEYS_SHOWN = 200  # twice what may be live
@@ -88,7 +91,15 @@ def environment_archive(request: HtmxHttpRequest, environment_id: str) -> HttpRe
         services.archive_environment(environment, actor=request.actor)
         messages.success(request, f"{environment.name} is archived.")
         return go(request, "environment", environment.pk)
-    return page(request, CONFIRM, {"section": "setup", "environment": environment, "verb": "archive"})
+    return ask_first(
+        request,
+        f"Archive {environment.name}?",
+        "It takes no more new sessions and no more changes; those that run in it go on. An archived environment "
+        "cannot be brought back.",
+        button="Archive",
+        crumbs=environment_crumbs(environment),
+        tab="environments",
+    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -96,21 +107,43 @@ def environment_archive(request: HtmxHttpRequest, environment_id: str) -> HttpRe
 def environment_delete(request: HtmxHttpRequest, environment_id: str) -> HttpResponseBase:
     """Refused while a session lives in it; the page says so before anybody presses."""
     environment = access_environment(request.actor, environment_id)
-    live = Session.objects.filter(environment=environment, kind=SessionKind.AGENT)
-    context = {
-        "section": "setup",
-        "environment": environment,
-        "verb": "delete",
-        "live": live.exclude(status=SessionStatus.TERMINATED).count(),
-    }
+    problem = ""
     if request.method == "POST":
         try:
             services.delete_environment(environment, actor=request.actor)
         except Conflict as refusal:
-            return page(request, CONFIRM, {**context, "problem": refusal.message}, status=409)
-        messages.success(request, f"{environment.name} is deleted.")
-        return go(request, "environments")
-    return page(request, CONFIRM, context)
+            problem = refusal.message
+        else:
+            messages.success(request, f"{environment.name} is deleted.")
+            return go(request, "environments")
+    return ask_first(
+        request,
+        f"Delete {environment.name}?",
+        "It is gone with the next click, and its name is free again. Sessions that ended in it stay to be read.",
+        button="Delete",
+        crumbs=environment_crumbs(environment),
+        tab="environments",
+        problem=problem or _why_kept(environment),
+        status=409 if problem else 200,
+    )
+
+
+def environment_crumbs(environment: Environment) -> list[Crumb]:
+    return [
+        (reverse("environments"), "Environments"),
+        (reverse("environment", args=[environment.pk]), environment.name),
+    ]
+
+
+def _why_kept(environment: Environment) -> str:
+    live = Session.objects.filter(environment=environment, kind=SessionKind.AGENT)
+    number = live.exclude(status=SessionStatus.TERMINATED).count()
+    if not number:
+        return ""
+    it = "it" if number == 1 else "them"
+    return (
+        f"{plural(number, 'session that is not over lives,sessions that are not over live')} in it. Archive {it} first."
+    )
 
 
 def _form_page(request: HtmxHttpRequest, environment: Environment | None) -> HttpResponseBase:

@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from agents.access import require_role
@@ -12,8 +13,10 @@ from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import File, Role, SessionResource
 from agents.services import files as services
 from agents.services.files import access_file
+from agents.templatetags.ui import plural
+from agents.views.asking import ask_first
 
-LIST, FORM, CONFIRM = "agents/file_list.html", "agents/file_form.html", "agents/file_confirm.html"
+LIST, FORM = "agents/file_list.html", "agents/file_form.html"
 PAGE_SIZE = 50
 
 
@@ -72,4 +75,13 @@ def file_delete(request: HtmxHttpRequest, file_id: str) -> HttpResponseBase:
         messages.success(request, f"{file.filename} is deleted.")
         return go(request, "files")
     copies = SessionResource.objects.filter(kind="file", config__original_id=file.pk).count()
-    return page(request, CONFIRM, {"section": "setup", "file": file, "copies": copies})
+    kept = f" {plural(copies, 'session keeps,sessions keep')} the copy that was attached." if copies else ""
+    named = "" if file.session_id else " Messages that name it show that it was deleted."
+    return ask_first(
+        request,
+        f"Delete {file.filename}?",
+        f"It is gone with the next click and cannot be brought back.{kept}{named}",
+        button="Delete",
+        crumbs=[(reverse("files"), "Files")],
+        tab="files",
+    )

@@ -14,6 +14,7 @@ from agents.forms import PersonForm, RoleForm
 from agents.http import HtmxHttpRequest, go, page
 from agents.models import Member, Role
 from agents.services import tenancy
+from agents.views.asking import ask_first
 
 LIST, DETAIL = "agents/member_list.html", "agents/member_detail.html"
 NOT_YET_IN = (
@@ -76,14 +77,19 @@ def member_remove(request: HtmxHttpRequest, member_id: str) -> HttpResponseBase:
         else:
             messages.success(request, f"{member} is out of this workspace.")
             return go(request, "home" if member.pk == request.member.pk else "members")
-    context = {
-        "section": "setup",
-        "person": member,
-        "keys": tenancy.live_keys_of(member),
-        "problem": problem or tenancy.why_kept(member),
-        "is_self": member.pk == request.member.pk,
-    }
-    return page(request, "agents/member_confirm.html", context, status=409 if problem else 200)
+    is_self = member.pk == request.member.pk
+    return ask_first(
+        request,
+        "Leave this workspace?" if is_self else f"Remove {member}?",
+        button="Leave" if is_self else "Remove",
+        crumbs=[(reverse("members"), "Members"), (reverse("member", args=[member.pk]), str(member))],
+        tab="members",
+        problem=problem or tenancy.why_kept(member),
+        template="agents/member_confirm.html",
+        status=409 if problem else 200,
+        keys=tenancy.live_keys_of(member),
+        is_self=is_self,
+    )
 
 
 @never_cache

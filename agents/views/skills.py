@@ -1,7 +1,10 @@
 """Skills: upload, look into, download and delete them."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from agents.access import access_skill, access_skill_version, require_role
@@ -12,6 +15,7 @@ from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Role, Skill, SkillVersion
 from agents.services import skills as services
 from agents.skill_archives import folder_of_zip
+from agents.views.asking import ask_first
 
 LIST, DETAIL = "agents/skill_list.html", "agents/skill_detail.html"
 FORM, CONFIRM = "agents/skill_form.html", "agents/skill_confirm.html"
@@ -72,7 +76,7 @@ def skill_delete(request: HtmxHttpRequest, skill_id: str) -> HttpResponseBase:
         services.delete_skill(skill, actor=request.actor)
         messages.success(request, f"{skill.display_name} is deleted.")
         return go(request, "skills")
-    return page(request, CONFIRM, {"section": "setup", "skill": skill, "agents": services.agents_with(skill)})
+    return _confirm(request, skill, agents=services.agents_with(skill))
 
 
 @require_http_methods(["GET", "POST"])
@@ -80,21 +84,39 @@ def skill_delete(request: HtmxHttpRequest, skill_id: str) -> HttpResponseBase:
 def skill_version_delete(request: HtmxHttpRequest, skill_id: str, version_id: str) -> HttpResponseBase:
     skill = access_skill(request.actor, skill_id)
     version = access_skill_version(skill, version_id)
-    context = {
-        "section": "setup",
-        "skill": skill,
-        "version": version,
-        "agents": services.agents_with(skill, version),
-        "is_last": skill.versions.count() == 1,
-    }
+    problem = ""
     if request.method == "POST":
         try:
             services.delete_version(version, actor=request.actor)
         except InvalidRequest as refusal:
-            return page(request, CONFIRM, {**context, "problem": refusal.message}, status=409)
-        messages.success(request, "The version is deleted.")
-        return go(request, "skill", skill.pk)
-    return page(request, CONFIRM, context)
+            problem = refusal.message
+        else:
+            messages.success(request, "The version is deleted.")
+            return go(request, "skill", skill.pk)
+    last = "This is the only version. Delete the skill instead." if skill.versions.count() == 1 else ""
+    return _confirm(
+        request,
+        skill,
+        version=version,
+        agents=services.agents_with(skill, version),
+        problem=problem or last,
+        status=409 if problem else 200,
+    )
+
+
+def _confirm(
+    request: HtmxHttpRequest, skill: Skill, *, version: SkillVersion | None = None, **asked: Any
+) -> HttpResponse:
+    return ask_first(
+        request,
+        f"Delete {'a version of ' if version else ''}{skill.display_name}?",
+        button="Delete",
+        crumbs=[(reverse("skills"), "Skills"), (reverse("skill", args=[skill.pk]), skill.display_name)],
+        tab="skills",
+        template=CONFIRM,
+        version=version,
+        **asked,
+    )
 
 
 def _version_page(request: HtmxHttpRequest, skill: Skill, version: SkillVersion) -> HttpResponse:

@@ -16,6 +16,7 @@ from agents.models import AuthType, Credential, Role, Vault
 from agents.services import vaults as services
 from agents.services.credential_checks import validate_oauth
 from agents.vault_forms import CREDENTIAL_FORMS, CredentialForm, VaultForm, show_refusal
+from agents.views.asking import ask_first
 
 PAGE_SIZE = 50
 KIND_WORDS = {
@@ -211,9 +212,9 @@ def _credential_page(request: HtmxHttpRequest, vault: Vault, form: CredentialFor
     return page(request, "agents/credential_form.html", context, status=422 if form.is_bound else 200)
 
 
-def _confirm(request: HtmxHttpRequest, vault: Vault, asked: dict[str, str]) -> HttpResponse:
+def _confirm(request: HtmxHttpRequest, vault: Vault, asked: dict[str, Any]) -> HttpResponse:
     crumbs = [(reverse("vaults"), "Vaults"), (reverse("vault", args=[vault.pk]), str(vault))]
-    return page(request, "agents/ask_first.html", {**_context(request), **asked, "crumbs": crumbs})
+    return ask_first(request, **asked, crumbs=crumbs, tab="vaults")
 
 
 def _context(request: HtmxHttpRequest) -> dict[str, Any]:

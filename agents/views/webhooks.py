@@ -14,6 +14,7 @@ from agents.http import HtmxHttpRequest, go, page
 from agents.models import EndpointState, Role, WebhookEndpoint
 from agents.services import webhooks as services
 from agents.vault_forms import show_refusal
+from agents.views.asking import ask_first
 from agents.webhook_forms import WebhookForm
 
 
@@ -110,9 +111,9 @@ def _shown(request: HtmxHttpRequest, endpoint: WebhookEndpoint, secret: str) -> 
     return page(request, "agents/webhook_shown.html", context)
 
 
-def _confirm(request: HtmxHttpRequest, endpoint: WebhookEndpoint, asked: dict[str, str]) -> HttpResponse:
+def _confirm(request: HtmxHttpRequest, endpoint: WebhookEndpoint, asked: dict[str, Any]) -> HttpResponse:
     crumbs = [(reverse("webhooks"), "Webhooks"), (reverse("webhook", args=[endpoint.pk]), str(endpoint))]
-    return page(request, "agents/ask_first.html", {**_context(request), **asked, "crumbs": crumbs})
+    return ask_first(request, **asked, crumbs=crumbs, tab="webhooks")
 
 
 def _context(request: HtmxHttpRequest) -> dict[str, Any]:

@@ -72,7 +72,8 @@ def _done(workspace: Workspace, demo: Agent | None) -> dict[str, bool]:
         since = approved.order_by("created_at").values("created_at")[:1]
         rows["has_more"] = Session.objects.filter(agent=demo, created_at__gt=Subquery(since))
     questions = {name: Exists(found) for name, found in rows.items()}
-    return dict(Workspace.objects.filter(pk=workspace.pk).values(**questions).get())
+    answers = Workspace.objects.filter(pk=workspace.pk).values_list(*questions.values()).get()
+    return dict(zip(questions, answers, strict=True))
 
 
 def _steps(done: dict[str, bool]) -> list[Step]:

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.db.models import OuterRef, Subquery
 from django.http import HttpResponse, HttpResponseBase
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -15,6 +16,7 @@ from agents.access import require_role
 from agents.exceptions import DomainError, InvalidRequest
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Agent, Role
+from agents.views.asking import ask_first
 from dreams import policies
 from dreams.access import access_policy
 from dreams.forms import PolicyForm
@@ -126,7 +128,19 @@ def policy_archive(request: HtmxHttpRequest, policy_id: str) -> HttpResponseBase
     if request.method == "POST":
         policies.archive_policy(policy, actor=request.actor)
         return go(request, "dream-policies")
-    return page(request, "dreams/policy_confirm.html", {"section": "dreams", "policy": policy})
+    pause = " To stop it for a while, pause it instead." if policy.is_enabled else ""
+    return ask_first(
+        request,
+        f"Archive {policy.name}?",
+        "This schedule will not dream any more. This is final. Its dreams, their proposals and the record of every "
+        f"time it was due stay.{pause}",
+        button="Archive it",
+        crumbs=[
+            (reverse("dream-policies"), "Schedules"),
+            (reverse("dream-policy", args=[policy.pk]), policy.name),
+        ],
+        section="dreams",
+    )
 
 
 def _enable(request: HtmxHttpRequest, policy_id: str, *, enabled: bool) -> HttpResponseBase:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from agents.access import require_role
@@ -12,6 +13,7 @@ from agents.diffs import compare
 from agents.exceptions import DomainError, NotFound
 from agents.http import HtmxHttpRequest, go, page
 from agents.models import Role
+from agents.views.asking import ask_first
 from memory import services
 from memory.access import access_memory, access_store, access_version
 from memory.exceptions import PathConflict, PreconditionFailed
@@ -108,8 +110,23 @@ def memory_delete(request: HtmxHttpRequest, store_id: str, memory_id: str) -> Ht
         else:
             messages.success(request, f"{memory.path} is deleted; its versions stay.")
             return go(request, "memory-history", store.pk, memory_id)
-    context = {"section": "memory", "store": store, "memory": memory, "form": form, "is_stale": is_stale}
-    return page(request, CONFIRM, context, status=409 if is_stale else 422 if form.errors else 200)
+    return ask_first(
+        request,
+        f"Delete {memory.path}?",
+        button="Delete the file",
+        crumbs=[
+            (reverse("memory"), "Memory"),
+            (reverse("store", args=[store.pk]), store.name),
+            (reverse("memory-file", args=[store.pk, memory.pk]), memory.path),
+        ],
+        section="memory",
+        template=CONFIRM,
+        status=409 if is_stale else 422 if form.errors else 200,
+        store=store,
+        memory=memory,
+        form=form,
+        is_stale=is_stale,
+    )
 
 
 def _save(request: HtmxHttpRequest, form: MemoryForm, memory: Memory) -> Memory:

@@ -5,12 +5,14 @@ from typing import Any
 from django.contrib import messages
 from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpResponse, HttpResponseBase
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from agents.access import require_role
 from agents.exceptions import DomainError
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Role, Session, SessionResource, Workspace
+from agents.views.asking import ask_first
 from memory import services
 from memory.access import access_store
 from memory.exceptions import PreconditionFailed
@@ -99,7 +101,7 @@ def store_archive(request: HtmxHttpRequest, store_id: str) -> HttpResponseBase:
         services.archive_store(store, actor=request.actor)
         messages.success(request, f"{store.name} is archived.")
         return go(request, "store", store.pk)
-    return page(request, CONFIRM, {**_held(store), "verb": "archive"})
+    return _confirm(request, store, verb="archive", button="Archive the store")
 
 
 @require_http_methods(["GET", "POST"])
@@ -116,8 +118,14 @@ def store_delete(request: HtmxHttpRequest, store_id: str) -> HttpResponseBase:
         else:
             messages.success(request, f"{store.name} is deleted with everything in it.")
             return go(request, "memory")
-    context = {**_held(store), "verb": "delete", "form": form}
-    return page(request, CONFIRM, context, status=422 if form.errors else 200)
+    button, status = "Delete the store and all that is in it", 422 if form.errors else 200
+    return _confirm(request, store, verb="delete", button=button, form=form, status=status)
+
+
+def _confirm(request: HtmxHttpRequest, store: MemoryStore, *, verb: str, **asked: Any) -> HttpResponse:
+    crumbs = [(reverse("memory"), "Memory"), (reverse("store", args=[store.pk]), store.name)]
+    title = f"{verb.capitalize()} {store.name}?"
+    return ask_first(request, title, crumbs=crumbs, template=CONFIRM, verb=verb, **_held(store), **asked)
 
 
 def _form_page(request: HtmxHttpRequest, form: StoreForm, store: MemoryStore | None) -> HttpResponse:
