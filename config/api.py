@@ -5,7 +5,19 @@ from django.urls import URLPattern, URLResolver, path
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 
-from agents.api import agents, audit_events, costs, deployments, environments, files, sessions, skills, vaults, webhooks
+from agents.api import (
+    agents,
+    audit_events,
+    costs,
+    deployments,
+    environments,
+    files,
+    operations,
+    sessions,
+    skills,
+    vaults,
+    webhooks,
+)
 from agents.api.auth import authenticate
 from agents.api.document_page import serve_page
 from agents.api.errors import register_handlers
@@ -37,6 +49,7 @@ api.add_router("/audit_events", audit_events.router)
 api.add_router("/vaults", vaults.router)
 api.add_router("/organizations/webhooks", webhooks.router)
 api.add_router("/costs", costs.router)
+api.add_router("/operations", operations.router)
 api.add_router("/memory_stores", memory.router)
 api.add_router("/dreams", dreams.dreams_router)
 api.add_router("/dream_policies", dream_policies.router)

@@ -9,7 +9,7 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.db import connection as database
-from django.db.models import Count, F, Min, Model, Q, Sum
+from django.db.models import Count, Min, Model, Q
 from django.utils import timezone
 from redis.exceptions import RedisError
 from rq.job import Job
@@ -20,18 +20,24 @@ from rq.worker_registration import REDIS_WORKER_KEYS
 from agents import limits
 from agents.eventlog.channel import CHANNEL_PREFIX
 from agents.exceptions import DomainError
-from agents.models import InboxEvent, Session, Thread
+from agents.models import Member, Workspace
 from agents.models.schedules import Scheduled
 from agents.owners import pid_of
 from agents.plugs import sandbox
 from agents.queue import connection, last_round
+from agents.services.turn_load import Load, loads_of
 
 QUEUES = ("turns", "batch")
 FAILED_SHOWN_MAX = 10
 SLOT_GONE_SECONDS = 40.0  # an idle slot is heard of every 2 s, a busy one every 15 s
 LATE_SECONDS = 10.0  # a round of the sweeper that is this old means that nobody sweeps
-REPEATED_DAYS = 1
-LIMITS = ("LUCID_TURN_SLOTS", "LUCID_BATCH_SLOTS", "LUCID_MEMORY_STORES_MAX", "LUCID_FILES_QUOTA_GIB")
+LIMITS = (
+    "LUCID_TURN_SLOTS",
+    "LUCID_BATCH_SLOTS",
+    "LUCID_STOP_SECONDS",
+    "LUCID_MEMORY_STORES_MAX",
+    "LUCID_FILES_QUOTA_GIB",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +77,13 @@ class Broker:
     swept_at: datetime | None = None
 
 
-def overview() -> dict[str, Any]:
-    """Everything for one look; a part that is away is a finding, not a failure."""
+def overview(member: Member) -> dict[str, Any]:
+    """Everything for one look; a part that is away is a finding, not a failure. Who runs the installation sees all
+    workspaces and what failed in any of them, an admin sees what is theirs."""
     now = timezone.now()
+    is_operator = member.user.is_superuser
+    mine = Workspace.objects.filter(pk=member.workspace_id)
+    loads = loads_of(Workspace.objects.all() if is_operator else mine, now)
     redis, broker = _redis()
     late = now - timedelta(seconds=LATE_SECONDS)
     return {
@@ -84,8 +94,9 @@ def overview() -> dict[str, Any]:
         "sweeper": Part(works=bool(broker.swept_at and broker.swept_at > late), text=""),
         "broker": broker,
         "held": _held(now),
-        "waiting": _waiting(now),
-        "sessions": _sessions(now),
+        "is_operator": is_operator,
+        "total": _total(loads),
+        "loads": [load for load in loads if not load.is_quiet or not is_operator],
         "schedules": _schedules(now),
         "limits": [(name, getattr(settings, name)) for name in LIMITS],
         "bounds": (limits.LEASE_SECONDS, limits.STEP_LOSSES_MAX, limits.MODEL_REQUESTS_PER_TURN_MAX),
@@ -118,6 +129,15 @@ def _redis() -> tuple[Part, Broker]:
         return Part(works=True, text=text, milliseconds=taken), _broker(client)
     except (RedisError, OSError) as error:
         return Part(works=False, text=str(error) or type(error).__name__), Broker()
+
+
+def turn_slots() -> int | None:
+    """How many turns all worker processes together can drive at once; None where Redis, which they report to, is
+    away."""
+    try:
+        return sum(process.slots.get("turns", (0, 0))[1] for process in _processes(connection()))
+    except (RedisError, OSError):
+        return None
 
 
 def _broker(client: Any) -> Broker:
@@ -199,25 +219,11 @@ def _driven() -> dict[str, int]:
     return driven
 
 
-def _waiting(now: datetime) -> dict[str, Any]:
-    """Turns that could go on and that nobody drives."""
-    free = Q(lease_until=None) | Q(lease_until__lt=now)
-    due = Q(wake_at=None) | Q(wake_at__lte=now)
-    threads = Thread.objects.filter(free, due, wake__gt=F("seen"))
-    oldest = InboxEvent.objects.filter(thread__in=threads).aggregate(at=Min("created_at"))["at"]
-    return {"turns": threads.count(), "since": oldest, "lost": threads.exclude(lease_until=None).count()}
-
-
-def _sessions(now: datetime) -> dict[str, Any]:
-    active = Session.objects.filter(status__in=["running", "rescheduling"])
-    by_status = dict(active.values_list("status").annotate(Count("pk")))
-    since = now - timedelta(days=REPEATED_DAYS)
-    repeated = Session.objects.filter(updated_at__gte=since).aggregate(sum=Sum("repeated_requests"))["sum"]
-    return {
-        "running": by_status.get("running", 0),
-        "rescheduling": by_status.get("rescheduling", 0),
-        "repeated": repeated or 0,
-    }
+def _total(loads: list[Load]) -> dict[str, Any]:
+    """All that is shown, together."""
+    counted = ("running", "waiting", "lost", "retrying", "losses", "repeated")
+    since = min((load.since for load in loads if load.since), default=None)
+    return {"since": since, **{name: sum(getattr(load, name) for load in loads) for name in counted}}
 
 
 def _schedules(now: datetime) -> dict[str, Any]:

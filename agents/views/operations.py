@@ -14,4 +14,4 @@ from agents.services.operations import overview
 @require_GET
 @require_role(Role.ADMIN)
 def operations(request: HtmxHttpRequest) -> HttpResponse:
-    return page(request, "agents/operations.html", {"section": "setup", **overview()}, partial="now")
+    return page(request, "agents/operations.html", {"section": "setup", **overview(request.member)}, partial="now")

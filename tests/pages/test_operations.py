@@ -9,6 +9,7 @@ from django.utils import timezone
 from rq import Queue, SimpleWorker
 
 from agents import jobs, queue
+from agents.actors import Actor
 from agents.models import InboxEvent, Session, Thread
 from agents.services.agents import create_agent
 from agents.services.environments import create_environment
@@ -27,9 +28,16 @@ def away(tmp_path):
     queue.connection.cache_clear()
 
 
+@pytest.fixture
+def operator(alice):
+    """Alice runs the installation."""
+    alice.user.is_superuser = True
+    alice.user.save()
+
+
 def make_session(actor) -> Session:
     agent = create_agent({"name": "Worker", "model": "practice-1"}, actor=actor)
-    environment = create_environment({"name": "box"}, actor=actor)
+    environment = create_environment({"name": f"box {Session.objects.count()}"}, actor=actor)
     return create_session({"agent": agent.pk, "environment_id": environment.pk}, actor=actor)
 
 
@@ -59,6 +67,23 @@ def test_a_lost_turn_is_told_apart_from_one_that_waits(as_alice, actor, clean_re
     assert '<span class="label">Requests repeated</span><span class="big">3</span>' in text
 
 
+def test_an_admin_sees_nothing_of_other_workspaces_and_an_operator_sees_each(as_alice, alice, charlie, clean_redis):
+    for member, messages in ((alice, 1), (charlie, 3)):
+        actor = Actor(workspace=member.workspace, member=member)
+        for _ in range(messages):
+            send_events(make_session(actor), [MESSAGE], actor=actor)
+    text = shown(as_alice)
+    assert '<span class="label">Waiting for a worker</span><span class="big">1</span>' in text
+    assert "Elsewhere" not in text
+    assert "Failed jobs" not in text
+    alice.user.is_superuser = True
+    alice.user.save()
+    text = shown(as_alice)
+    assert '<span class="label">Waiting for a worker</span><span class="big">4</span>' in text
+    assert '<td class="anywhere">Elsewhere</td><td data-label="Running" class="num">0</td>' in text
+    assert '<td data-label="Waiting" class="num">3</td>' in text
+
+
 def test_the_sweepers_round_and_the_workers_are_seen(as_alice, clean_redis):
     assert "Nobody sweeps." in shown(as_alice)
     jobs.sweep_threads()
@@ -71,7 +96,7 @@ def test_the_sweepers_round_and_the_workers_are_seen(as_alice, clean_redis):
     worker.register_death()
 
 
-def test_a_failed_job_shows_the_last_line_of_its_traceback(as_alice, clean_redis):
+def test_a_failed_job_shows_the_last_line_of_its_traceback(as_alice, operator, clean_redis):
     source = Queue("turns", connection=queue.connection())
     source.enqueue("agents.jobs.destroy_sandbox", failure_ttl=60)
     SimpleWorker([source], connection=source.connection).work(burst=True)
@@ -80,7 +105,7 @@ def test_a_failed_job_shows_the_last_line_of_its_traceback(as_alice, clean_redis
     assert "missing 1 required positional argument" in text
 
 
-def test_the_page_stands_while_redis_is_away(as_alice, away):
+def test_the_page_stands_while_redis_is_away(as_alice, operator, away):
     text = shown(as_alice)
     assert "Redis does not answer." in text
     assert "Not known while Redis is away." in text

@@ -134,6 +134,7 @@ ROUTES = [
     Route("DELETE", "organizations/webhooks/{endpoint}", Scope.WRITE),
     Route("POST", "organizations/webhooks/{endpoint}/regenerate_signing_secret", Scope.WRITE),
     Route("GET", "costs", Scope.READ),
+    Route("GET", "operations", Scope.READ),
     Route("GET", "memory_stores", Scope.READ),
     Route("POST", "memory_stores", Scope.WRITE, {"name": "x"}),
     Route("GET", STORE, Scope.READ),
@@ -337,7 +338,7 @@ def test_an_id_that_no_database_can_be_asked_for_is_missing_too(ids, api_key, ro
 
 
 # Lists of what no workspace owns, and sums that have no ids.
-SHARED = {"models", "costs"}
+SHARED = {"models", "costs", "operations"}
 LISTS = [route.path for route in ROUTES if route.method == "GET" and "/" not in route.path and route.path not in SHARED]
 
 
