@@ -3,6 +3,7 @@
 from typing import Any, Self
 
 from django.db import models
+from django.utils import timezone
 
 from agents.exceptions import Conflict
 from agents.ids import MAX_ID_LENGTH
@@ -104,6 +105,12 @@ class Session(Archivable, WorkspaceOwned):
     @property
     def is_terminated(self) -> bool:
         return self.status == SessionStatus.TERMINATED
+
+    @property
+    def active_until_now(self) -> float:
+        """Seconds, the turn under way included."""
+        now = timezone.now()
+        return self.active_seconds + max(0.0, (now - (self.running_since or now)).total_seconds())
 
     @property
     def awaits_answers(self) -> bool:
