@@ -282,6 +282,7 @@ EXAMPLES = {
         "beta.organization.webhooks.regenerate_signing_secret", "endpoint.id", "secret"
     ),
     "DELETE /organizations/webhooks/{endpoint_id}": _call("beta.organization.webhooks.delete", "endpoint.id"),
+    "GET /operations": _get("operations"),
     "GET /costs": _get("costs?group_by[]=day&group_by[]=model"),
     "GET /audit_events": _get("audit_events?limit=20"),
     "POST /sessions/{session_id}/archive": _call("beta.sessions.archive", "session.id"),
