@@ -42,6 +42,7 @@ def report(folder: Path, seconds: float, seed: int) -> int:
         if found.problems:
             print(stack.output()[-8000:])
     print(f"{len(found.killed)} kills in {time.monotonic() - began:.0f} s: {dict(Counter(found.killed))}")
+    print(f"the whole was away for {', '.join(f'{seconds:.0f}' for seconds in found.away) or 'no'} s")
     print(f"{found.sessions} sessions, {found.messages} messages, {found.turns} ends of turns")
     print(f"model: {found.requests}, {found.requests.unseen} never reached it; {found.errors} session errors")
     print(f"{len(faults)} errors logged", *faults[:20], sep="\n")

@@ -50,6 +50,7 @@ class World:
     sessions: list[str] = field(default_factory=list)
     answers: dict[str, tuple[str, bool]] = field(default_factory=dict)  # marker -> its session, whether it may lack one
     stuck: list[str] = field(default_factory=list)
+    away: list[float] = field(default_factory=list)  # how long there was nobody to ask, each time
 
     @classmethod
     def make(cls, sdk: anthropic.Anthropic) -> "World":
@@ -98,9 +99,9 @@ class Talker(threading.Thread):
         if plan == "interrupt":
             time.sleep(self.dice.uniform(0.1, 1.5))
             patiently(lambda: self._send([{"type": "user.interrupt"}]))
-        deadline = time.monotonic() + PLAN_SECONDS
+        began, away = time.monotonic(), sum(self.world.away)
         while not self._is_over(markers):
-            if time.monotonic() > deadline:
+            if time.monotonic() - began > PLAN_SECONDS + sum(self.world.away) - away:
                 self.world.stuck.append(f"{self.session} {plan}")
                 return
             time.sleep(LOOK_SECONDS)

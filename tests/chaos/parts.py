@@ -39,6 +39,7 @@ class Killer:
     dice: random.Random
     killed: list[str] = field(default_factory=list)
     last_kill: float = 0.0
+    away: list[float] = field(default_factory=list)  # how long the whole was, each time
     _model_killed: float = 0.0
 
     def run(self, seconds: float) -> None:
@@ -82,8 +83,10 @@ class Killer:
 
     def _kill_all(self, number: signal.Signals) -> bool:
         """Whoever ends the whole starts it again at once; it counts from then on."""
+        began = time.monotonic()
         self.stack.stop(number)
         self.stack.start_again()
+        self.away.append(time.monotonic() - began)
         return True
 
     def _kill(self, part: str, number: signal.Signals) -> bool:

@@ -55,6 +55,7 @@ class Outcome:
     requests: "Requests"
     errors: int
     recovery_seconds: float
+    away: list[float]
     problems: list[str] = field(default_factory=list)
 
 
@@ -66,7 +67,7 @@ def chaos(
     for talker in talkers:
         talker.start()
     readers = start_readers(world)
-    killer = Killer(stack, redis.Redis.from_url(redis_url), model, random.Random(seed))
+    killer = Killer(stack, redis.Redis.from_url(redis_url), model, random.Random(seed), away=world.away)
     killer.run(seconds)
     wait_for_work(world)
     killer.strike("worker")
@@ -157,5 +158,6 @@ def outcome(world: World, killer: Killer, recovery: float, requests: Requests, p
         requests=requests,
         errors=events.filter(type="session.error").count(),
         recovery_seconds=recovery,
+        away=killer.away,
         problems=problems,
     )
