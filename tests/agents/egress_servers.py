@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -24,6 +24,13 @@ class Echo(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
+        if self.headers.get("upgrade"):
+            self.send_response(101)
+            self.send_header("connection", "upgrade")
+            self.send_header("upgrade", "websocket")
+            self.end_headers()
+            self.wfile.write(self.rfile.read(5).upper())
+            return
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         if self.headers.get("transfer-encoding") == "chunked":
             while size := int(self.rfile.readline(), 16):
@@ -122,5 +129,9 @@ def running_networked_host(outside):
 
 def proxies(host):
     """The proxy processes of this host."""
-    children = psutil.Process(host.process.pid).children()
-    return [child for child in children if "agents.sandbox.egress" in " ".join(child.cmdline())]
+    found = []
+    for child in psutil.Process(host.process.pid).children():
+        with suppress(psutil.NoSuchProcess):  # a box that is just ending
+            if "agents.sandbox.egress" in child.cmdline():
+                found.append(child)
+    return found

@@ -14,11 +14,11 @@ libc = ctypes.CDLL(None, use_errno=True)
 def reached(what=""): print("REACHED", what)
 def talk(family, address, kind=socket.SOCK_STREAM):
     with socket.socket(family, kind) as line:
-        line.settimeout(5)
+        line.settimeout(60)
         line.connect(address)
         reached(line.recv(100))
 def through(request):
-    with socket.create_connection(("127.0.0.1", 3128), timeout=20) as line:
+    with socket.create_connection(("127.0.0.1", 3128), timeout=60) as line:
         line.sendall(request.encode())
         told = line.makefile("rb").readline().decode()
     if told.split()[1] == "200": reached(told)

@@ -201,17 +201,37 @@ def test_languages_trust_the_proxy_without_being_told(host, session, outside):
     )
 
 
+UPGRADE = """
+import socket, sys
+with socket.create_connection(("127.0.0.1", 3128), timeout=60) as line:
+    head = f"GET http://localhost:{sys.argv[1]}/ HTTP/1.1\\r\\nhost: x\\r\\n"
+    line.sendall(f"{head}connection: upgrade\\r\\nupgrade: websocket\\r\\n\\r\\n".encode())
+    answer = line.makefile("rb")
+    print(answer.readline().decode().split()[1])
+    while answer.readline().strip():
+        pass
+    line.sendall(b"hello")
+    print(answer.read(5).decode())
+"""
+
+
+def test_a_web_socket_is_passed_on(host, session, outside):
+    host.client.put_files(session, {"/workspace/upgrade.py": UPGRADE.encode()})
+    told = host.bash(f"python3 upgrade.py {outside.plain.port}", session, network=Network())
+    assert told.text == "101\nHELLO"
+
+
 HOSTILE = """
 import os, socket, time
 held = [socket.create_connection(("127.0.0.1", 3128)) for _ in range(64)]
+more = socket.create_connection(("127.0.0.1", 3128))
+print(more.makefile("rb").readline().decode().split()[1])
 endless = b"GET / HTTP/1.1\\r\\n" + b"a: b\\r\\n" * 90000
 for client, data in zip(held, [b"", b"\\x16\\x03\\x01", os.urandom(4000), endless]):
     try:
         client.sendall(data)
     except OSError:
         pass
-more = socket.create_connection(("127.0.0.1", 3128))
-print(more.makefile("rb").readline().decode().split()[1])
 for client in held:
     client.close()
 """

@@ -4,7 +4,7 @@ import json
 import secrets
 import socket
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
@@ -28,7 +28,7 @@ def answering(family, address):
                 line, _ = server.accept()
             except OSError:
                 return
-            with line:
+            with line, suppress(OSError):
                 line.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
 
     thread = threading.Thread(target=serve, daemon=True)

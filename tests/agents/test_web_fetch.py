@@ -50,7 +50,7 @@ def running_pages():
     server.pages = {
         "/": (200, "text/html; charset=utf-8", PAGE.encode(), {}),
         "/latin": (200, "text/html; charset=iso-8859-1", "<p>Grüße</p>".encode("latin-1"), {}),
-        "/deep": (200, "text/html", b"<div>" * 20_000 + b"deep", {}),
+        "/deep": (200, "text/html", b"<div>" * 6_000 + b"deep", {}),
         "/data": (200, "application/json", b'{"a": 1}', {}),
         "/long": (200, "text/plain", b"x" * 500_000, {}),
         "/endless": (200, "text/plain", b"x" * (11 * 1024 * 1024), {}),
