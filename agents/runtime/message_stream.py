@@ -34,6 +34,7 @@ class MessageStream:
         self._open: int | None = None  # index of the block that is being written; they never overlap
         self._pieces: list[str] = []
         self._is_whole = False
+        self._unread: ValueError | None = None  # the input of a call that was cut off, or none at all
 
     def feed(self, chunk: bytes) -> None:
         first, *lines = chunk.split(b"\n")
@@ -100,6 +101,8 @@ class MessageStream:
                 self._body["usage"] = {**self._body["usage"], **(event.get("usage") or {})}
             case "message_stop":
                 self._expect(None)
+                if self._unread and self._body.get("stop_reason") != "max_tokens":
+                    raise self._unread
                 self._is_whole = True
                 self._listener.ends()
             case "error":
@@ -138,8 +141,14 @@ class MessageStream:
         if block["type"] == "text":
             block["text"] = said
         elif block["type"] == "tool_use" and said:
-            block["input"] = json.loads(said)
+            self._read_input(block, said)
         self._open = None
+
+    def _read_input(self, block: dict[str, Any], said: str) -> None:
+        try:
+            block["input"] = json.loads(said)
+        except ValueError as error:
+            block["input"], self._unread = {}, error
 
 
 def _told(error: dict[str, Any]) -> ModelError:

@@ -25,6 +25,11 @@ class Reply:
     def tool_uses(self) -> list[dict[str, Any]]:
         return [block for block in self.content if block["type"] == "tool_use"]
 
+    @property
+    def is_cut_in_call(self) -> bool:
+        """Whether the answer came to its limit while it wrote down its last call."""
+        return self.stop_reason == "max_tokens" and bool(self.content) and self.content[-1]["type"] == "tool_use"
+
 
 class ModelError(Exception):
     """A model request without an answer; `type` is the wire's error type, `is_transient` says whether to try again,

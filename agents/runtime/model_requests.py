@@ -20,6 +20,11 @@ from agents.runtime.turn import Turn
 from agents.runtime.turn_events import error, is_elsewhere, refused, request_end, request_start
 from agents.services.named_files import with_files
 
+CUT_OFF = (
+    "The answer came to its limit of tokens in the middle of this call, so it was not carried out. Make it in smaller"
+    " parts."
+)
+
 
 def with_next_request(turn: Turn, events: list[NewEvent]) -> list[NewEvent]:
     """These events and the opening of the model request that they lead to. With a budget that is asked first, with MCP
@@ -98,7 +103,11 @@ def _take_reply(turn: Turn, request_id: str, reply: Reply, preview: Preview) -> 
         rests.finish(turn, [*events, end], {"type": "refusal"}, _refusal(reply.stop_details))
         return
     uses = [_use(turn, block) for block in reply.tool_uses]
-    refusals = [refused(use, turn.elsewhere) for use in uses if use.payload.get("evaluated_permission") == "deny"]
+    cut = None
+    if reply.is_cut_in_call:
+        cut = uses[-1] = _cut_off(reply.tool_uses[-1])
+    denials = [use for use in uses if use.payload.get("evaluated_permission") == "deny"]
+    refusals = [refused(use, turn.elsewhere, said=CUT_OFF if use is cut else "") for use in denials]
     if uses and all(_is_for_client(turn, use) for use in uses):
         rests.await_client(turn, [*events, *uses, end])
     elif uses:
@@ -120,6 +129,12 @@ def _said(reply: Reply, preview: Preview) -> list[NewEvent]:
 def _use(turn: Turn, block: dict[str, Any]) -> NewEvent:
     kind, members = turn.toolbox.use(block["name"], block["input"])
     return NewEvent(type=kind, payload={**members, "input": block["input"]}, trust=trust.TOOL_INPUT)
+
+
+def _cut_off(block: dict[str, Any]) -> NewEvent:
+    """A call whose end is missing, whoever would have carried it out: what there is of it could do harm."""
+    members = {"name": block["name"], "evaluated_permission": "deny", "input": block["input"]}
+    return NewEvent(type="agent.tool_use", payload=members, trust=trust.TOOL_INPUT)
 
 
 def _is_for_client(turn: Turn, use: NewEvent) -> bool:

@@ -81,10 +81,13 @@ def denied(call: Call, decision: Logged, elsewhere: Set[str]) -> NewEvent:
     return closed(call, told, elsewhere)
 
 
-def refused(use: NewEvent, elsewhere: Set[str]) -> NewEvent:
-    """The answer to a call that the platform does not allow, whoever would have to carry it out."""
+def refused(use: NewEvent, elsewhere: Set[str], *, said: str = "") -> NewEvent:
+    """The answer to a call that the platform does not allow, whoever would have to carry it out; `said` is another
+    reason than that."""
+    return closed(use, result(use, text(said or _refusal(use)), is_error=True), elsewhere)
+
+
+def _refusal(use: NewEvent) -> str:
     if use.type == "agent.mcp_tool_use":
-        said = f"The tool {use.payload['name']} of the MCP server {use.payload['mcp_server_name']} is not available."
-    else:
-        said = f"Permission to use {use.payload['name']} has been denied."
-    return closed(use, result(use, text(said), is_error=True), elsewhere)
+        return f"The tool {use.payload['name']} of the MCP server {use.payload['mcp_server_name']} is not available."
+    return f"Permission to use {use.payload['name']} has been denied."

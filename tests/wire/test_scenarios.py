@@ -12,6 +12,7 @@ from django.conf import settings
 
 from agents import limits, plugs
 from agents.models import OutboxEvent
+from agents.runtime.model_requests import CUT_OFF
 from agents.runtime.prompt import INTERRUPTED
 from tests.agents.practice_server import running_practice
 from tests.wire.scenes import (
@@ -161,6 +162,22 @@ def test_what_a_refusing_model_was_about_to_call_is_not_called(scene):
         agent.message I will
         span.model_request_end
         idle refusal
+    """)
+
+
+def test_a_call_that_was_cut_off_is_not_carried_out_and_the_model_hears_why(scene):
+    s = scene({"type": TOOLSET}, FIND)
+    cut = {"tools": [bash("echo 1"), find("A")], "stop_reason": "max_tokens"}
+    assert s.act(says("Go", cut, DONE))[4:] == lines(f"""
+        agent.tool_use a bash allow by always_allow
+        agent.tool_use b find_order deny
+        span.model_request_end
+        agent.tool_result b error {CUT_OFF}
+        agent.tool_result a 1
+        span.model_request_start
+        agent.message done
+        span.model_request_end
+        idle end_turn
     """)
 
 
