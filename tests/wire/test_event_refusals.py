@@ -241,9 +241,3 @@ def test_a_terminated_session_takes_nothing(refused, waiting):
     assert Session.objects.get(pk=waiting.id).status == "terminated"
     status, _, told = refused(waiting.id, [MESSAGE])
     assert (status, "terminated" in told) == (400, True)
-
-
-def test_a_second_result_for_one_call_is_taken_and_ignored(wire, waiting):
-    sent = [wire.beta.sessions.events.send(waiting.id, events=[custom("own", content=TEXT)]).data for _ in range(2)]
-    assert sent[0] == sent[1]
-    assert Event.objects.filter(session=waiting.id, type="user.custom_tool_result").count() == 1
