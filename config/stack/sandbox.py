@@ -6,7 +6,6 @@ import time
 from django.conf import settings
 
 from agents import plugs
-from agents.exceptions import DomainError
 from config.stack.children import Child, execute
 
 READY_SECONDS = 15.0
@@ -25,16 +24,10 @@ def egress_options() -> list[str]:
 
 
 def tell_about_sandbox() -> None:
-    """Say once when tools are off, why, and how to mend it; everything else works on."""
+    """Say once when tools are off, why, and how to mend it; everything else works on. A host that still starts gets
+    its time."""
     deadline = time.monotonic() + READY_SECONDS
-    while True:
-        try:
-            report = plugs.sandbox().probe()
-            break
-        except DomainError as error:
-            if time.monotonic() > deadline:
-                print(f"Tools are off: {error.message}", file=sys.stderr)
-                return
-            time.sleep(0.2)
+    while not (report := plugs.sandbox().probe()).works and time.monotonic() < deadline:
+        time.sleep(0.2)
     if not report.works:
         print(f"Tools are off: {report.reason}. {report.remedy}", file=sys.stderr)
