@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from io import BytesIO
 from typing import Any
@@ -47,7 +47,8 @@ def json_frame(event: dict[str, Any]) -> bytes:
 
 
 async def send_stream(frames: AsyncIterator[bytes], receive: Receive, send: Send, *, request_id: str) -> None:
-    """Answer with the frames until they end or the client goes away."""
+    """Answer with the frames until they end or the client goes away. For one that takes none no more are made; its
+    connection ends when the server's socket gives it up."""
     await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS, _request_id(request_id)]})
     # An empty chunk sends the headers now: the client knows that it is connected before the first event.
     await send({"type": "http.response.body", "body": b":\n\n", "more_body": True})
@@ -55,8 +56,8 @@ async def send_stream(frames: AsyncIterator[bytes], receive: Receive, send: Send
     leaving = asyncio.create_task(_until_gone(receive))
     try:
         await asyncio.wait({writing, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if writing.done():
-            writing.result()
+        if writing.done() and not writing.result():
+            await leaving
     finally:
         await _end(writing)
         await _end(leaving)
@@ -78,12 +79,19 @@ def _request_id(request_id: str) -> tuple[bytes, bytes]:
     return b"request-id", request_id.encode()
 
 
-async def _write(frames: AsyncIterator[bytes], send: Send) -> None:
-    with suppress(TimeoutError):
+async def _write(frames: AsyncIterator[bytes], send: Send) -> bool:
+    """Whether the client took them all."""
+    try:
         async for data in frames:
             async with asyncio.timeout(SEND_SECONDS):
                 await send({"type": "http.response.body", "body": data, "more_body": True})
+    except TimeoutError:
+        return False
+    finally:
+        if isinstance(frames, AsyncGenerator):
+            await frames.aclose()
     await send({"type": "http.response.body", "body": b"", "more_body": False})
+    return True
 
 
 async def _until_gone(receive: Receive) -> None:
@@ -91,7 +99,7 @@ async def _until_gone(receive: Receive) -> None:
         pass
 
 
-async def _end(task: asyncio.Task[None]) -> None:
+async def _end(task: asyncio.Task[Any]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError, OSError):
         await task

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 from types import FrameType
 
 import uvicorn
@@ -11,6 +12,7 @@ from config import garbage
 
 GRACE_SECONDS = 4  # open streams end at once; ordinary requests get this long
 BACKLOG = 512
+SILENT_SECONDS = 60.0  # a client that takes no byte of an answer for so long is cut off, and what waits for it is freed
 
 
 class Server(uvicorn.Server):
@@ -39,6 +41,8 @@ def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if sys.platform == "linux":
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENT_SECONDS * 1000))
     try:
         listener.bind((host, port))
     except (OSError, OverflowError) as error:
