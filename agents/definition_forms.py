@@ -39,7 +39,7 @@ TOOL_WORDS = {
     "glob": "Find files by name",
     "grep": "Search in files",
     "web_fetch": "Fetch a web page",
-    "web_search": "Search the web",
+    "web_search": "Search the web (not offered: no search engine is connected)",
 }
 NEW_ENVIRONMENT = "new"
 FIRST_WORDS_MAX = 80  # of the first message, as the title of a session that was given none

