@@ -17,7 +17,7 @@ from agents.runtime.tools.mcp import McpServers
 from agents.runtime.tools.web import web_fetch
 from agents.runtime.uploads import lay_uploads
 from agents.sandbox.base import Mount, Network, SandboxStopped, ToolOutcome
-from agents.services.networks import network_of_session
+from agents.services.networks import network_of_session, unreachable_credentials
 from agents.services.outputs import PROMPT as OUTPUTS_PROMPT
 from agents.services.outputs import publish_outputs
 
@@ -139,6 +139,7 @@ class Toolbox:
             for kind, resources in self._resources.items():
                 self.errors += resource_kinds()[kind].before_turn(resources, sandbox()) or []
             self._network = network_of_session(self.session_id)
+            self.errors += unreachable_credentials(self.session_id, self._network)
             self._problems = [error["message"] for error in self.errors] + self._skills.place(sandbox())
             self._is_fresh = False
 

@@ -906,6 +906,31 @@ def test_a_turn_that_never_ends_is_ended(scene, monkeypatch):
     """)
 
 
+# Errors beside the turn
+
+
+def test_a_secret_for_a_host_that_the_network_keeps_out_is_told_and_the_session_goes_on(scene, wire):
+    vault = wire.beta.vaults.create(display_name="keys")
+    auth = {"type": "environment_variable", "secret_name": "TOKEN", "secret_value": "s3cret"}
+    far = {"networking": {"type": "limited", "allowed_hosts": ["api.example", "a.example"]}}
+    credential = wire.beta.vaults.credentials.create(vault.id, auth={**auth, **far})
+    near = {"secret_name": "OTHER", "networking": {"type": "limited", "allowed_hosts": ["a.example"]}}
+    wire.beta.vaults.credentials.create(vault.id, auth={**auth, **near})
+    limited = {"type": "cloud", "networking": {"type": "limited", "allowed_hosts": ["a.example"]}}
+    place = wire.beta.environments.create(name="limited", config=limited)
+    s = scene({"type": TOOLSET}, environment_id=place.id, vault_ids=[vault.id])
+    told = s.act(says("Go", bash("echo 1"), bash("echo 2"), DONE))
+    assert told[4:8] == lines("""
+        agent.tool_use a bash allow by always_allow
+        span.model_request_end
+        session.error credential_host_unreachable_error retrying
+        agent.tool_result a 1 The network of the environment does not permit api.example, where TOKEN may be sent.
+    """)
+    assert "agent.tool_result b 2" in told
+    (error,) = [event.error for event in s.events() if event.type == "session.error"]
+    assert (error.credential_id, error.vault_id) == (credential.id, vault.id)
+
+
 # Changes between turns
 
 
