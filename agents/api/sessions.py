@@ -10,6 +10,7 @@ from anthropic.types.beta import (
     SessionUpdateParams,
 )
 from anthropic.types.beta.sessions import EventSendParams
+from django.db.models import F
 from django.utils import timezone
 from ninja import Router
 
@@ -123,7 +124,13 @@ def import_sessions(request: ApiRequest) -> dict[str, Any]:
 
 @router.get("/{session_id}")
 def get_session(request: ApiRequest, session_id: str) -> dict[str, Any]:
-    return session_shape(access_session(request.auth, session_id), timezone.now())
+    """Running from the moment that input is accepted: who sends a message and asks here until the session is idle must
+    not find the rest before the turn."""
+    session = access_session(request.auth, session_id)
+    shape = session_shape(session, timezone.now())
+    if session.status == SessionStatus.IDLE and session.threads.filter(wake__gt=F("seen")).exists():
+        shape["status"] = SessionStatus.RUNNING.value
+    return shape
 
 
 @router.post("/{session_id}", openapi_extra=takes(update_body))

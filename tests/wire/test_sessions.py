@@ -5,9 +5,10 @@ import json
 import anthropic
 import pytest
 from django.db import transaction
+from django.db.models import F
 from django.db.models.signals import post_save
 
-from agents.models import InboxEvent, Session, SessionKind, Verdict
+from agents.models import InboxEvent, Session, SessionKind, Thread, Verdict
 
 MESSAGE = {"type": "user.message", "content": [{"type": "text", "text": "Hello"}]}
 
@@ -49,7 +50,16 @@ def test_it_is_returned_running_though_a_worker_was_done_at_once(wire, agent, en
     finally:
         post_save.disconnect(be_done_after_the_commit, sender=Session)
     assert session.status == "running"
-    assert wire.beta.sessions.retrieve(session.id).status == "idle"
+    assert Session.objects.get(pk=session.id).status == "idle"
+
+
+def test_who_asks_after_sending_finds_the_session_running(wire, session):
+    sessions = wire.beta.sessions
+    assert sessions.retrieve(session.id).status == "idle"
+    sessions.events.send(session.id, events=[MESSAGE])
+    assert sessions.retrieve(session.id).status == "running"
+    Thread.objects.filter(session=session.id).update(seen=F("wake"))
+    assert sessions.retrieve(session.id).status == "idle"
 
 
 def test_a_bad_initial_event_makes_no_session(wire, agent, environment):
