@@ -1,15 +1,19 @@
-"""Model requests that recovery repeats are money: as many are counted as the model saw twice."""
+"""Many turns that wait for a model at once: they cost no process and no database connection, and what recovery repeats
+of them, which is money, is counted as often as the model saw it twice."""
 
 import threading
 
+import psutil
 import pytest
+from django.db import connection
 
 from agents.models import Event, Session
 from tests.agents.scripted_model import answer, scripted_model, text
 from tests.chaos.parts import PARTS, find
 from tests.stack import wait_for
 
-SESSIONS = 20
+SESSIONS = 30  # more than a process has connections to PostgreSQL
+SLOTS = 40
 HELLO = [{"type": "user.message", "content": [{"type": "text", "text": "Hello"}]}]
 
 
@@ -30,7 +34,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def stack_environment(model):
-    return {"ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": "scripted"}
+    return {"ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": "scripted", "LUCID_TURN_SLOTS": str(SLOTS)}
 
 
 @pytest.fixture
@@ -43,12 +47,32 @@ def sessions(live_sdk):
     return made
 
 
+def processes(stack) -> list[psutil.Process]:
+    """The worker, and whatever it started."""
+    worker = wait_for(lambda: find(stack, PARTS["worker"]), 60)
+    return [worker, *worker.children(recursive=True)]
+
+
+def nobody_holds_a_connection() -> bool | None:
+    """Between two looks of the sweeper and of the turns themselves, every connection lies in its pool."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT COUNT(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid != pg_backend_pid() AND state != 'idle'"
+        )
+        return True if cursor.fetchone()[0] == 0 else None
+
+
 def answered() -> bool | None:
     return True if Event.objects.filter(type="session.status_idle").count() == SESSIONS else None
 
 
-def test_as_many_repeated_requests_are_counted_as_the_model_saw_twice(stack, sessions, model):
+def test_turns_that_wait_hold_nothing_and_as_many_are_repeated_as_are_counted(stack, sessions, model):
+    # All of them are here at once, though each asked the database while others waited.
     wait_for(lambda: True if len(model.requests) == SESSIONS else None, 120)
+    assert len(processes(stack)) == 1
+    if connection.vendor == "postgresql":
+        wait_for(nobody_holds_a_connection, 60)
     wait_for(lambda: find(stack, PARTS["worker"]), 60).kill()
     wait_for(lambda: True if len(model.requests) == 2 * SESSIONS else None, 120)
     model.is_open.set()
