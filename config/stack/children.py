@@ -91,7 +91,7 @@ def answer_of[T](question: Callable[[], T], title: str) -> T:
     os.waitpid(pid, 0)
     if error:
         raise error
-    return answer  # type: ignore[no-any-return]
+    return answer
 
 
 def execute(command: list[str], *, folder: Path | None = None) -> Callable[[], None]:
