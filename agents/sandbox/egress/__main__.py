@@ -10,14 +10,17 @@ import resource
 import signal
 import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from agents.sandbox import limits
 from agents.sandbox.base import network_of
 from agents.sandbox.egress.policy import openings
 from agents.sandbox.egress.proxy import Gateway, Ways
 from agents.sandbox.parent import die_with_parent
 
 MESSAGE_MAX = 4096
+LOOKUPS_MAX = 8 * limits.EGRESS_LOOKUPS_MAX  # in all boxes together
 FILES_MAX = 65_536  # two for each connection of each box
 
 
@@ -70,6 +73,8 @@ async def run(line: socket.socket, ways: Ways) -> None:
     loop = asyncio.get_running_loop()
     # What goes wrong here may carry a request with it: its kind is all that is said.
     loop.set_exception_handler(complain)
+    # More than a few boxes can keep waiting on name servers that never answer; threads come when they are needed.
+    loop.set_default_executor(ThreadPoolExecutor(LOOKUPS_MAX, thread_name_prefix="lookup"))
     line.setblocking(False)
     loop.add_reader(line, Process(line, ways).hear)
     await loop.create_future()
