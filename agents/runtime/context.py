@@ -7,6 +7,7 @@ CHARACTERS_PER_TOKEN = 4
 IMAGE_CHARACTERS = 6_400  # an image costs about 1,600 tokens, however many bytes it has
 DOCUMENT_CHARACTERS = 12_000  # of one that is named and not sent along: about two pages
 ENCODED_PER_CHARACTER = 5  # of a document that is sent along: most of a PDF's bytes are not text
+READ = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 MEMBER_CHARACTERS = 4  # quotes, colon and comma
 LEFT_OUT = "\n[… {count:,} characters are left out here, to make room …]\n"
 SHORTEST = 200  # a text is not cut to less than this
@@ -78,7 +79,7 @@ class Extent:
     """How large a conversation is, in tokens: what the endpoint counted last, and an estimate of what came since.
 
     `overhead`: what a request holds besides it, tools and system prompt. `is_refused`: the endpoint said that the last
-    request was too long; `ceiling` is the smallest size that it said so of."""
+    request was too long; `ceiling` is the smallest size that it said so of and did not answer later."""
 
     def __init__(self) -> None:
         self.overhead = 0
@@ -99,8 +100,10 @@ class Extent:
         self._weight_asked = self._weight
 
     def end_request(self, usage: dict[str, Any]) -> None:
-        """`usage`: the four counters of an answer; what was answered is a part of the conversation by now."""
-        read = sum(int(count or 0) for name, count in usage.items() if name != "output_tokens")
+        """`usage`: of an answer; what was answered is a part of the conversation by now."""
+        read = sum(int(usage.get(name) or 0) for name in READ)
+        if max(read, tokens(self._weight_asked)) >= (self.ceiling or 0):
+            self.ceiling = None  # more was answered than was refused: that had another reason
         if read:
             self.overhead = max(read - tokens(self._weight_asked), 0)
             self._counted, self._counted_at = read + int(usage.get("output_tokens") or 0), self._weight

@@ -222,6 +222,7 @@ def test_a_model_that_always_says_so_ends_the_turn(model, make_session, clean_re
     assert session.stop_reason == {"type": "retries_exhausted"}
     model.script = lambda request: answer(text("Back again."))
     assert outline(say(session, message("And now?")))[-6:] == [*ANSWERED, *IDLE]
+    assert COMPACTED not in outline(say(session, message("Still there?")))
 
 
 def test_a_model_that_refuses_every_summary_ends_the_turn(model, make_session, clean_redis, say):
