@@ -88,7 +88,7 @@ async def _frames(items: AsyncIterator[Item | None], wanted: Wanted) -> AsyncIte
             item.thread_id == wanted.thread_id
             and previews.lets_through(item.event, request_id=item.request_id, part=item.part)
         ):
-            yield json_frame(item.event)
+            yield json_frame(item.event["type"], item.text)
         if item is not None and item.event["type"] in last and _concerns(item, wanted):
             return
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import redis.asyncio
@@ -53,7 +54,7 @@ def _with_clean_connection[T](function: Callable[..., T], *arguments: Any) -> T:
         close_old_connections()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Item:
     """One event of one thread, as on the wire; `seq` is None for what is never kept: queued copies and previews. A
     preview says which model request it belongs to, and which frame of its event it is."""
@@ -63,6 +64,11 @@ class Item:
     event: dict[str, Any]
     request_id: str = ""
     part: int = 0
+
+    @cached_property
+    def text(self) -> str:
+        """The event in JSON, made once for all who follow; in ASCII, because some clients end a line at U+2028."""
+        return json.dumps(self.event, separators=(",", ":"))
 
 
 class Look:
@@ -101,6 +107,8 @@ class Follower:
         if self.is_behind and self.queue.empty():
             self.is_behind = False
             return Look
+        with suppress(asyncio.QueueEmpty):
+            return self.queue.get_nowait()  # a timer costs more than all the rest
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 return await self.queue.get()
