@@ -1,10 +1,12 @@
 """Every scenario of a session, event by event: what a client does, and exactly what the log then holds.
 
-Budgets, system messages and what is refused have files of their own; `story.py` says how the tables are read and what
+More on budgets, system messages and what is refused stands in files of their own; `story.py` says how the tables are read and what
 is checked of every story besides.
 """
 
 from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 
 import anthropic
 import pytest
@@ -14,6 +16,7 @@ from agents import limits, plugs
 from agents.models import OutboxEvent
 from agents.runtime.model_requests import CUT_OFF
 from agents.runtime.prompt import INTERRUPTED
+from agents.services.prices import set_price
 from tests.agents.practice_server import running_practice
 from tests.wire.scenes import (
     DONE,
@@ -52,8 +55,8 @@ def _practice():
 def scene(wire, environment, _practice, sandbox_host, clean_redis):
     """`scene(*tools)`: an idle session of an agent with these tools."""
 
-    def make(*tools, **more):
-        agent = wire.beta.agents.create(name="Ann", model="claude-opus-5-5", tools=list(tools))
+    def make(*tools, model="claude-opus-5-5", **more):
+        agent = wire.beta.agents.create(name="Ann", model=model, tools=list(tools))
         where = {"environment_id": environment.id, **more}
         return Scene(wire, wire.beta.sessions.create(agent=agent.id, **where))
 
@@ -904,6 +907,68 @@ def test_a_turn_that_never_ends_is_ended(scene, monkeypatch):
         session.error tool_use_limit_reached_error exhausted
         idle retries_exhausted
     """)
+
+
+# Budgets
+
+
+@pytest.fixture
+def dear(actor):
+    """A model of which one token costs a cent, so that the first request uses up every small budget."""
+    rates = dict.fromkeys(("input", "output", "cache_read", "cache_write_5m", "cache_write_1h"), Decimal(10_000))
+    return set_price("dear-model", date(2020, 1, 1), rates, actor=actor).model
+
+
+def cap(cents):
+    return {"type": "limit", "max_list_cost": {"amount": str(cents), "currency": "USD"}}
+
+
+def test_a_turn_pauses_at_its_budget_and_goes_on_when_that_is_raised_or_removed(scene, wire, dear):
+    s = scene({"type": TOOLSET}, model=dear, budget=cap(1))
+    paused = lines("""
+        agent.tool_use a bash allow by always_allow
+        span.model_request_end
+        agent.tool_result a 1
+        idle budget_reached
+    """)
+    assert s.act(says("Go", bash("echo 1"), bash("echo 2"), DONE))[4:] == paused
+    spent = int(wire.beta.sessions.retrieve(s.session.id).usage.list_cost.amount)
+    wire.beta.sessions.update(s.session.id, budget=cap(spent + 1))
+    assert s.drive() == lines("""
+        session.updated budget
+        running
+        span.model_request_start
+        agent.tool_use b bash allow by always_allow
+        span.model_request_end
+        agent.tool_result b 2
+        idle budget_reached
+    """)
+    assert [event.budget.to_dict() for event in s.events() if event.type == "session.usage"] == [cap(1), cap(spent + 1)]
+    wire.beta.sessions.update(s.session.id, budget=None)
+    assert s.drive() == lines("""
+        session.updated budget
+        running
+        span.model_request_start
+        agent.message done
+        span.model_request_end
+        idle end_turn
+    """)
+
+
+def test_a_result_that_comes_at_the_cap_is_taken_and_the_turn_pauses_before_it_is_read(scene, wire, dear):
+    s = scene(FIND, model=dear, budget=cap(1))
+    assert s.act(says("Go", find(), DONE))[-1] == "session.status_idle requires_action a"
+    with pytest.raises(anthropic.BadRequestError, match="has reached its budget"):
+        s.send(says("More"))
+    assert s.act(custom_result(s["a"], "here")) == lines("""
+        user.custom_tool_result a here
+        running
+        idle budget_reached
+    """)
+    (echo,) = s.send(INTERRUPT)
+    assert (echo.id != "", echo.processed_at, s.drive()) == (True, None, [])
+    wire.beta.sessions.update(s.session.id, budget=None)
+    assert s.drive()[-1] == "session.status_idle end_turn"
 
 
 # Errors beside the turn
