@@ -23,7 +23,7 @@ ASKS: Any = {
 }
 CLOUD: Any = {"type": "cloud", "networking": {"type": "unrestricted"}}
 LOOK_SECONDS = 0.3
-PLAN_SECONDS = 60.0  # a turn that takes longer is stuck; what is left of it is looked at in the end
+PLAN_SECONDS = 120.0  # a turn that takes longer is stuck; what is left of it is looked at in the end
 TURNS_PER_SESSION = 6
 RUN = {"tool": "bash", "input": {"command": "echo ran >> effects; sleep 0.3"}}
 ASK_DESK = {"tool": "ask_desk", "input": {}}

@@ -20,8 +20,9 @@ from tests.stack import Stack
 
 TALKERS, READERS = 8, 3
 BUSY_SESSIONS = 4
-PEACE_SECONDS = 90.0
-CAUGHT_UP_SECONDS = 15.0
+PEACE_SECONDS = 180.0
+CAUGHT_UP_SECONDS = 60.0
+WORK_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def start_readers(world: World) -> list[Reader]:
 
 def wait_for_work(world: World) -> None:
     """The last kill is to hit something, if there is anything to hit."""
-    deadline = time.monotonic() + CAUGHT_UP_SECONDS
+    deadline = time.monotonic() + WORK_SECONDS
     busy = Session.objects.filter(pk__in=world.sessions, status="running", threads__lease_until__gt=timezone.now())
     while busy.count() < BUSY_SESSIONS and time.monotonic() < deadline:
         time.sleep(0.05)

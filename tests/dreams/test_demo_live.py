@@ -18,7 +18,7 @@ from tests.dreams.test_demo_dream import with_actions_turned
 from tests.stack import wait_for
 
 SEED = "seed-4"
-ROUND_SECONDS = 90.0
+ROUND_SECONDS = 300.0
 ASK_SECONDS = 0.3
 
 

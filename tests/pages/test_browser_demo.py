@@ -12,7 +12,7 @@ from tests.pages.browsing import settled
 from tests.stack import Stack
 
 pytestmark = pytest.mark.browser
-DEMO_MILLISECONDS = 120_000
+DEMO_MILLISECONDS = 300_000
 LOOK_MILLISECONDS = 1_000
 
 

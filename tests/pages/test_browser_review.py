@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 TOOLS = ("pay_order", "refund_order")
 ERROR = "Error: gift card balance is not enough"
 PAGES = ("/", "/inbox/", "/dreams/", "/dreams/new/", "/sessions/", "/agents/", "/memory/")
-DREAM_MILLISECONDS = 60_000
+DREAM_MILLISECONDS = 180_000
 
 
 def transcript(number: int) -> dict[str, Any]:

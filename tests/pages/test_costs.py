@@ -28,6 +28,12 @@ def used(session, model, *, day=TODAY, input_tokens=1_000_000, output_tokens=0, 
     Session.objects.filter(pk=session.pk).update(spent=spent, usage=counters, kind=SessionKind.AGENT, **columns)
 
 
+@pytest.fixture(autouse=True)
+def noon(time_machine):
+    """No midnight comes in the middle of a test."""
+    time_machine.move_to(datetime(TODAY.year, TODAY.month, TODAY.day, 12, tzinfo=UTC))
+
+
 @pytest.fixture
 def session(actor):
     return make_session(actor)
