@@ -51,11 +51,11 @@ class Part:
 
 @dataclass(slots=True)
 class Process:
-    """One worker process: for each queue its slots, as (busy, all)."""
+    """One worker process: how many slots it has for each queue, and how many leases it holds."""
 
     host: str
     pid: str
-    slots: dict[str, tuple[int, int]] = field(default_factory=dict)
+    slots: dict[str, int] = field(default_factory=dict)
     leases: int = 0
 
 
@@ -135,7 +135,7 @@ def turn_slots() -> int | None:
     """How many turns all worker processes together can drive at once; None where Redis, which they report to, is
     away."""
     try:
-        return sum(process.slots.get("turns", (0, 0))[1] for process in _processes(connection()))
+        return sum(process.slots.get("turns", 0) for process in _processes(connection()))
     except (RedisError, OSError):
         return None
 
@@ -156,15 +156,14 @@ def _processes(client: Any) -> list[Process]:
     names = sorted(client.smembers(REDIS_WORKER_KEYS))
     pipeline = client.pipeline(transaction=False)
     for name in names:
-        pipeline.hmget(name, "hostname", "pid", "queues", "state", "last_heartbeat")
+        pipeline.hmget(name, "hostname", "pid", "queues", "last_heartbeat")
     found: dict[tuple[str, str], Process] = {}
     for told in pipeline.execute():
-        host, pid, queue, state, heard = (value.decode() if value else "" for value in told)
+        host, pid, queue, heard = (value.decode() if value else "" for value in told)
         if not heard or _seconds_since(heard) > SLOT_GONE_SECONDS:
             continue
         process = found.setdefault((host, pid), Process(host, pid))
-        busy, total = process.slots.get(queue, (0, 0))
-        process.slots[queue] = (busy + (state == "busy"), total + 1)
+        process.slots[queue] = process.slots.get(queue, 0) + 1
     driven = _driven()
     for process in found.values():
         process.leases = driven.get(process.pid, 0)
