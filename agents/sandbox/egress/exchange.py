@@ -275,10 +275,10 @@ def without(headers: Headers, names: set[bytes]) -> Headers:
 
 
 def upgrade_of(request: h11.Request) -> Headers:
-    wanted = [value for name, value in request.headers if name == b"upgrade"]
-    if not wanted:
-        return [(b"connection", b"close")]
-    return [(b"connection", b"upgrade"), (b"upgrade", wanted[0])]
+    """To a web socket and nothing else: some clients offer HTTP/2 so, in the clear, which is not read here."""
+    if (b"upgrade", b"websocket") in [(name, value.lower()) for name, value in request.headers]:
+        return [(b"connection", b"upgrade"), (b"upgrade", b"websocket")]
+    return [(b"connection", b"close")]
 
 
 def has_body(headers: Headers) -> bool:
