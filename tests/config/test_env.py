@@ -108,3 +108,17 @@ def test_a_socket_of_a_deep_data_folder_lies_where_its_path_is_short_enough(tmp_
     assert path == env.socket_path(deep, "redis.sock")
     assert path != env.socket_path(tmp_path / ("e" * 120), "redis.sock")
     path.parent.rmdir()
+
+
+def test_sizes_are_read_by_name(monkeypatch):
+    monkeypatch.setenv("LUCID_MODEL_WINDOWS", "my-model=32000, other/model=8000,")
+    assert env.env_sizes("LUCID_MODEL_WINDOWS", minimum=1_000) == {"my-model": 32_000, "other/model": 8_000}
+
+
+@pytest.mark.parametrize("value", ["my-model", "my-model=many", "=8000", "my-model=999"])
+def test_a_size_that_is_none_is_told_with_what_is_allowed(monkeypatch, value):
+    monkeypatch.setenv("LUCID_MODEL_WINDOWS", f"other=8000,{value}")
+    with pytest.raises(
+        ImproperlyConfigured, match=r"LUCID_MODEL_WINDOWS: .* use NAME=NUMBER, parted by commas, .* 1000"
+    ):
+        env.env_sizes("LUCID_MODEL_WINDOWS", minimum=1_000)
