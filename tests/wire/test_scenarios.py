@@ -1,7 +1,7 @@
 """Every scenario of a session, event by event: what a client does, and exactly what the log then holds.
 
-More on budgets, system messages and what is refused stands in files of their own; `story.py` says how the tables are read and what
-is checked of every story besides.
+More on budgets, system messages and what is refused stands in files of their own; `story.py` says how the tables are
+read and what is checked of every story besides.
 """
 
 from dataclasses import replace
