@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 import psutil
 import redis
 
-from tests.chaos.model import Model
 from tests.stack import Stack
 
 # What a part's process is called, or what is in its command line.
@@ -21,26 +20,24 @@ PARTS = {
     "Redis": "redis.sock",
 }
 WHOLE = "up"  # which is the scheduler as well
-MODEL = "model"
+DRIVING = ("worker", WHOLE)
 FORGET = "everything in Redis"
-WEIGHTS = {"worker": 8, "web server": 3, "sandbox host": 2, MODEL: 2, "Redis": 3, FORGET: 4, WHOLE: 2}
+WEIGHTS = {"worker": 8, "web server": 3, "sandbox host": 2, "Redis": 3, FORGET: 4, WHOLE: 2}
 SIGNALS = {signal.SIGKILL: 2, signal.SIGTERM: 1}
-# A model request is tried three times within five seconds: a model that is killed more often than it can be asked is
-# away, and turns that end with an error are then right.
-MODEL_PAUSE_SECONDS = 12.0
 PAUSE_SECONDS = (0.2, 2.5)
+# A step of a turn that costs five workers in a row is given up, and rightly: they get time to make one.
+WORKERS_LOST_MAX, WORKERS_PAUSE_SECONDS = 3, 20.0
 
 
 @dataclass
 class Killer:
     stack: Stack
     broker: "redis.Redis"
-    model: Model
     dice: random.Random
     killed: list[str] = field(default_factory=list)
     last_kill: float = 0.0
+    workers_lost: list[float] = field(default_factory=list)  # when
     away: list[float] = field(default_factory=list)  # how long the whole was, each time
-    _model_killed: float = 0.0
 
     def run(self, seconds: float) -> None:
         """End something every now and then; `last_kill` says when it was the last time, by the machine's clock."""
@@ -48,13 +45,13 @@ class Killer:
         while time.monotonic() < ends:
             time.sleep(self.dice.uniform(*PAUSE_SECONDS))
             part = self.dice.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
-            self.strike(part, self.dice.choices(list(SIGNALS), list(SIGNALS.values()))[0])
+            number = self.dice.choices(list(SIGNALS), list(SIGNALS.values()))[0]
+            if part not in DRIVING or self._may_lose_workers():
+                self.strike(part, number)
 
     def strike(self, part: str, number: signal.Signals = signal.SIGKILL) -> None:
         if part == FORGET:
             was_there = self._forget()
-        elif part == MODEL:
-            was_there = self._kill_model(number)
         elif part == WHOLE:
             was_there = self._kill_all(number)
         else:
@@ -62,24 +59,18 @@ class Killer:
         if was_there:
             self.killed.append(part if part == FORGET else f"{part} {number.name}")
             self.last_kill = time.time()
+            if part in DRIVING:
+                self.workers_lost.append(self.last_kill)
 
-    @property
-    def strikes_at_workers(self) -> int:
-        return sum(name.startswith(("worker", WHOLE)) for name in self.killed)
+    def _may_lose_workers(self) -> bool:
+        recent = [moment for moment in self.workers_lost if time.time() - moment < WORKERS_PAUSE_SECONDS]
+        return len(recent) < WORKERS_LOST_MAX
 
     def _forget(self) -> bool:
         try:
             return bool(self.broker.flushall())
         except redis.RedisError:
             return False
-
-    def _kill_model(self, number: signal.Signals) -> bool:
-        if time.monotonic() - self._model_killed < MODEL_PAUSE_SECONDS:
-            return False
-        self.model.process.send_signal(number)
-        self.model.start_again()
-        self._model_killed = time.monotonic()
-        return True
 
     def _kill_all(self, number: signal.Signals) -> bool:
         """Whoever ends the whole starts it again at once; it counts from then on."""
