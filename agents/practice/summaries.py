@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 ASKED_FOR = "You write summaries of conversations"
 TRANSCRIPT = re.compile(r"<transcript>\n(.*)\n</transcript>", re.DOTALL)
-MESSAGE = re.compile(r"^### (user|assistant|system)\n", re.MULTILINE)
+MESSAGE = re.compile(r"^### (user|assistant|system|tool|summary)\n", re.MULTILINE)
 SUMMARY = re.compile(r"<context_summary>.*?</context_summary>", re.DOTALL)
 NOTE = re.compile(r"^Practice note: (\d+) answers to ([0-9a-f]{12})\.$", re.MULTILINE)
 ASKED = re.compile(r"^The user asked: “(.*)”$", re.MULTILINE)
