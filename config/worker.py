@@ -23,7 +23,7 @@ from rq.queue import Queue
 from rq.timeouts import TimerDeathPenalty
 from rq.worker import WorkerStatus
 
-from agents import fairness
+from agents import fairness, plugs
 from agents.runtime import loop, turn
 from agents.services.sessions import RUN_THREAD
 from config import garbage
@@ -203,6 +203,7 @@ class SlotPool:
 def run_worker(slots: dict[str, int]) -> None:
     """Serve the queues in this process until SIGTERM or SIGINT."""
     garbage.settle()
+    plugs.model_client()  # slots that ask for it at once would make one each
     pool = SlotPool(slots)
     signal.signal(signal.SIGTERM, pool.request_stop)
     signal.signal(signal.SIGINT, pool.request_stop)
