@@ -12,7 +12,11 @@ from agents.models import Vault, Workspace
 pytestmark = pytest.mark.django_db
 
 BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
-BOUNDS = ({}, {"gte": BEGAN + timedelta(minutes=1)}, {"gt": BEGAN, "lte": BEGAN + timedelta(minutes=3)})
+BOUNDS: list[dict[str, datetime]] = [
+    {},
+    {"gte": BEGAN + timedelta(minutes=1)},
+    {"gt": BEGAN, "lte": BEGAN + timedelta(minutes=3)},
+]
 
 
 @pytest.fixture
