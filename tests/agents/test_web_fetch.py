@@ -62,6 +62,11 @@ def running_pages():
         "/moved": (302, "text/plain", b"", {"location": "/"}),
         "/round": (302, "text/plain", b"", {"location": "/round"}),
         "/inside": (302, "text/plain", b"", {"location": "http://169.254.169.254/latest/meta-data"}),
+        "/undefined": (200, "text/plain; charset=undefined", b"plain words", {}),
+        "/punycode": (200, "text/plain; charset=PunyCode", b"plain words", {}),
+        "/idna": (200, "text/plain; charset=idna", b"plain words", {}),
+        "/no-address": (302, "text/plain", b"", {"location": "http://[/"}),
+        "/no-host": (302, "text/plain", b"", {"location": "http://a..b%00\u00ff/"}),
         "/file": (302, "text/plain", b"", {"location": "file:///etc/passwd"}),
         "/elsewhere": (302, "text/plain", b"", {"location": base.replace("127.0.0.1", "localhost") + "/"}),
     }
@@ -105,6 +110,35 @@ def test_a_page_is_read_as_text(fetch, pages):
 )
 def test_what_can_be_read_is_read(fetch, path, text):
     assert text in fetch(path).text
+
+
+@pytest.mark.parametrize("path", ["/undefined", "/punycode", "/idna"])
+def test_a_charset_that_is_none_harms_nobody(fetch, path):
+    assert fetch(path).text.endswith("\n\nplain words")
+
+
+@pytest.mark.parametrize("path", ["/no-address", "/no-host"])
+def test_a_redirect_to_what_is_no_address_is_the_calls_error(fetch, path):
+    outcome = fetch(path)
+    assert outcome.is_error
+    assert outcome.text.startswith("web_fetch: ")
+
+
+@pytest.mark.parametrize("host", ["www\u3002evil.example", "\uff45vil.example", "EVIL.example."])
+def test_a_blocked_domain_is_blocked_in_every_spelling(host):
+    outcome = web_fetch("sesn_1", {"url": f"http://{host}/"}, {"blocked_domains": ["evil.example"]}, stop=None)
+    assert outcome.is_error
+    assert "url_not_allowed: The agent's settings of web_fetch do not let it open" in outcome.text
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://[", "http://[::1", "http://[::1%25]/", "http://a b/", "http://a\u2100b.example/", "http://\u00df..a/"],
+)
+def test_an_address_that_is_none_is_the_calls_error(url):
+    outcome = web_fetch("sesn_1", {"url": url}, {}, stop=None)
+    assert outcome.is_error
+    assert outcome.text.startswith("web_fetch: ")
 
 
 def test_a_pdf_is_a_document(fetch, pages):

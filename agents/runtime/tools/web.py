@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
 from typing import Any
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin
 
 from django.conf import settings
+from httpx2 import InvalidURL
 
 from agents import limits
 from agents.addresses import NotPublic, Unreachable
@@ -19,7 +20,7 @@ from agents.leases import rest_connection
 from agents.models import Event
 from agents.outbound import Answer, Reach, request
 from agents.readable import Unreadable, readable
-from agents.runtime.tools.web_sources import SOURCE_TYPES, Said, is_open_domain, was_shown
+from agents.runtime.tools.web_sources import SOURCE_TYPES, Said, is_open_domain, spelled_in_ascii, was_shown
 from agents.sandbox.base import SandboxStopped, ToolOutcome
 from agents.sandbox.egress.policy import REFUSED_PORTS, exemption, openings
 from agents.storable import storable
@@ -31,6 +32,7 @@ HTML = ("text/html", "application/xhtml+xml")
 PDF = "application/pdf"
 CHARS_PER_TOKEN = 4
 CHARSET = re.compile(r"[A-Za-z0-9_.:-]{1,40}")
+NO_CHARSETS = ("", "punycode", "idna")  # Python has decoders by these names, which take minutes for a long text
 
 
 class FetchFailed(Exception):
@@ -61,7 +63,7 @@ def _checked(url: object) -> SplitResult:
     if len(url) > limits.URL_MAX:
         raise FetchFailed("url_too_long", f"An address has at most {limits.URL_MAX:,} characters.")
     try:
-        parts = urlsplit(url.strip())
+        parts = spelled_in_ascii(url.strip())
         port, host = parts.port, (parts.hostname or "").rstrip(".")
     except ValueError:
         port, host = None, ""
@@ -107,9 +109,16 @@ def _fetched(url: SplitResult, config: Mapping[str, Any]) -> list[dict[str, Any]
         answer = _asked(url)
         if answer.status not in REDIRECTS or "location" not in answer.headers:
             return _blocks(url, answer, config)
-        url = _checked(urljoin(url.geturl(), answer.headers["location"]))
+        url = _checked(_led_to(url, answer.headers["location"]))
         _check_domain(url, config, "the host that it redirects to")
     raise FetchFailed("url_not_accessible", "It redirects again and again.")
+
+
+def _led_to(url: SplitResult, location: str) -> str:
+    try:
+        return urljoin(url.geturl(), location)
+    except ValueError:
+        raise FetchFailed("url_not_accessible", "It redirects to what is no address.") from None
 
 
 def _asked(url: SplitResult) -> Answer:
@@ -125,7 +134,7 @@ def _asked(url: SplitResult) -> Answer:
         )
     except NotPublic:
         raise FetchFailed("url_not_allowed", "The address leads into a private network.") from None
-    except (Unreachable, ValueError) as error:
+    except (Unreachable, InvalidURL, ValueError) as error:
         reason = str(error) if isinstance(error, Unreachable) else "The address cannot be called."
         raise FetchFailed("url_not_accessible", reason) from None
 
@@ -159,8 +168,8 @@ def _as_text(answer: Answer, kind: str, charset: str) -> str:
             raise FetchFailed("url_not_accessible", f"{str(error).capitalize()}.") from None
     if kind.startswith("text/") or kind.endswith(("json", "xml", "yaml", "javascript")):
         try:
-            return answer.body.decode(charset or "utf-8", "replace")
-        except LookupError:
+            return answer.body.decode(charset if charset.lower() not in NO_CHARSETS else "utf-8", "replace")
+        except (LookupError, ValueError):
             return answer.body.decode("utf-8", "replace")
     raise FetchFailed("unsupported_content_type", "It is neither text, nor a web page, nor a PDF.")
 

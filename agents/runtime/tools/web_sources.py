@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from agents.definitions.web import FETCH, SEARCH
 
@@ -39,10 +39,20 @@ def was_shown(url: str, events: Iterable[Said], sources: Mapping[str, Any]) -> b
     return False
 
 
+def spelled_in_ascii(url: str) -> SplitResult:
+    """With the host as name servers are asked for it: it has other spellings, which no list of domains names.
+    Raises ValueError for what is no address."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if host.isascii():
+        return parts
+    return urlsplit(urlunsplit(parts._replace(netloc=parts.netloc.lower().replace(host, host.encode("idna").decode()))))
+
+
 def canonical(url: str) -> str:
     """Scheme and host in lower case, no default port, no fragment, no last slash."""
     try:
-        parts = urlsplit(url)
+        parts = spelled_in_ascii(url)
         port = parts.port
     except ValueError:
         return url
