@@ -133,7 +133,12 @@ def reschedule(turn: Turn, events: list[NewEvent], delay: float) -> None:
     waiting = [NewEvent(type="session.status_rescheduled"), turn.thread_status("rescheduled")]
     wake_at = timezone.now() + timedelta(seconds=delay)
     with transaction.atomic():
-        turn.append([*events, *waiting], **RELEASED, wake_at=wake_at)
+        session = lock_session(turn.session_id)
+        if turn.is_interrupted():
+            # It came while the request failed: behind `wake_at` nobody would look at it until the delay is over.
+            interrupt(turn)
+            return
+        turn.append([*events, *waiting], locked=session, **RELEASED, wake_at=wake_at)
     turn.is_done = True
 
 

@@ -1,4 +1,5 @@
-"""An interrupt that meets something else: a call that is left to the client, or the client's own answer."""
+"""An interrupt that meets something else: a call that is left to the client, the client's own answer, or a request
+that fails."""
 
 import threading
 
@@ -6,6 +7,7 @@ import pytest
 from django.db import connections
 
 from agents.plugs import model_client
+from agents.runtime.model import ModelError
 from agents.services.sessions import archive_session, send_events
 from tests.agents.test_answers import CUSTOM, FIND, TOOLSET, bash, message, result, run, session_with, types
 from tests.stack import wait_for
@@ -48,3 +50,25 @@ def test_a_call_that_the_client_answered_before_it_interrupted_has_one_result(se
     assert types(events).count("user.custom_tool_result") == 1
     assert types(events).count("agent.tool_result") == 1
     assert session.stop_reason == {"type": "end_turn"}
+
+
+def test_an_interrupt_that_comes_as_the_request_fails_does_not_wait_for_the_next_try(
+    session_with, run, actor, monkeypatch
+):
+    session = session_with()
+
+    def fail_while_interrupted(self, request, **options):
+        send_events(session, [{"type": "user.interrupt"}], actor=actor)
+        raise ModelError("model_overloaded_error", "Busy.", is_transient=True, retry_after=300.0)
+
+    monkeypatch.setattr(type(model_client()), "answer", fail_while_interrupted)
+    _, events = run(session, message({"text": "never said"}))
+    assert types(events)[-5:] == [
+        "span.model_request_end",
+        "user.interrupt",
+        "session.thread_status_idle",
+        "session.usage",
+        "session.status_idle",
+    ]
+    assert session.stop_reason == {"type": "end_turn"}
+    assert session.threads.get().wake_at is None
