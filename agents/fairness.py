@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from agents.leases import acquire
+from agents.leases import acquire, rest_connection
 from agents.models import Thread
 
 TRIES = 5  # another process may be faster; whoever gives up leaves the thread to the sweeper
@@ -79,6 +79,7 @@ def claim(hint: str, *, is_crowded: bool) -> Thread | None:
     if thread is not None:
         _line.note(thread.workspace_id)
         return thread
+    rest_connection()  # whoever holds the lock needs one, and the pool has fewer than a worker has slots
     with _line.lock:  # else all slots would run after the same thread
         for _ in range(TRIES):
             first = _line.first(hint)

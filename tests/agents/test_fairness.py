@@ -131,6 +131,25 @@ def test_a_workspace_with_a_turn_under_way_stands_behind_one_without(tenant):
     assert fairness.claim(hint, is_crowded=True) is None
 
 
+def test_a_slot_that_waits_for_its_look_at_the_line_holds_no_connection(tenant, monkeypatch):
+    """Else those that wait could hold all of them, and the one that they wait for gets none."""
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has no pool")
+    held = []
+
+    class Watched:
+        def __enter__(self):
+            held.append(connection.connection)
+
+        def __exit__(self, *exception):
+            pass
+
+    waiting = tenant("Small")().threads.get().pk
+    monkeypatch.setattr(fairness._line, "lock", Watched())
+    assert fairness.claim("sthr_gone", is_crowded=False).pk == waiting
+    assert held == [None]
+
+
 def test_a_turn_that_waits_to_be_tried_again_holds_nobody_up(tenant):
     big, small = tenant("Big"), tenant("Small")
     later, now = big().threads.get(), small().threads.get()
