@@ -51,6 +51,7 @@ def opened(page: Page, stack: Stack, client: Client, session: Session) -> list[s
 def say(page: Page, text: str) -> None:
     page.get_by_label("Message", exact=True).fill(text)
     page.get_by_role("button", name="Send").click()
+    expect(page.get_by_label("Message", exact=True)).to_have_value("")  # the form is a new one: it may be filled again
 
 
 def waits(page: Page, name: str) -> Locator:
@@ -144,7 +145,8 @@ def test_without_script_every_answer_is_a_form(
 ) -> None:
     page = browser.new_context(java_script_enabled=False).new_page()
     opened(page, stack, as_alice, session)
-    say(page, program({"tools": [{"tool": "glob", "input": {"pattern": "*"}}]}, {"text": "All done."}))
+    with page.expect_event("load"):  # of the page that the form leads to; until then nothing may be loaded again
+        say(page, program({"tools": [{"tool": "glob", "input": {"pattern": "*"}}]}, {"text": "All done."}))
 
     def looks_again(until: Locator) -> None:
         def seen() -> bool | None:
@@ -154,6 +156,7 @@ def test_without_script_every_answer_is_a_form(
         wait_for(seen, PATIENCE / 1000)
 
     looks_again(waits(page, "glob"))
-    waits(page, "glob").get_by_role("button", name="Allow").click()
+    with page.expect_event("load"):
+        waits(page, "glob").get_by_role("button", name="Allow").click()
     looks_again(page.locator("#timeline .said", has_text=re.compile("^All done")))
     page.context.close()
