@@ -20,6 +20,8 @@ from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 from django.test import Client, TransactionTestCase
+from hypothesis import HealthCheck
+from hypothesis import settings as properties
 from playwright.sync_api import expect
 
 from agents import plugs, queue
@@ -43,6 +45,10 @@ CHROMIUM_ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
+
+# The same examples every time, and as much time for each as a busy machine takes.
+properties.register_profile("tests", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+properties.load_profile("tests")
 
 
 @pytest.hookimpl(trylast=True)
