@@ -25,7 +25,7 @@ TICK = timedelta(microseconds=1)
 SESSION_COLUMNS = ("status", "stop_reason", "usage", "spent", "active_seconds", "running_since", "ended_at")
 THREAD_COLUMNS = ("status", "usage", "spent", "active_seconds", "running_since")
 
-# Log events that are webhook events too (contract H.2), by their webhook name.
+# Log events that are webhook events too, by their webhook name.
 WEBHOOK_OF = {
     "session.status_running": "session.status_run_started",
     "session.status_idle": "session.status_idled",
@@ -73,9 +73,9 @@ def append(
     """Append to `thread` (or to an event's own `thread_id`) inside the caller's transaction; returns the rows.
 
     `closing` makes more events from the session's state after the others, and is told the moment of the first of them;
-    each further one is `TICK` later. `locked` is what `lock_session` returned
-    earlier in this transaction. With a `lease` the writing is void (`Fenced`) when the thread is no longer ours;
-    `thread_changes` are columns to set on the thread's row besides.
+    each further one is `TICK` later. `locked` is what `lock_session` returned earlier in this transaction. With a
+    `lease` the writing is void (`Fenced`) when the thread is no longer ours; `thread_changes` are columns to set on the
+    thread's row besides.
     """
     assert transaction.get_connection().in_atomic_block, "append() belongs into a transaction"
     session = locked or lock_session(session_id)
