@@ -54,7 +54,7 @@ def measure(folder: Path, parts: list[str], transcripts: Path | None) -> list[Ro
                 rows += measures[name]()
     if "crowd" in parts:
         tell("crowd")
-        with running_up(folder, "--no-demo", LUCID_TURN_SLOTS=str(crowd.SLOTS), **database) as stack:
+        with running_up(folder, "--no-demo", *crowd.OPTIONS, **crowd.SETTINGS, **database) as stack:
             rows += crowd.throughput(product.started_again(stack))
     return rows
 
