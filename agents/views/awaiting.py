@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from agents.environment_config import WORKERS_TOOLS
 from agents.models import Event, Session, SessionKind
-from agents.views.trace import arguments_of, call_name, judgement_of
+from agents.views.trace import BODY_MAX_CHARS, arguments_of, call_name, judgement_of
 
 CALLS_SHOWN = 20
 CONFIRMATION = "user.tool_confirmation"
@@ -24,6 +24,7 @@ class Awaited:
     is_workers: bool
     name: str
     arguments: str
+    cut: int  # characters of them that are not shown
     reason: str  # why the policy `auto` asks
 
 
@@ -43,13 +44,15 @@ def awaited_calls(session: Session) -> list[Awaited]:
     for event in sorted(calls.values(), key=lambda event: event.seq)[:CALLS_SHOWN]:
         is_workers = _is_workers(event, session, verdicts.get(event.event_id))
         if event.event_id not in over and (is_workers or event.event_id not in verdicts):
+            arguments = arguments_of(event.payload.get("input") or {})
             shown.append(
                 Awaited(
                     id=event.event_id,
                     is_custom=event.type == "agent.custom_tool_use",
                     is_workers=is_workers,
                     name=call_name(event.payload),
-                    arguments=arguments_of(event.payload.get("input") or {}),
+                    arguments=arguments[:BODY_MAX_CHARS],
+                    cut=max(0, len(arguments) - BODY_MAX_CHARS),
                     reason=judgement_of(event.payload),
                 )
             )

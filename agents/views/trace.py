@@ -1,6 +1,7 @@
 """A session's log as a transcript: which events are shown, in what words, and each of them as HTML."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from agents.models import Event, Session
 
 TEMPLATE = "agents/session_event.html"
 SUMMARY_MAX_CHARS = 160
+REORDERING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # makes a text look like another one
 BODY_MAX_CHARS = 20_000  # a tool may print 100 kB; the page shows the start and says how much is missing
 MAIN_ARGUMENTS = ("command", "file_path", "path", "pattern", "url", "query", "message", "agent")
 
@@ -335,10 +337,10 @@ def call_name(call: Mapping[str, Any]) -> str:
 
 
 def arguments_of(arguments: Mapping[str, Any]) -> str:
-    """What a call is given, as a person reads it."""
-    if set(arguments) == {"command"}:
-        return str(arguments["command"])
-    return json.dumps(arguments, indent=2, ensure_ascii=False)
+    """What a call is given, as a person reads it before allowing it: in the order in which it runs."""
+    is_command = set(arguments) == {"command"}
+    text = str(arguments["command"]) if is_command else json.dumps(arguments, indent=2, ensure_ascii=False)
+    return REORDERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _first_line(text: str) -> str:

@@ -53,6 +53,27 @@ def test_the_page_offers_both_answers(as_alice: Client, waiting: Session) -> Non
     assert "What find_order gives back" in page
 
 
+def page_asking(client: Client, session: Session, command: str) -> str:
+    payload = {"name": "bash", "input": {"command": command}, "evaluated_permission": "ask"}
+    asked = Event.objects.create(
+        session=session, thread=Thread.objects.get(session=session), seq=session.next_seq,
+        event_id=f"sevt_more{session.next_seq}", type="agent.tool_use", payload=payload, processed_at=timezone.now(),
+    )  # fmt: skip
+    session.next_seq += 1
+    session.stop_reason = {"type": "requires_action", "event_ids": [asked.event_id]}
+    session.save()
+    return page_of(client, session)
+
+
+def test_nothing_of_a_call_hides_from_who_allows_it(as_alice: Client, waiting: Session) -> None:
+    page = page_asking(as_alice, waiting, f"echo {'x' * 15_000} \u202e; rm -rf /workspace/notes")
+    desk = page[page.index('id="awaited-sevt_more') :]
+    assert "\\u202e; rm -rf /workspace/notes" in desk
+    assert "\u202e" not in desk
+    assert "not shown here; read all of it" not in desk
+    assert "1 more character not shown here; read all of it" in page_asking(as_alice, waiting, "x" * 20_001)
+
+
 @pytest.mark.parametrize(
     ("judged", "words"),
     [
