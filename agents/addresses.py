@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 ADDRESSES_TRIED = 3
-HOLDING_IPV4 = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))  # an IPv4 address in their last bits
+HOLDING_IPV4 = tuple(
+    map(IPv6Network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96"))
+)  # an IPv4 address in their last bits
+OF_THE_HOST = {IPv4Address("168.63.129.16")}  # looks public, and is what a cloud tells its machines' secrets by
 LOCAL_NAMES = ("localhost", "localdomain", "local", "internal", "lan", "home.arpa")
 
 type Address = IPv4Address | IPv6Address
@@ -31,7 +34,7 @@ def is_public(address: Address) -> bool:
             return is_public(inner)
         if address.is_site_local:  # given up long ago, and private where somebody still uses it
             return False
-    return address.is_global and not address.is_multicast
+    return address.is_global and not address.is_multicast and address not in OF_THE_HOST
 
 
 def names_a_public_host(host: str) -> bool:

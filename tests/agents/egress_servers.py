@@ -39,7 +39,9 @@ class Echo(BaseHTTPRequestHandler):
             self.rfile.readline()
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.seen.append((self.command, self.path, headers, body))
-        {"/compressed": self.compressed, "/torn": self.torn}.get(self.path, self.echo)(headers, body)
+        {"/compressed": self.compressed, "/torn": self.torn, "/scold": self.scold}.get(self.path, self.echo)(
+            headers, body
+        )
 
     do_POST = do_GET
 
@@ -58,6 +60,12 @@ class Echo(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
+
+    def scold(self, headers, body):
+        """The authorization in the words beside the status."""
+        self.send_response(401, f"No {headers['authorization']}")
+        self.send_header("content-length", "0")
+        self.end_headers()
 
     def torn(self, headers, body):
         """The authorization, a byte at a time."""

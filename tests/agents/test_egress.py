@@ -116,15 +116,17 @@ def test_a_secret_is_in_requests_to_its_hosts_and_nowhere_in_the_box(host, sessi
             ("/form", '--data-urlencode "token=$TOKEN"'),
             ("/json", """-H 'content-type: application/json' -d "{\\"token\\": \\"$TOKEN\\"}" """),
             ("/torn", '-H "authorization: Bearer $TOKEN"'),
+            ("/scold", '-i -H "authorization: Bearer $TOKEN"'),
         ]
     ]
-    header, basic, form, body, torn = outside.safe.seen
+    header, basic, form, body, torn, _ = outside.safe.seen
     assert header[2]["authorization"] == torn[2]["authorization"] == f"Bearer {SECRET}"
     assert basic[2]["authorization"] == "Basic bWU6cmVhbC0ic2VjcmV0Ii8rdmFsdWU="
     assert form[3] == b"token=real-%22secret%22%2F%2Bvalue"
     assert json.loads(body[3]) == {"token": SECRET}
     assert told[4] == f"Bearer {HOLDER}"
     assert f"x-echo: Bearer {HOLDER}" in told[0]
+    assert f"401 No Bearer {HOLDER}" in told[5]
     seen = "\n".join(told) + host.bash("env; cat /proc/self/environ", session, network=network).text
     assert not [part for part in ("real-", "bWU6cmVhbC0", "cmVhbC0") if part in seen]
     assert host.bash("echo $TOKEN", session, network=network).text == HOLDER

@@ -4,12 +4,25 @@ from ipaddress import ip_address
 
 import pytest
 
+from agents.addresses import is_public
 from agents.environment_config import REGISTRIES, reachable_hosts, resolve_config
 from agents.sandbox.base import Variable
 from agents.sandbox.egress.policy import Refused, Target, check, exemption, openings, target_of
 from agents.sandbox.egress.substitution import Rewriter, Substitution, applicable
 
 SECRET, HOLDER = "s3cret value", "lucid_secret_1"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "0.0.0.0", "10.0.0.1", "169.254.169.254", "100.100.100.200", "192.0.0.192", "168.63.129.16"),
+        *("::", "::1", "fd00:ec2::254", "fe80::1", "fec0::1", "ff0e::1", "::ffff:10.0.0.1", "::ffff:0:10.0.0.1"),
+        *("64:ff9b::7f00:1", "64:ff9b:1::a00:1", "64:ff9b::a83f:8110", "2002:7f00:1::", "2001:0:a00:1::f5ff:fffe"),
+    ],
+)
+def test_no_spelling_of_an_address_that_tells_secrets_or_leads_inside_is_public(address):
+    assert not is_public(ip_address(address))
 
 
 @pytest.mark.parametrize(

@@ -199,9 +199,8 @@ class Exchange:
             return
         if not isinstance(event, h11.Response):
             raise Broken("It ended the connection without an answer.")
-        await client.send(
-            h11.Response(status_code=event.status_code, headers=shown(event, redactor), reason=event.reason)
-        )
+        reason = redactor.whole(bytes(event.reason))
+        await client.send(h11.Response(status_code=event.status_code, headers=shown(event, redactor), reason=reason))
         while isinstance(event := await upstream.event(), h11.Data):
             if data := redactor.feed(bytes(event.data)):
                 await client.send(h11.Data(data=data))
