@@ -12,6 +12,7 @@ SECONDS = 45.0  # two megabytes take 7 seconds of a processor, which others may 
 CPU_SECONDS = 20
 MEMORY_BYTES = 1024 * 1024 * 1024
 DROPPED = ("script", "style", "noscript", "template", "svg", "iframe", "object", "embed", "canvas", "nav")
+TEXT_MAX = 1_000_000  # characters: what is nested deeply grows with every line of it
 ASIDE = "--charset"
 
 
@@ -53,7 +54,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     sys.setrecursionlimit(5_000)
     charset = sys.argv[sys.argv.index(ASIDE) + 1] if ASIDE in sys.argv else None
-    sys.stdout.buffer.write(convert(sys.stdin.buffer.read(), charset).encode("utf-8", "replace"))
+    sys.stdout.buffer.write(convert(sys.stdin.buffer.read(), charset)[:TEXT_MAX].encode("utf-8", "replace"))
 
 
 if __name__ == "__main__":

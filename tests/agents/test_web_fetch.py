@@ -11,6 +11,7 @@ import pytest
 from agents import jobs
 from agents.models import Event, Thread
 from agents.prices import RUNTIME
+from agents.readable import TEXT_MAX, readable
 from agents.runtime.tools.web import web_fetch
 from agents.runtime.tools.web_sources import canonical, is_open_domain, was_shown
 from agents.sandbox.base import SandboxStopped
@@ -139,6 +140,10 @@ def test_an_address_that_is_none_is_the_calls_error(url):
     outcome = web_fetch("sesn_1", {"url": url}, {}, stop=None)
     assert outcome.is_error
     assert outcome.text.startswith("web_fetch: ")
+
+
+def test_a_page_is_read_no_further_than_anybody_needs():
+    assert len(readable(b"<p>" + b"word " * 300_000)) == TEXT_MAX
 
 
 def test_a_pdf_is_a_document(fetch, pages):
