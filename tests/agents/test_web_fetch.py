@@ -57,6 +57,7 @@ def running_pages():
         "/endless": (200, "text/plain", b"x" * (11 * 1024 * 1024), {}),
         "/paper": (200, "application/pdf", PDF, {}),
         "/book": (200, "application/pdf", PDF * 700_000, {}),
+        "/no-paper": (200, "application/pdf", b"<p>Not found</p>", {}),
         "/film": (200, "video/mp4", b"film", {}),
         "/zip": (200, "text/html", b"bomb", {"content-encoding": "gzip"}),
         "/hangs": (200, "text/plain", b"late", {}),
@@ -140,6 +141,12 @@ def test_an_address_that_is_none_is_the_calls_error(url):
     outcome = web_fetch("sesn_1", {"url": url}, {}, stop=None)
     assert outcome.is_error
     assert outcome.text.startswith("web_fetch: ")
+
+
+def test_what_only_says_that_it_is_a_pdf_reaches_no_conversation(fetch):
+    outcome = fetch("/no-paper")
+    assert (outcome.is_error, [block["type"] for block in outcome.content]) == (True, ["text"])
+    assert outcome.text == "web_fetch: unsupported_content_type: It says that it is a PDF, and is none."
 
 
 def test_a_page_is_read_no_further_than_anybody_needs():

@@ -30,6 +30,7 @@ REDIRECTS = (301, 302, 303, 307, 308)
 HEADERS = {"user-agent": "Lucid web_fetch", "accept": "text/html,application/pdf,text/*;q=0.9,*/*;q=0.5"}
 HTML = ("text/html", "application/xhtml+xml")
 PDF = "application/pdf"
+PDF_MARK, PDF_MARK_WITHIN = b"%PDF-", 1024
 CHARS_PER_TOKEN = 4
 CHARSET = re.compile(r"[A-Za-z0-9_.:-]{1,40}")
 NO_CHARSETS = ("", "punycode", "idna")  # Python has decoders by these names, which take minutes for a long text
@@ -156,6 +157,9 @@ def _blocks(url: SplitResult, answer: Answer, config: Mapping[str, Any]) -> list
 def _document(answer: Answer) -> dict[str, Any]:
     if answer.is_cut_off:
         raise FetchFailed("content_too_large", f"The PDF has more than {limits.FETCH_MAX_BYTES // 1024**2} MB.")
+    if PDF_MARK not in answer.body[:PDF_MARK_WITHIN]:
+        # Endpoints refuse every request with a document that is none: it would cost the session all that follow.
+        raise FetchFailed("unsupported_content_type", "It says that it is a PDF, and is none.")
     data = base64.standard_b64encode(answer.body).decode("ascii")
     return {"type": "document", "source": {"type": "base64", "media_type": PDF, "data": data}}
 
