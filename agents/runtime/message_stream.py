@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from agents.runtime.model import Listener, ModelError, says_too_long
+from agents.runtime.model import CUT_OFF, Listener, ModelError, says_too_long
 
 ERRORS = {
     "rate_limit_error": "model_rate_limited_error",
@@ -101,7 +101,7 @@ class MessageStream:
                 self._body["usage"] = {**self._body["usage"], **(event.get("usage") or {})}
             case "message_stop":
                 self._expect(None)
-                if self._unread and self._body.get("stop_reason") != "max_tokens":
+                if self._unread and self._body.get("stop_reason") not in CUT_OFF:
                     raise self._unread
                 self._is_whole = True
                 self._listener.ends()
@@ -114,6 +114,8 @@ class MessageStream:
 
     def _begin(self, index: int, block: dict[str, Any]) -> None:
         self._expect(None)
+        if self._unread:  # only the end of an answer is cut off
+            raise self._unread
         self._open, self._pieces = index, []
         self._blocks.append({**block})
         self._listener.begins(block["type"])

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from agents.storable import storable
 
+CUT_OFF = ("max_tokens", "model_context_window_exceeded")  # why an answer ends in the middle
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
@@ -28,7 +30,7 @@ class Reply:
     @property
     def is_cut_in_call(self) -> bool:
         """Whether the answer came to its limit while it wrote down its last call."""
-        return self.stop_reason == "max_tokens" and bool(self.content) and self.content[-1]["type"] == "tool_use"
+        return self.stop_reason in CUT_OFF and bool(self.content) and self.content[-1]["type"] == "tool_use"
 
 
 class ModelError(Exception):

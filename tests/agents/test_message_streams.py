@@ -50,13 +50,16 @@ def test_an_answer_is_the_same_whatever_it_is_cut_into(size, line_end):
     assert body["usage"] == {"input_tokens": 7, "output_tokens": 9}
 
 
-def test_a_call_that_came_to_the_limit_of_tokens_is_cut_and_not_unreadable():
-    body, _ = read(encoded(answer(text("I write."), use("write", '{"content": "half'), stop_reason="max_tokens")))
+@pytest.mark.parametrize("reason", ["max_tokens", "model_context_window_exceeded"])
+def test_a_call_that_came_to_the_limit_of_tokens_is_cut_and_not_unreadable(reason):
+    body, _ = read(encoded(answer(text("I write."), use("write", '{"content": "half'), stop_reason=reason)))
     reply = read_reply(body)
     assert (reply.is_cut_in_call, reply.tool_uses[-1]["input"]) == (True, {})
     assert not read_reply(whole(said())).is_cut_in_call
     with pytest.raises(ModelError, match="not a Messages reply"):
         read(encoded(answer(use("write", '{"content": "half'), stop_reason="tool_use")))
+    with pytest.raises(ModelError, match="not a Messages reply"):
+        read(encoded(answer(use("write", '{"content": "half'), use("list"), stop_reason=reason)))
 
 
 def test_comments_pings_and_what_is_not_known_are_passed_over():
