@@ -31,6 +31,7 @@ MESSAGES = {
     "agent.thread_message_received": "thread_message",
 }
 _TOOL_NAME = re.compile(r"[^A-Za-z0-9_.:/-]")
+_FETCHES = re.compile(r"[a-z]://|\b(?:curl|wget)\b", re.IGNORECASE)
 _LINE_END = re.compile("[\n\v\f\x1c-\x1e\x85\u2028\u2029]")
 _SHRUNK_TEXT_CHARS = 160  # what an event that proves nothing keeps when the digest is over its bound
 
@@ -117,6 +118,7 @@ class _Builder:
         self.principal, self.declared_tools, self.key = principal, declared_tools, key
         self.events: list[DigestEvent] = []
         self.calls: dict[str, tuple[int, str, str]] = {}  # tool_use id -> (n, tool, event type)
+        self.fetching: set[str] = set()  # tool_use ids of commands that print what somebody else's server says
         self.left_to_scan = SESSION_SCAN_MAX_CHARS
 
     def take(self, source: SourceEvent) -> None:
@@ -135,6 +137,8 @@ class _Builder:
         tool = _TOOL_NAME.sub("_", str(payload.get("name", "")))[:128]
         given = redact_values(payload.get("input") or {}, self.key)
         self._add(payload, "tool_use", 1, json.dumps(given, ensure_ascii=False), tool=tool, is_json=True)
+        if tool == "bash" and _FETCHES.search(json.dumps(given)):
+            self.fetching.add(str(payload.get("id", "")))
         self.calls[str(payload.get("id", ""))] = (len(self.events), tool, str(payload["type"]))
 
     def _result(self, payload: dict[str, Any], most: int) -> None:
@@ -145,7 +149,7 @@ class _Builder:
             self._add(payload, "tool_result", 0, text, tool=tool, of=of)
             return
         line = error_line(text)
-        trust = min(most, self._error_trust(tool, call_type))
+        trust = 0 if call_id in self.fetching else min(most, self._error_trust(tool, call_type))
         self._add(payload, "tool_error", trust, line, tool=tool, of=of, is_error=True)
         rest = text.replace(line, "", 1).strip()
         if line and rest:
