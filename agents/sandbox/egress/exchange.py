@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +13,6 @@ import h11
 from agents.addresses import Unreachable
 from agents.sandbox import limits
 from agents.sandbox.egress.policy import Refused, Target, target_of
-from agents.sandbox.egress.proxy import Connect
 from agents.sandbox.egress.substitution import Headers, Rewriter, Substitution
 
 CHUNK_BYTES = 64 * 1024
@@ -22,6 +21,8 @@ HOP_BY_HOP |= {b"proxy-authenticate", b"upgrade"}
 FRAMING = {b"content-length", b"transfer-encoding"}
 SWITCHING = 101
 ERRORS = (OSError, EOFError, TimeoutError, ssl.SSLError)
+
+type Connect = Callable[[Target], Awaitable[socket.socket]]
 
 
 class Broken(Exception):

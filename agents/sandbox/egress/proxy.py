@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
@@ -160,9 +160,6 @@ class Gateway:
     def _substitution(self, target: Target) -> Substitution:
         """By what the credentials are now: a connection may outlive them."""
         return Substitution(applicable(self.network.variables, target.host))
-
-
-type Connect = Callable[[Target], Awaitable[socket.socket]]
 
 
 def new_socket(address: str) -> socket.socket:
