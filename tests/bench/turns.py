@@ -40,30 +40,39 @@ def one_turn(product: Product, session: str) -> float:
 
 def throughput(product: Product) -> list[Row]:
     """Many sessions at once, each with several messages sent together; done when all came to rest."""
-    sessions = [product.new_session() for _ in range(SESSIONS)]
+    seconds, used = worked_off(product, SESSIONS, MESSAGE * TURNS_EACH)
+    turns = SESSIONS * TURNS_EACH
+    what = f"{SESSIONS} sessions x {TURNS_EACH} turns"
+    return [Row(what=what, value=f"{turns / seconds:.0f} turns/s", goal="120 turns/s"), *cpu_per_turn(used, turns)]
+
+
+def worked_off(product: Product, count: int, messages: Any) -> tuple[float, dict[str, float]]:
+    """Send the messages to that many new sessions; the seconds until all came to rest, and the CPU seconds of each
+    part."""
+    sessions = [product.new_session() for _ in range(count)]
     cpu, began = product.cpu_by_part(), time.perf_counter()
-    senders = [threading.Thread(target=send_all, args=(product, part)) for part in (sessions[::2], sessions[1::2])]
+    halves = (sessions[::2], sessions[1::2])
+    senders = [threading.Thread(target=send_all, args=(product, half, messages)) for half in halves]
     for sender in senders:
         sender.start()
     for sender in senders:
         sender.join()
-    wait_until_answered(sessions, turns=TURNS_EACH)
+    wait_until_answered(sessions, turns=len(messages))
     seconds, after = time.perf_counter() - began, product.cpu_by_part()
-    used = {part: after[part] - before for part, before in cpu.items()}
-    turns = SESSIONS * TURNS_EACH
+    return seconds, {part: after[part] - before for part, before in cpu.items()}
+
+
+def cpu_per_turn(used: dict[str, float], turns: int) -> list[Row]:
     return [
-        Row(
-            what=f"{SESSIONS} sessions x {TURNS_EACH} turns", value=f"{turns / seconds:.0f} turns/s", goal="120 turns/s"
-        ),
         Row(what="CPU per turn, all processes", value=f"{sum(used.values()) / turns * 1000:.1f} ms"),
-        *(Row(what=f"  of it {part}", value=f"{part_used / turns * 1000:.1f} ms") for part, part_used in used.items()),
+        *(Row(what=f"  of it {part}", value=f"{seconds / turns * 1000:.1f} ms") for part, seconds in used.items()),
     ]
 
 
-def send_all(product: Product, sessions: list[str]) -> None:
+def send_all(product: Product, sessions: list[str], messages: Any) -> None:
     client = product.client()
     for session in sessions:
-        client.beta.sessions.events.send(session, events=MESSAGE * TURNS_EACH)
+        client.beta.sessions.events.send(session, events=messages)
 
 
 def wait_until_answered(sessions: list[str], *, turns: int) -> None:
