@@ -18,12 +18,22 @@ from agents.sse import Receive, Scope, Send
 HELD_BYTES = 256 * 1024  # an answer below this is sent in one piece; a download goes on piece by piece
 
 
+QUICK_THREADS = 2
+PATIENCE_SECONDS = 0.02  # a request that waited so long for a quick thread is behind slow ones
+
+
 class SyncPool:
-    """An ASGI application that runs a WSGI one in a bounded pool of threads."""
+    """An ASGI application that runs a WSGI one in a bounded pool of threads.
+
+    Two of them answer what is quick, and the rest only what has waited behind slow requests. Whatever lets go of the
+    interpreter for a moment, such as each row that SQLite reads, wakes a thread that waits for it: twelve threads
+    answered a fifth fewer lists a second than two, and used half as much processor time again.
+    """
 
     def __init__(self, application: Any, workers: int) -> None:
         self.application = application
-        self.threads = ThreadPoolExecutor(thread_name_prefix="web", max_workers=workers)
+        self.quick = ThreadPoolExecutor(thread_name_prefix="web", max_workers=QUICK_THREADS)
+        self.reserve = ThreadPoolExecutor(thread_name_prefix="web-reserve", max_workers=workers - QUICK_THREADS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
@@ -37,8 +47,16 @@ class SyncPool:
             await send(piece)
 
         answer = _Answer(lambda piece: asyncio.run_coroutine_threadsafe(pass_on(piece), loop).result())
-        for piece in await loop.run_in_executor(self.threads, answer.make, self.application, environ):
+        for piece in await self._run(answer.make, self.application, environ):
             await send(piece)
+
+    async def _run[Result](self, work: Callable[..., Result], *args: Any) -> Result:
+        job = self.quick.submit(work, *args)
+        answered = asyncio.wrap_future(job)
+        done, _ = await asyncio.wait({answered}, timeout=PATIENCE_SECONDS)
+        if not done and job.cancel():  # what has begun goes on where it is
+            answered = asyncio.wrap_future(self.reserve.submit(work, *args))
+        return await answered
 
 
 def _from(first: Scope, receive: Receive) -> Receive:

@@ -1,0 +1,72 @@
+"""Threads of the web server: two for what is quick, the rest for what would wait behind slow requests."""
+
+import asyncio
+import threading
+
+from config.bridge import QUICK_THREADS, SyncPool
+
+
+def ask(pool, path):
+    """The body that a client gets."""
+    sent = []
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(piece):
+        sent.append(piece)
+
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": path,
+        "query_string": b"",
+        "headers": [],
+        "server": ("127.0.0.1", 80),
+        "client": ("127.0.0.1", 1),
+    }
+
+    async def call():
+        await pool(scope, receive, send)
+        return b"".join(piece.get("body", b"") for piece in sent).decode()
+
+    return call()
+
+
+def test_slow_requests_hold_up_no_quick_one():
+    may_end = threading.Event()
+
+    def application(environ, start_response):
+        if environ["PATH_INFO"] == "/slow":
+            assert may_end.wait(60)
+        start_response("200 OK", [])
+        return [f"{environ['PATH_INFO']} by {threading.current_thread().name}".encode()]
+
+    async def crowd(pool):
+        slow = [asyncio.create_task(ask(pool, "/slow")) for _ in range(QUICK_THREADS)]
+        quick = await asyncio.gather(*(ask(pool, "/quick") for _ in range(3)))
+        may_end.set()
+        return quick, await asyncio.gather(*slow)
+
+    quick, slow = asyncio.run(crowd(SyncPool(application, workers=4)))
+    assert all(answer.startswith("/quick by web-reserve") for answer in quick)
+    assert all(answer.startswith("/slow by web_") for answer in slow)
+
+
+def test_each_request_is_answered_once_when_all_threads_are_taken():
+    answered = []
+
+    def application(environ, start_response):
+        threading.Event().wait(0.03)  # longer than a request's patience
+        answered.append(environ["PATH_INFO"])
+        start_response("200 OK", [])
+        return [environ["PATH_INFO"].encode()]
+
+    async def crowd(pool):
+        return await asyncio.gather(*(ask(pool, f"/{number}") for number in range(30)))
+
+    paths = [f"/{number}" for number in range(30)]
+    assert asyncio.run(crowd(SyncPool(application, workers=5))) == paths
+    assert sorted(answered) == sorted(paths)
