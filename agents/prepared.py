@@ -5,15 +5,18 @@ the first use. Values are texts, numbers, times, and JSON objects and lists.
 """
 
 import inspect
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import Expression, Model, QuerySet
+from django.db.models import DateTimeField, Expression, JSONField, Model, QuerySet
+from django.db.models.expressions import Col
 from django.db.models.query import ModelIterable, get_related_populators
 from django.db.models.sql import DeleteQuery, UpdateQuery
+from pydantic_core import from_json
 
 SHAPES_MAX = 200  # sets of columns of one UPDATE; the code has a few
 
@@ -73,18 +76,48 @@ class PreparedQuery[Row]:
         sql, params = compiler.as_sql()
         if self._is_limited:
             sql, params = f"{sql} LIMIT %s", (*params, _Place(self._parameters))
-        converters = list(compiler.get_converters([column[0] for column in compiler.select]).items())
+        converters = _converters(compiler)
         finish = _model_builder(compiler, rows) if issubclass(rows._iterable_class, ModelIterable) else tuple
 
         def build(row: Any, connection: Any) -> Any:
             values = list(row)
-            for position, (functions, expression) in converters:
+            for position, functions, expression in converters:
+                value = values[position]
                 for function in functions:
-                    values[position] = function(values[position], expression, connection)
+                    value = function(value, expression, connection)
+                values[position] = value
             return finish(values)
 
         self._compiled = (sql, params, build)
         return self._compiled
+
+
+def _converters(compiler: Any) -> list[tuple[int, list[Callable[..., Any]], Any]]:
+    """Django's own for what a column holds, but for the two kinds that most of a row's time goes to."""
+    found = []
+    for position, (functions, expression) in compiler.get_converters([column[0] for column in compiler.select]).items():
+        column = expression.output_field if isinstance(expression, Col) else None
+        if isinstance(column, JSONField) and column.decoder is None:
+            functions = [_from_json_text]
+        elif isinstance(column, DateTimeField) and compiler.connection.vendor == "sqlite":
+            functions = [_in_utc]
+        found.append((position, functions, expression))
+    return found
+
+
+def _from_json_text(text: Any, expression: Any, connection: Any) -> Any:
+    """The compiled reader takes a third of the time of Python's own, which knows half a surrogate pair."""
+    if text is None:
+        return None
+    try:
+        return from_json(text)
+    except ValueError:
+        return json.loads(text)
+
+
+def _in_utc(moment: datetime | None, expression: Any, connection: Any) -> datetime | None:
+    """Django writes times into SQLite in UTC, without saying so."""
+    return moment and moment.replace(tzinfo=UTC)
 
 
 def _model_builder(compiler: Any, rows: Any) -> Callable[[list[Any]], Any]:
