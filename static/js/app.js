@@ -149,6 +149,17 @@
     }
     keepEnd();
   });
+  // Who goes on typing while a message is on its way finds that in the form which comes back, without what was sent.
+  let typed = "";
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.target.id !== "composer") return;
+    const now = $("textarea", event.target).value;
+    const sent = event.detail.xhr.status === 200 ? event.detail.requestConfig.parameters.text : "";
+    typed = now.startsWith(sent) ? now.slice(sent.length).trimStart() : now;
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.target.id === "composer") $("textarea", event.target).value = typed;
+  });
   let acted = ""; // where a button was pressed that may be gone when the page has changed
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.detail.requestConfig.verb === "post") acted = event.target.closest("#desk, #standing")?.id || "";

@@ -8,7 +8,7 @@ import psutil
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from agents.actors import Actor
 from agents.models import Role, Session
@@ -113,6 +113,29 @@ def test_a_thinking_agent_is_interrupted_and_takes_what_waited(
     expect(page.locator("#timeline .said", has_text=re.compile("^Something else then"))).to_be_visible()
     expect(page.locator("#desk")).not_to_contain_text("waiting for the agent")
     expect(page.get_by_role("button", name="Interrupt")).to_have_count(0)
+    assert errors == []
+
+
+def test_what_is_typed_while_a_message_is_on_its_way_stays(
+    stack: Stack, session: Session, as_alice: Client, page: Page
+) -> None:
+    errors = opened(page, stack, as_alice, session)
+    held: list[Route] = []
+    page.route("**/send/", lambda route: held.append(route))
+    message = page.get_by_label("Message", exact=True)
+    message.fill("The first.")
+    with page.expect_request("**/send/"):
+        message.press("Control+Enter")
+    message.press_sequentially(" And then")
+    held.pop().continue_()
+    expect(message).to_have_value("And then")
+    expect(message).to_be_focused()
+    with page.expect_request("**/send/"):
+        message.press("Control+Enter")
+    message.fill("Something else")
+    held.pop().continue_()
+    expect(log(page)).to_contain_text("And then")
+    expect(message).to_have_value("Something else")
     assert errors == []
 
 
