@@ -1,23 +1,26 @@
-"""Sync Django behind the asynchronous server: one hop to a thread and one back for an ordinary answer.
+"""Sync Django behind the asynchronous server: one hop to a thread and one back for every answer.
 
 Why not a2wsgi's own responder: it waits for the event loop at every piece of an answer, three times for the smallest
 one, which took 1.7 ms of a list's 4.8 ms, and once more for a body that is there already; what it knows of WSGI's
-environment is used here.
+environment is used here. Nor does a thread ever wait for a client to read: twelve that read nothing of a long export
+would leave nobody else a thread.
 """
 
 import asyncio
+import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from io import BytesIO
-from typing import Any
+from typing import IO, Any
 
 from a2wsgi.wsgi import Body, build_environ
+from django.conf import settings
 
 from agents.sse import Receive, Scope, Send
+from config.downloads import send_pieces
 
-HELD_BYTES = 256 * 1024  # an answer below this is sent in one piece; a download goes on piece by piece
-
-
+HELD_BYTES = 256 * 1024  # of an answer that comes in pieces; what is longer waits on disk for its client
 QUICK_THREADS = 2
 PATIENCE_SECONDS = 0.02  # a request that waited so long for a quick thread is behind slow ones
 
@@ -42,13 +45,12 @@ class SyncPool:
         is_whole = not first.get("more_body")
         body: Any = BytesIO(first.get("body", b"")) if is_whole else Body(loop, _from(first, receive))  # type: ignore[arg-type]
         environ = build_environ(scope, body)  # type: ignore[arg-type]
-
-        async def pass_on(piece: dict[str, Any]) -> None:
-            await send(piece)
-
-        answer = _Answer(lambda piece: asyncio.run_coroutine_threadsafe(pass_on(piece), loop).result())
-        for piece in await self._run(answer.make, self.application, environ):
-            await send(piece)
+        answer = _Answer()
+        try:
+            await self._run(answer.make, self.application, environ)
+            await answer.send(send)
+        finally:
+            answer.close()
 
     async def _run[Result](self, work: Callable[..., Result], *args: Any) -> Result:
         job = self.quick.submit(work, *args)
@@ -72,39 +74,47 @@ def _from(first: Scope, receive: Receive) -> Receive:
 class _Answer:
     """Collects what the application answers, in the thread that runs it."""
 
-    def __init__(self, send_now: Callable[[Any], None]) -> None:
-        self.send_now = send_now
-        self.start: dict[str, Any] | None = None
-        self.is_under_way = False
+    def __init__(self) -> None:
+        self.start: dict[str, Any] = {}
         self.held: list[bytes] = []
         self.size = 0
+        self.file: IO[bytes] | None = None
 
-    def make(self, application: Any, environ: Any) -> list[dict[str, Any]]:
-        """Run the application; what is left to send when it is done."""
+    def make(self, application: Any, environ: Any) -> None:
         chunks: Iterable[bytes] = application(environ, self.begin)
         try:
             for chunk in chunks:
                 self.hold(chunk)
         finally:
             getattr(chunks, "close", lambda: None)()
-        return self.pieces(is_last=True)
+        if self.file:
+            self.put_by(self.file)
+            self.file.seek(0)
 
     def begin(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:
-        if exc_info and self.is_under_way:
-            raise exc_info[1].with_traceback(exc_info[2])
         encoded = [(name.strip().lower().encode("latin1"), value.strip().encode("latin1")) for name, value in headers]
         self.start = {"type": "http.response.start", "status": int(status.split(" ", 1)[0]), "headers": encoded}
         return self.hold
 
     def hold(self, chunk: bytes) -> None:
+        if self.held and self.size + len(chunk) > HELD_BYTES:  # a single piece is in memory already, however long
+            self.file = self.file or tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR)  # noqa: SIM115
+            self.put_by(self.file)
         self.held.append(chunk)
         self.size += len(chunk)
-        if self.size >= HELD_BYTES:
-            for piece in self.pieces():
-                self.send_now(piece)
 
-    def pieces(self, *, is_last: bool = False) -> list[dict[str, Any]]:
-        body = {"type": "http.response.body", "body": b"".join(self.held), "more_body": not is_last}
-        start, self.start = self.start, None
-        self.held, self.size, self.is_under_way = [], 0, True
-        return [start, body] if start else [body]
+    def put_by(self, file: IO[bytes]) -> None:
+        file.write(b"".join(self.held))
+        self.held, self.size = [], 0
+
+    async def send(self, send: Send) -> None:
+        await send(self.start)
+        if self.file is None:
+            await send({"type": "http.response.body", "body": b"".join(self.held), "more_body": False})
+            return
+        with suppress(TimeoutError):
+            await send_pieces(self.file, send)
+
+    def close(self) -> None:
+        if self.file:
+            self.file.close()

@@ -1,7 +1,7 @@
 """Sends the file that a thread handed over, from the event loop: a slow reader holds no thread."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import MutableMapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import IO, Any
@@ -28,7 +28,7 @@ def with_files(application: Application) -> Application:
             await application({**scope, FILES: handed}, receive, forward)
             if handed and status == HTTPStatus.OK:
                 with suppress(TimeoutError):
-                    await _send(handed[0], send)
+                    await send_pieces(handed[0], send)
         finally:
             for file in handed:
                 await asyncio.to_thread(file.close)
@@ -36,8 +36,11 @@ def with_files(application: Application) -> Application:
     return wrapped
 
 
-async def _send(file: IO[bytes], send: Callable[[MutableMapping[str, Any]], Awaitable[None]]) -> None:
-    while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
+async def send_pieces(file: IO[bytes], send: Send) -> None:
+    """TimeoutError where the client takes none."""
+    more = True
+    while more:
+        chunk = await asyncio.to_thread(file.read, CHUNK_BYTES)
+        more = bool(chunk)
         async with asyncio.timeout(CHUNK_SECONDS):
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await send({"type": "http.response.body", "body": chunk, "more_body": more})

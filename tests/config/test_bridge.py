@@ -3,17 +3,19 @@
 import asyncio
 import threading
 
-from config.bridge import QUICK_THREADS, SyncPool
+from config.bridge import HELD_BYTES, QUICK_THREADS, SyncPool
 
 
-def ask(pool, path):
-    """The body that a client gets."""
+def ask(pool, path, *, may_read=None):
+    """The body that a client gets, who takes nothing before it may read."""
     sent = []
 
     async def receive():
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(piece):
+        if may_read:
+            await may_read.wait()
         sent.append(piece)
 
     scope = {
@@ -70,3 +72,22 @@ def test_each_request_is_answered_once_when_all_threads_are_taken():
     paths = [f"/{number}" for number in range(30)]
     assert asyncio.run(crowd(SyncPool(application, workers=5))) == paths
     assert sorted(answered) == sorted(paths)
+
+
+def test_clients_that_do_not_read_a_long_answer_hold_no_thread():
+    piece, pieces = b"x" * 1000, 3 * HELD_BYTES // 1000
+
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        return (piece for _ in range(pieces)) if environ["PATH_INFO"] == "/long" else [b"here"]
+
+    async def crowd(pool):
+        may_read = asyncio.Event()
+        silent = [asyncio.create_task(ask(pool, "/long", may_read=may_read)) for _ in range(5)]
+        for _ in range(20):
+            assert await ask(pool, "/") == "here"
+        may_read.set()
+        return await asyncio.gather(*silent)
+
+    for answer in asyncio.run(crowd(SyncPool(application, workers=3))):
+        assert len(answer) == pieces * len(piece)
