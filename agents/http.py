@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Model, Q, QuerySet
@@ -61,7 +62,8 @@ def _partial_for(request: HttpRequest, partial: str | Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows[Row: Model]:
-    """One page of a list by keyset: what comes after the last row shown, however long the list is."""
+    """One page of a list by keyset: what comes after the last row shown, however long the list is. `next`: where the
+    page after it begins, empty on the last."""
 
     items: list[Row]
     next: str
@@ -75,11 +77,22 @@ class Rows[Row: Model]:
         return f"?{query.urlencode()}"
 
 
-def newest_first[Row: Model](rows: QuerySet[Row], *, after: str, size: int) -> Rows[Row]:
-    """A page of rows by creation time; `after` is the id of the last row of the page before."""
-    if after:
-        created = rows.model._default_manager.filter(pk=after).values_list("created_at", flat=True).first()
-        if created:
-            rows = rows.filter(Q(created_at__lt=created) | Q(created_at=created, pk__lt=after))
-    items = list(rows.order_by("-created_at", "-pk")[: size + 1])
-    return Rows(items=items[:size], next=str(items[size - 1].pk) if len(items) > size else "")
+def newest_first[Row: Model](request: HttpRequest, rows: QuerySet[Row], *, size: int) -> Rows[Row]:
+    """The page of rows by creation that the request's `after` asks for."""
+    items = list(rows.filter(_beyond(request.GET.get("after", ""))).order_by("-created_at", "-pk")[: size + 1])
+    return Rows(items=items[:size], next=_place(items[size - 1]) if len(items) > size else "")
+
+
+def _place(row: Any) -> str:
+    """Not its id alone: that would have to be looked up, and be there."""
+    return f"{row.created_at.isoformat()}~{row.pk}"
+
+
+def _beyond(place: str) -> Q:
+    """What comes after it; everything for what is no place."""
+    moment, _, pk = place.partition("~")
+    try:
+        created = datetime.fromisoformat(moment).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return Q()
+    return Q(created_at__lt=created) | Q(created_at=created, pk__lt=pk)

@@ -87,7 +87,7 @@ def by_risk(proposals: QuerySet[Proposal], *, after: str = "", size: int = PAGE_
 
 def by_decision(proposals: QuerySet[Proposal], *, after: str = "", size: int = PAGE_SIZE) -> tuple[list[Proposal], str]:
     """The latest decision first."""
-    seen = Proposal.objects.filter(pk=after).values_list("updated_at", flat=True).first() if after else None
+    seen = proposals.filter(pk=after).values_list("updated_at", flat=True).first() if after else None
     if seen:
         proposals = proposals.filter(Q(updated_at__lt=seen) | Q(updated_at=seen, pk__lt=after))
     keys = list(proposals.order_by("-updated_at", "-pk").values_list("pk", flat=True)[: size + 1])

@@ -20,7 +20,7 @@ PAGE_SIZE = 50
 def agent_list(request: HtmxHttpRequest) -> HttpResponse:
     """The agents of the workspace, without the platform's own."""
     found = Agent.objects.in_workspace(request.workspace).filter(is_internal=False)
-    rows = newest_first(found, after=request.GET.get("after", ""), size=PAGE_SIZE)
+    rows = newest_first(request, found, size=PAGE_SIZE)
     context: dict[str, Any] = {"section": "agents", "agents": _described(rows.items), "next": rows.next_query(request)}
     context["may_write"] = request.member.is_admin
     return page(request, "agents/agent_list.html", context)

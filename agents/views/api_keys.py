@@ -28,7 +28,7 @@ def api_key_list(request: HtmxHttpRequest) -> HttpResponse:
         key, text = tenancy.issue_api_key(request.workspace, **form.cleaned_data, actor=request.actor)
         return _shown(request, key, text)
     found = ApiKey.objects.in_workspace(request.workspace).select_related("created_by__user")
-    rows = newest_first(found, after=request.GET.get("after", ""), size=PAGE_SIZE)
+    rows = newest_first(request, found, size=PAGE_SIZE)
     context = {
         "section": "setup",
         "keys": rows.items,

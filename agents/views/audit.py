@@ -50,7 +50,7 @@ PAGES = {
 def audit_list(request: HtmxHttpRequest) -> HttpResponse:
     """Newest first, whole pages by keyset."""
     form = _filter(request)
-    rows = newest_first(_found(request, form), after=request.GET.get("after", ""), size=PAGE_SIZE)
+    rows = newest_first(request, _found(request, form), size=PAGE_SIZE)
     query = request.GET.copy()
     query.pop("after", None)
     context = {

@@ -33,7 +33,7 @@ OPENING_MAX_CHARS = 2_000  # of each text; the session shows all of it
 def deployment_list(request: HtmxHttpRequest) -> HttpResponse:
     form = DeploymentFilter(request.GET)
     found = Deployment.objects.in_workspace(request.workspace).select_related("agent")
-    rows = newest_first(form.narrow(found), after=request.GET.get("after", ""), size=PAGE_SIZE)
+    rows = newest_first(request, form.narrow(found), size=PAGE_SIZE)
     context = {
         "section": "setup",
         "form": form,
@@ -50,7 +50,7 @@ def deployment_list(request: HtmxHttpRequest) -> HttpResponse:
 def deployment_detail(request: HtmxHttpRequest, deployment_id: str) -> HttpResponse:
     deployment = access_deployment(request.actor, deployment_id)
     found = DeploymentRun.objects.filter(deployment=deployment)
-    runs = newest_first(found, after=request.GET.get("after", ""), size=RUNS_SHOWN)
+    runs = newest_first(request, found, size=RUNS_SHOWN)
     context = {
         "section": "setup",
         "deployment": deployment,

@@ -30,7 +30,7 @@ KEYS_SHOWN = 200  # twice what may be live
 @require_role(Role.VIEWER)
 def environment_list(request: HtmxHttpRequest) -> HttpResponse:
     found = Environment.objects.in_workspace(request.workspace).kept().filter(is_internal=False)
-    rows = newest_first(found, after=request.GET.get("after", ""), size=PAGE_SIZE)
+    rows = newest_first(request, found, size=PAGE_SIZE)
     context = {"environments": rows.items, "next": rows.next_query(request), "may_write": request.member.is_admin}
     return page(request, LIST, {"section": "setup", **context, **tools_problem()})
 

@@ -26,7 +26,7 @@ def file_list(request: HtmxHttpRequest) -> HttpResponse:
     """Newest first; the copies mounted in sessions are shown with those."""
     form = FileFilter(request.GET)
     found = File.objects.in_workspace(request.workspace).originals().select_related("session")
-    rows = newest_first(form.narrow(found), after=request.GET.get("after", ""), size=PAGE_SIZE)
+    rows = newest_first(request, form.narrow(found), size=PAGE_SIZE)
     context = {
         "section": "setup",
         "form": form,

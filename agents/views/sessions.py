@@ -50,7 +50,7 @@ def session_list(request: HtmxHttpRequest) -> HttpResponse:
     agents = list(Agent.objects.in_workspace(request.workspace).filter(is_internal=False).order_by("name"))
     form.offer_agents(agents)
     found = Session.objects.in_workspace(request.workspace).exclude(kind=SessionKind.DREAM).select_related("agent")
-    rows = newest_first(form.narrow(found), after=request.GET.get("after", ""), size=PAGE_SIZE)
+    rows = newest_first(request, form.narrow(found), size=PAGE_SIZE)
     context = {
         "section": "sessions",
         "form": form,

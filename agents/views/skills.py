@@ -27,7 +27,7 @@ VERSIONS_SHOWN = 50
 @require_role(Role.VIEWER)
 def skill_list(request: HtmxHttpRequest) -> HttpResponse:
     found = Skill.objects.in_workspace(request.workspace).with_latest()
-    rows = newest_first(found, after=request.GET.get("after", ""), size=PAGE_SIZE)
+    rows = newest_first(request, found, size=PAGE_SIZE)
     context = {"skills": rows.items, "next": rows.next_query(request), "may_write": request.member.is_admin}
     return page(request, LIST, {"section": "setup", **context})
 

@@ -44,7 +44,7 @@ def vault_list(request: HtmxHttpRequest) -> HttpResponse:
     vaults = Vault.objects.in_workspace(request.workspace).annotate(
         active=Count("credentials", filter=Q(credentials__archived_at=None))
     )
-    rows = newest_first(vaults, after=request.GET.get("after", ""), size=PAGE_SIZE)
+    rows = newest_first(request, vaults, size=PAGE_SIZE)
     context = {**_context(request), "vaults": rows.items, "next": rows.next_query(request)}
     return page(request, "agents/vault_list.html", context)
 

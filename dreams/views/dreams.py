@@ -34,7 +34,7 @@ def dream_list(request: HtmxHttpRequest) -> HttpResponse:
     form = DreamFilter(request.GET)
     form.offer(stores_of, DreamPolicy.objects.in_workspace(request.workspace).order_by("name"))
     found = form.narrow(Dream.objects.in_workspace(request.workspace)).select_related("session", "policy")
-    rows = newest_first(found, after=request.GET.get("after", ""), size=PAGE_SIZE)
+    rows = newest_first(request, found, size=PAGE_SIZE)
     book = book_of(request.workspace)
     stores = MemoryStore.objects.in_workspace(request.workspace).in_bulk({dream.input_store_id for dream in rows.items})
     counts = _proposal_counts(rows.items)

@@ -31,7 +31,7 @@ RUNS_SHOWN = 20
 @require_role(Role.VIEWER)
 def policy_list(request: HtmxHttpRequest) -> HttpResponse:
     rows = DreamPolicy.objects.in_workspace(request.workspace).live().select_related("agent", "store")
-    shown = newest_first(rows, after=request.GET.get("after", ""), size=PAGE_SIZE)
+    shown = newest_first(request, rows, size=PAGE_SIZE)
     latest = _latest_runs(shown.items)
     context = {
         "section": "dreams",
@@ -46,9 +46,7 @@ def policy_list(request: HtmxHttpRequest) -> HttpResponse:
 def policy_detail(request: HtmxHttpRequest, policy_id: str) -> HttpResponse:
     """How it dreams, when next, and every time that it was due."""
     policy = access_policy(request.actor, policy_id)
-    runs = newest_first(
-        DreamPolicyRun.objects.filter(policy=policy), after=request.GET.get("after", ""), size=RUNS_SHOWN
-    )
+    runs = newest_first(request, DreamPolicyRun.objects.filter(policy=policy), size=RUNS_SHOWN)
     context = {
         "section": "dreams",
         "policy": policy,

@@ -37,7 +37,7 @@ def store_list(request: HtmxHttpRequest) -> HttpResponse:
     after = request.GET.get("after", "")
     left = _read_by_dreams(request.workspace).values(COPY)
     originals = stores.filter(unreviewed_review_id=None).exclude(pk__in=left)
-    rows = newest_first(originals, after=after, size=PAGE_SIZE)
+    rows = newest_first(request, originals, size=PAGE_SIZE)
     copies = _copies(request.workspace, stores)
     context = {
         "section": "memory",

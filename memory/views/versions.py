@@ -46,11 +46,7 @@ def memory_version(request: HtmxHttpRequest, store_id: str, version_id: str) -> 
 def memory_history(request: HtmxHttpRequest, store_id: str, memory_id: str) -> HttpResponse:
     """Every version of a file, deleted ones included; any two can be compared."""
     store = access_store(request.actor, store_id)
-    found = newest_first(
-        MemoryVersion.objects.filter(store=store, memory_id=memory_id),
-        after=request.GET.get("after", ""),
-        size=PAGE_SIZE,
-    )
+    found = newest_first(request, MemoryVersion.objects.filter(store=store, memory_id=memory_id), size=PAGE_SIZE)
     if not found.items:
         raise NotFound(f"Memory {memory_id!r} was not found.")
     context = {
