@@ -14,7 +14,8 @@ TOKEN_COUNTERS = (
     "cache_creation_input_tokens",
     "cache_read_input_tokens",
 )
-SEARCHES = {"web_search": "web_search_requests", "web_fetch": "web_fetch_requests"}
+SEARCH = "web_search"
+SEARCHES = {SEARCH: "web_search_requests", "web_fetch": "web_fetch_requests"}
 # UTC day -> model -> counters, with `RUNTIME` in a model's place for running time and searches: what a cost is made of.
 type Spent = dict[str, dict[str, dict[str, Any]]]
 _STATUS_OF = {
@@ -47,8 +48,8 @@ def step(
         # The request for a summary has no span of its own: what it used is counted all the same.
         more = payload["model_usage"] if type != COMPACTED else (payload.get(PRIVATE) or {}).get("usage", {})
         return replace(state, usage=add_usage(state.usage, more), spent=_spent_on_tokens(state.spent, at, model, more))
-    if type == "agent.tool_use" and _is_search(payload):
-        return replace(state, spent=_add(state.spent, at, RUNTIME, {SEARCHES[payload["name"]]: 1}))
+    if tool := _search_in(type, payload):
+        return replace(state, spent=_add(state.spent, at, RUNTIME, {SEARCHES[tool]: 1}))
     status = _STATUS_OF.get(type.removeprefix(prefix)) if type.startswith(prefix) else None
     if status is None:
         return state
@@ -116,13 +117,13 @@ def usage_shape(
     return shape
 
 
-def _is_search(payload: dict[str, Any]) -> bool:
-    """A search or fetch that runs; the copy that a child's call leaves on the primary thread is none of its own."""
-    return (
-        payload["name"] in SEARCHES
-        and payload.get("evaluated_permission") == "allow"
-        and "session_thread_id" not in payload
-    )
+def _search_in(type: str, payload: dict[str, Any]) -> str | None:
+    """The web tool whose call this result tells of, whoever allowed it. A search that failed is none: list prices do
+    not charge it."""
+    if type != "agent.tool_result" or PRIVATE not in payload:
+        return None
+    ran: str | None = payload[PRIVATE].get("ran")
+    return None if ran == SEARCH and payload["is_error"] else ran
 
 
 def _spent_on_tokens(spent: Spent, at: datetime, model: str, usage: dict[str, Any]) -> Spent:

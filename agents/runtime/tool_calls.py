@@ -3,7 +3,8 @@
 from contextlib import suppress
 
 from agents.eventlog.append import NewEvent
-from agents.eventlog.wire import Logged
+from agents.eventlog.fold import SEARCHES
+from agents.eventlog.wire import PRIVATE, Logged
 from agents.runtime import rests
 from agents.runtime.model_requests import with_next_request
 from agents.runtime.servers import server_errors
@@ -61,7 +62,10 @@ def _run_tool(turn: Turn, call: Logged) -> NewEvent:
         outcome = turn.toolbox.servers.run(server, name, given, stop=turn.should_stop)
     else:
         outcome = turn.toolbox.run(name, given, stop=turn.should_stop)
-    return result(call, outcome.content, is_error=outcome.is_error)
+    told = result(call, outcome.content, is_error=outcome.is_error)
+    if call.type == "agent.tool_use" and name in SEARCHES:
+        told.payload[PRIVATE] = {"ran": name}
+    return told
 
 
 def _log_errors(turn: Turn) -> None:

@@ -134,12 +134,15 @@ def test_a_turn_under_way_costs_its_time_so_far():
     assert spent_until({}, None, NOON) == {}
 
 
-def test_searches_that_run_are_counted_and_cost_a_cent_each():
-    def call(name, **more):
-        return ("agent.tool_use", {"name": name, "input": {}, "evaluated_permission": "allow"} | more, NOON)
+def test_searches_that_run_are_counted_and_cost_a_cent_each_unless_they_fail():
+    def result(ran, *, is_error=False):
+        return ("agent.tool_result", {"is_error": is_error, "_private": {"ran": ran}}, NOON)
 
-    refused, copied = call("web_search", evaluated_permission="deny"), call("web_search", session_thread_id="sthr_1")
-    spent = fold([call("web_search"), call("web_fetch"), call("bash"), refused, copied], model="m").spent
+    other, refused = ({"is_error": False}, {"is_error": True})
+    events = [result("web_search"), result("web_search", is_error=True), result("web_fetch", is_error=True)]
+    events += [("agent.tool_result", payload, NOON) for payload in (other, refused)]
+    events += [("agent.tool_use", {"name": "web_search", "evaluated_permission": "allow"}, NOON)]
+    spent = fold(events, model="m").spent
     shape = usage_shape({}, 0, spent=spent)
     assert shape["server_tool_use"] == {"web_search_requests": 1, "web_fetch_requests": 1}
     assert cost_of(spent, BOOK).usd == Decimal("0.01")
