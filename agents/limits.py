@@ -129,4 +129,12 @@ FETCH_REDIRECTS_MAX = 5
 FETCH_MAX_BYTES = 10 * 1024 * 1024  # of one answer: what a PDF may weigh; it is kept in the log and sent again
 FETCH_PAGE_MAX_BYTES = 2 * 1024 * 1024  # of HTML that is turned into text, which takes a processor seconds
 FETCH_MAX_CHARS = 100_000  # of one result's text, like an MCP server's
-FETCHES_AT_ONCE = 16  # of one process
+FETCHES_AT_ONCE = 16  # of one process, searches among them
+
+SEARCH_SECONDS = 20.0  # of web_search; engines that ask others wait some seconds for them
+SEARCH_MAX_BYTES = 2 * 1024 * 1024  # of one answer; SearXNG's have some 20 kB
+SEARCH_QUERY_MAX = 1_000  # characters; it becomes a part of an address
+SEARCH_RESULTS_MAX = 10
+SEARCH_TITLE_MAX = 300  # characters
+SEARCH_TEXT_MAX = 2_000  # characters of what is said of one page; every later model request pays for them
+SEARCH_SITES_MAX = 8  # domains that a query names; engines refuse longer ones

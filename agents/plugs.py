@@ -7,6 +7,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from agents.actors import Actor
+from agents.search import SearchProvider
 
 
 class ResourceKind(Protocol):
@@ -87,6 +88,13 @@ def resource_kinds() -> dict[str, Any]:
 def model_client() -> Any:
     """The class or factory behind `agents.runtime.model.ModelClient`."""
     return import_string(settings.MODEL_CLIENT)()
+
+
+@cache
+def search_provider() -> SearchProvider:
+    """Whom the tool `web_search` asks."""
+    provider: SearchProvider = import_string(settings.SEARCH_PROVIDER)()
+    return provider
 
 
 @cache

@@ -184,6 +184,7 @@ LUCID_ALLOW_PRIVATE_WEBHOOKS = env_bool("LUCID_ALLOW_PRIVATE_WEBHOOKS", False)
 LUCID_ALLOW_PRIVATE_MCP = env_bool("LUCID_ALLOW_PRIVATE_MCP", False)
 LUCID_EGRESS = env_bool("LUCID_EGRESS", True)  # whether anything that agents do may reach a network
 LUCID_EGRESS_PRIVATE = env_addresses("LUCID_EGRESS_PRIVATE")  # what it may reach inside private ones
+LUCID_SEARCH_URL = env_url("LUCID_SEARCH_URL", "", schemes=("http", "https"))  # whom `web_search` asks
 LUCID_SCHEDULE_JITTER = env_bool("LUCID_SCHEDULE_JITTER", False)
 # Models that agents/model_facts.py does not know, or sees otherwise
 LUCID_MODEL_WINDOWS = env_sizes("LUCID_MODEL_WINDOWS", minimum=1_000)  # tokens that they read, as model=tokens
@@ -192,6 +193,7 @@ LUCID_MODELS_WITHOUT_SYSTEM_MESSAGES = env_list("LUCID_MODELS_WITHOUT_SYSTEM_MES
 # Plug points: dotted paths, resolved once by agents/plugs.py
 MODEL_CLIENT = "agents.runtime.messages_api.MessagesClient"
 SANDBOX_BACKEND = "agents.sandbox.client.SandboxClient"
+SEARCH_PROVIDER = "agents.runtime.searxng.SearXng"
 AGENT_TOOLSETS: list[str] = []
 SESSION_RESOURCE_KINDS = {
     "file": "agents.services.file_resources",

@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.conf import settings
-
-from agents.definitions.web import FETCH
+from agents.definitions.web import FETCH, SEARCH
 from agents.eventlog import statements
 from agents.exceptions import DomainError
 from agents.models import SessionResource
@@ -15,11 +13,13 @@ from agents.runtime.skills import Shelf
 from agents.runtime.tools.builtin import tool_definitions
 from agents.runtime.tools.mcp import McpServers
 from agents.runtime.tools.web import web_fetch
+from agents.runtime.tools.web_search import web_search
 from agents.runtime.uploads import lay_uploads
 from agents.sandbox.base import Mount, Network, SandboxStopped, ToolOutcome
 from agents.services.networks import network_of_session, unreachable_credentials
 from agents.services.outputs import PROMPT as OUTPUTS_PROMPT
 from agents.services.outputs import publish_outputs
+from agents.services.web_tools import missing_web_tools
 
 TOOLSET = "agent_toolset_20260401"
 ALWAYS_ALLOW = "always_allow"
@@ -35,9 +35,9 @@ class Toolbox:
         self.session_id = session_id
         self.is_self_hosted = is_self_hosted
         self._toolset = next((tool for tool in agent["tools"] if tool["type"] == TOOLSET), None)
+        missing = missing_web_tools()
         built_in = tool_definitions(self._toolset) if self._toolset else []
-        if not settings.LUCID_EGRESS:
-            built_in = [definition for definition in built_in if definition["name"] != FETCH]
+        built_in = [definition for definition in built_in if definition["name"] not in missing]
         custom = [tool for tool in agent["tools"] if tool["type"] == "custom"]
         self._names = {definition["name"] for definition in built_in}
         self._custom = {tool["name"] for tool in custom}
@@ -106,6 +106,8 @@ class Toolbox:
         try:
             if name == FETCH:
                 return web_fetch(self.session_id, arguments, self._config(FETCH), stop=stop)
+            if name == SEARCH:
+                return web_search(arguments, self._config(SEARCH), stop=stop)
             self._refresh()
             outcome: ToolOutcome = sandbox().run_tool(
                 self.session_id, name, arguments, mounts=self._mounts, network=self._network, stop=stop
@@ -121,8 +123,8 @@ class Toolbox:
         if self.is_self_hosted:
             return []  # the worker keeps what its tools wrote
         ran, self._ran = self._ran, set()
-        if ran == {FETCH}:
-            return []  # it touches nothing of the session's
+        if ran and ran <= {FETCH, SEARCH}:
+            return []  # they touch nothing of the session's
         problems, self._problems = self._problems, []
         for kind, resources in self._resources.items():
             try:

@@ -12,13 +12,14 @@ def names(toolset):
 
 def test_definitions_are_the_ones_the_sdk_generates(tmp_path):
     oracle = [tool.to_dict() for tool in beta_agent_toolset_20260401(AgentToolContext(workdir=tmp_path))]
-    *ours, fetch = tool_definitions({"type": "agent_toolset_20260401"})
+    *ours, fetch, search = tool_definitions({"type": "agent_toolset_20260401"})
     assert ours == oracle
-    assert fetch["name"] == "web_fetch"  # the SDK has none
+    assert (fetch["name"], fetch["input_schema"]["required"]) == ("web_fetch", ["url"])  # the SDK has neither
+    assert (search["name"], search["input_schema"]["required"]) == ("web_search", ["query"])
 
 
 def test_every_offered_tool_runs_in_the_sandbox_or_needs_none():
-    assert (*TOOL_NAMES, "web_fetch") == OFFERED_TOOLS
+    assert (*TOOL_NAMES, "web_fetch", "web_search") == OFFERED_TOOLS
 
 
 def test_tool_that_is_switched_off_is_not_offered():
@@ -31,7 +32,3 @@ def test_tool_that_is_switched_on_beats_a_default_of_off():
 
 def test_default_of_off_offers_nothing():
     assert names({"default_config": {"enabled": False}}) == []
-
-
-def test_searching_is_not_offered_while_there_is_nobody_to_ask():
-    assert "web_search" not in names({"configs": [{"name": "web_search", "enabled": True}]})

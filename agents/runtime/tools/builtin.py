@@ -29,6 +29,17 @@ def _definition(
     return {"name": name, "description": description, "input_schema": schema}
 
 
+def _web_definition(name: str, description: str, argument: str) -> dict[str, Any]:
+    schema = {
+        "additionalProperties": True,
+        "properties": {argument: {"title": _title(argument), "type": "string"}},
+        "required": [argument],
+        "title": f"{MODEL_PREFIX}{_title(name).replace(' ', '')}Input",
+        "type": "object",
+    }
+    return {"name": name, "description": description, "input_schema": schema}
+
+
 def _title(key: str) -> str:
     return key.replace("_", " ").title()
 
@@ -82,19 +93,13 @@ _DEFINITIONS = {
         {"path": TEXT},
     ),
 }
-# In the SDK's words for its own tools; it has none of this name. `web_search` may be configured, but as there is nobody
-# to ask, no model is offered it.
-_DEFINITIONS["web_fetch"] = {
-    "name": "web_fetch",
-    "description": "Fetch the content of a web page or PDF at a URL. Pages come as Markdown.",
-    "input_schema": {
-        "additionalProperties": True,
-        "properties": {"url": {"title": "Url", "type": "string"}},
-        "required": ["url"],
-        "title": f"{MODEL_PREFIX}WebFetchInput",
-        "type": "object",
-    },
-}
+# The SDK has none of these names.
+_DEFINITIONS["web_fetch"] = _web_definition(
+    "web_fetch", "Fetch the content of a web page or PDF at a URL. Pages come as Markdown.", "url"
+)
+_DEFINITIONS["web_search"] = _web_definition(
+    "web_search", "Search the web. Gives title, address and an extract of each page that was found.", "query"
+)
 OFFERED_TOOLS = tuple(_DEFINITIONS)
 
 

@@ -6,8 +6,6 @@ told with the codes of the Messages API's tool of this name."""
 import base64
 import re
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from functools import cache
 from typing import Any
 from urllib.parse import SplitResult, urljoin
 
@@ -16,16 +14,15 @@ from httpx2 import InvalidURL
 
 from agents import limits
 from agents.addresses import NotPublic, Unreachable
-from agents.leases import rest_connection
 from agents.models import Event
 from agents.outbound import Answer, Reach, request
 from agents.readable import Unreadable, readable
+from agents.runtime.tools.waiting import awaited
 from agents.runtime.tools.web_sources import SOURCE_TYPES, Said, is_open_domain, spelled_in_ascii, was_shown
-from agents.sandbox.base import SandboxStopped, ToolOutcome
+from agents.sandbox.base import ToolOutcome
 from agents.sandbox.egress.policy import REFUSED_PORTS, exemption, openings
 from agents.storable import storable
 
-LOOK_SECONDS = 0.5  # how often a waiting turn looks whether it was interrupted
 REDIRECTS = (301, 302, 303, 307, 308)
 HEADERS = {"user-agent": "Lucid web_fetch", "accept": "text/html,application/pdf,text/*;q=0.9,*/*;q=0.5"}
 HTML = ("text/html", "application/xhtml+xml")
@@ -53,7 +50,7 @@ def web_fetch(
         sources = config.get("url_sources")
         if sources is not None and not was_shown(url.geturl(), _said(session_id), sources):
             raise FetchFailed("url_not_allowed", "Nobody whom this agent may follow has named this address.")
-        return ToolOutcome(content=_awaited(lambda: _fetched(url, config), stop), is_error=False)
+        return ToolOutcome(content=awaited(lambda: _fetched(url, config), stop), is_error=False)
     except FetchFailed as failure:
         return ToolOutcome(content=[_text(str(failure))], is_error=True)
 
@@ -87,22 +84,6 @@ def _check_domain(url: SplitResult, config: Mapping[str, Any], called: str = "")
 def _said(session_id: str) -> Iterable[Said]:
     shown = Event.objects.filter(session=session_id, type__in=SOURCE_TYPES).order_by("seq")
     return shown.values_list("event_id", "type", "payload").iterator()
-
-
-def _awaited[Result](work: Callable[[], Result], stop: Callable[[], bool] | None) -> Result:
-    """In a thread of its own, so that an interrupt is seen meanwhile; what is under way then ends unheard."""
-    rest_connection()
-    future: Future[Result] = _threads().submit(work)
-    while not wait([future], LOOK_SECONDS).done:
-        if stop is not None and stop():
-            future.cancel()
-            raise SandboxStopped("the call was stopped")
-    return future.result()
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=limits.FETCHES_AT_ONCE, thread_name_prefix="fetch")
 
 
 def _fetched(url: SplitResult, config: Mapping[str, Any]) -> list[dict[str, Any]]:

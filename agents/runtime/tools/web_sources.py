@@ -1,10 +1,11 @@
 """PURE: which addresses a conversation has shown the model, by who showed them, and which domains an agent may open."""
 
 import json
+import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from agents.definitions.web import FETCH, SEARCH
 
@@ -24,6 +25,26 @@ def is_open_domain(host: str, config: Mapping[str, Any]) -> bool:
     if allowed is not None:
         return _is_below(host, allowed)
     return not _is_below(host, blocked or [])
+
+
+def page_of(url: str) -> SplitResult | None:
+    """The address of a page of the web; None for what is none, or what clients may take for another one."""
+    try:
+        parts = spelled_in_ascii(url)
+        host = parts.hostname or ""
+        parts.port  # noqa: B018 (reading it checks it)
+    except ValueError:
+        return None
+    is_clear = url.isprintable() and not set(parts.netloc) & set("@\\ ")
+    return parts if host.strip(".") and parts.scheme in ("http", "https") and is_clear else None
+
+
+def is_open_page(page: SplitResult, config: Mapping[str, Any]) -> bool:
+    """By the same lists, whose entries may name a path: then they mean it and what lies below it."""
+    allowed, blocked = config.get("allowed_domains"), config.get("blocked_domains")
+    if allowed is not None:
+        return _lies_in(page, allowed)
+    return not _lies_in(page, blocked or [])
 
 
 def was_shown(url: str, events: Iterable[Said], sources: Mapping[str, Any]) -> bool:
@@ -81,6 +102,21 @@ def _contributes(type: str, tool: str, sources: Mapping[str, Any]) -> bool:
 def _urls(content: Any) -> set[str]:
     text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
     return {canonical(found.rstrip(TRAILING)) for found in URL.findall(text)}
+
+
+def _lies_in(page: SplitResult, places: Iterable[str]) -> bool:
+    host, path = (page.hostname or "").rstrip("."), _plain(page.path)
+    for place in places:
+        domain, _, folder = place.partition("/")
+        below = _plain(folder).rstrip("/")
+        if _is_below(host, [domain]) and (path == below or path.startswith(f"{below}/")):
+            return True
+    return False
+
+
+def _plain(path: str) -> str:
+    """As whoever opens it reads it: it has other spellings, which no list names."""
+    return posixpath.normpath(f"/{unquote(path).replace(chr(92), '/').lstrip('/')}")
 
 
 def _is_below(host: str, domains: Iterable[str]) -> bool:
