@@ -106,6 +106,10 @@ MODEL_REPLY_MAX_BYTES = 16 * 1024 * 1024  # it is kept in the log and sent again
 COMPACTIONS_IN_A_ROW_MAX = 3  # each leaves a quarter of what the one before did: what is too long then stays so
 MODEL_REQUESTS_PER_TURN_MAX = 200  # a loop that never ends is stopped: tool_use_limit_reached_error
 
+TOOL_RESULT_MAX_CHARS = 100_000  # wire contract: a longer one becomes a file in the sandbox
+TOOL_PREVIEW_CHARS = 10_000  # what the model gets of such a file; it can read the rest
+BASH_OUTPUT_MAX_BYTES = 4 * 1024 * 1024  # of one command, the last of it: what such a file holds
+
 API_KEY_TOUCH_SECONDS = 60  # last_used_at is written at most this often
 MEMBER_TOUCH_SECONDS = 300  # the same for when a person was last seen
 
@@ -120,7 +124,7 @@ MCP_LIST_PAGES_MAX = 20  # a list of tools that never ends
 MCP_SCHEMA_MAX_CHARS = 65_536  # of one tool's input schema; those that people write have a few hundred
 MCP_DESCRIPTION_MAX = 8_192  # characters; every model request pays for them
 MCP_TOOLS_MAX_CHARS = 1_000_000  # of all definitions that MCP servers add to a model request
-MCP_RESULT_MAX_CHARS = 100_000  # of one result's text; it is kept in the log and sent with every later request
+MCP_RESULT_MAX_CHARS = 4_000_000  # of one result's text; what the model gets of it is less
 MCP_IMAGE_MAX_BYTES = 5 * 1024 * 1024  # what the Messages API takes
 MCP_RESULT_BLOCKS_MAX = 100  # of one result
 
@@ -128,7 +132,7 @@ FETCH_SECONDS = 20.0  # of web_fetch, for each address on the way
 FETCH_REDIRECTS_MAX = 5
 FETCH_MAX_BYTES = 10 * 1024 * 1024  # of one answer: what a PDF may weigh; it is kept in the log and sent again
 FETCH_PAGE_MAX_BYTES = 2 * 1024 * 1024  # of HTML that is turned into text, which takes a processor seconds
-FETCH_MAX_CHARS = 100_000  # of one result's text, like an MCP server's
+FETCH_MAX_CHARS = 4_000_000  # of one result's text, like an MCP server's
 FETCHES_AT_ONCE = 16  # of one process, searches among them
 
 SEARCH_SECONDS = 20.0  # of web_search; engines that ask others wait some seconds for them

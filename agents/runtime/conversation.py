@@ -75,6 +75,7 @@ class Conversation:
         self.names_files = False
         self.size = 0  # characters of JSON, nearly
         self.extent = Extent()
+        self.files: dict[str, str] = {}  # long results that clients sent: the event, and its file's path
         self._held: list[Block] = []
         self._starts: list[str] = []  # for each message the event that it begins with
         self._asked: list[Block] = []  # what the user, or who speaks as one, said last
@@ -84,6 +85,8 @@ class Conversation:
 
     def add(self, event: Logged) -> None:
         role, blocks = blocks_of(event)
+        if path := private(event).get("file"):
+            self.files[event.event_id] = path
         if role == "system":
             self._held += blocks
         elif event.type == REQUEST_START:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agents import limits
-from agents.eventlog.wire import Logged
+from agents import limits, long_results
+from agents.eventlog.wire import Logged, private
 from agents.limits import CUSTOM_TOOL_NAME_MAX
 from agents.runtime.tools.mcp_definitions import model_name
 
@@ -20,6 +20,7 @@ SKILLS = (
 )
 TOOL_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{CUSTOM_TOOL_NAME_MAX}}}")  # what the Messages API takes
 UNUSUAL = re.compile(r"[^A-Za-z0-9_-]")
+CLIENTS = "Whoever carried out the call has the rest."
 INTERRUPTED = "Tool execution was interrupted before completion. Please retry."
 DEFAULT_EFFORT = "high"  # the Messages API's own default; sent only when the agent asks for another
 
@@ -82,11 +83,11 @@ def blocks_of(event: Logged) -> tuple[str, list[Block]]:
             name = _sendable(payload["name"]) if server is None else model_name(server, payload["name"])
             return "assistant", [{"type": "tool_use", "id": event.event_id, "name": name, "input": payload["input"]}]
         case "agent.tool_result" | "user.tool_result":
-            return "user", [_result(payload["tool_use_id"], payload)]
+            return "user", [_result(payload["tool_use_id"], event)]
         case "agent.mcp_tool_result":
-            return "user", [_result(payload["mcp_tool_use_id"], payload)]
+            return "user", [_result(payload["mcp_tool_use_id"], event)]
         case "user.custom_tool_result":
-            return "user", [_result(payload["custom_tool_use_id"], payload)]
+            return "user", [_result(payload["custom_tool_use_id"], event)]
     return "", []
 
 
@@ -97,10 +98,19 @@ def _sendable(name: str) -> str:
     return UNUSUAL.sub("_", name)[:CUSTOM_TOOL_NAME_MAX] or "unnamed"
 
 
-def _result(tool_use_id: str, payload: dict[str, Any]) -> Block:
+def _result(tool_use_id: str, event: Logged) -> Block:
     return {
         "type": "tool_result",
         "tool_use_id": tool_use_id,
-        "content": payload.get("content") or [],
-        "is_error": bool(payload.get("is_error")),
+        "content": _readable(event),
+        "is_error": bool(event.payload.get("is_error")),
     }
+
+
+def _readable(event: Logged) -> list[Block]:
+    """A client's own result stands in the log as it was sent, however long it is; ours were bounded before."""
+    content: list[Block] = event.payload.get("content") or []
+    if not event.type.startswith("user.") or not long_results.is_long(content):
+        return content
+    path = private(event).get("file")
+    return long_results.previewed(content, path) if path else long_results.shortened(content, CLIENTS)

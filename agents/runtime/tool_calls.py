@@ -19,6 +19,7 @@ type Calls = tuple[Logged, ...]
 def run_tools(turn: Turn, calls: Calls) -> None:
     results: list[NewEvent] = []
     mine = calls
+    turn.toolbox.results = turn.log.conversation.files
     with suppress(SandboxStopped, McpStopped):
         for call in calls:
             if results and stopping.is_set():
@@ -62,7 +63,9 @@ def _run_tool(turn: Turn, call: Logged) -> NewEvent:
         outcome = turn.toolbox.servers.run(server, name, given, stop=turn.should_stop)
     else:
         outcome = turn.toolbox.run(name, given, stop=turn.should_stop)
-    told = result(call, outcome.content, is_error=outcome.is_error)
+    file = given["file_path"] if (call.type, name, outcome.is_error) == ("agent.tool_use", "read", False) else ""
+    content = turn.toolbox.bounded(call.event_id, outcome, file=file)
+    told = result(call, content, is_error=outcome.is_error)
     if call.type == "agent.tool_use" and name in SEARCHES:
         told.payload[PRIVATE] = {"ran": name}
     return told

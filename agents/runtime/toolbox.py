@@ -1,12 +1,15 @@
 """Assembles what one session's model may call, and runs the calls in the session's sandbox."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+from agents import long_results
 from agents.definitions.web import FETCH, SEARCH
 from agents.eventlog import statements
 from agents.exceptions import DomainError
-from agents.models import SessionResource
+from agents.limits import BASH_OUTPUT_MAX_BYTES
+from agents.models import Event, SessionResource
 from agents.plugs import resource_kinds, sandbox
 from agents.runtime.permissions import UNCLEAR, Judgement, judge
 from agents.runtime.skills import Shelf
@@ -15,7 +18,7 @@ from agents.runtime.tools.mcp import McpServers
 from agents.runtime.tools.web import web_fetch
 from agents.runtime.tools.web_search import web_search
 from agents.runtime.uploads import lay_uploads
-from agents.sandbox.base import Mount, Network, SandboxStopped, ToolOutcome
+from agents.sandbox.base import Mount, Network, SandboxStopped, SandboxUnavailable, ToolOutcome
 from agents.services.networks import network_of_session, unreachable_credentials
 from agents.services.outputs import PROMPT as OUTPUTS_PROMPT
 from agents.services.outputs import publish_outputs
@@ -54,6 +57,8 @@ class Toolbox:
         self._is_fresh = True
         self.errors: list[dict[str, Any]] = []  # of making ready, as the wire's; whoever logs them takes them away
         self._told: set[str] = set()  # what could not be handed out is said once a turn
+        self.results: Mapping[str, str] = {}  # long ones that clients sent: the event, and its file's path
+        self._laid: set[str] = set()
 
     @staticmethod
     def _group(resources: list[SessionResource]) -> dict[str, list[SessionResource]]:
@@ -110,13 +115,38 @@ class Toolbox:
                 return web_search(arguments, self._config(SEARCH), stop=stop)
             self._refresh()
             outcome: ToolOutcome = sandbox().run_tool(
-                self.session_id, name, arguments, mounts=self._mounts, network=self._network, stop=stop
+                self.session_id,
+                name,
+                arguments,
+                mounts=self._mounts,
+                network=self._network,
+                stop=stop,
+                output_bytes=BASH_OUTPUT_MAX_BYTES,
             )
         except SandboxStopped:
             raise
         except DomainError as error:
             return _failed(str(error))
         return outcome
+
+    def bounded(self, call_id: str, outcome: ToolOutcome, *, file: str = "") -> list[dict[str, Any]]:
+        """What the model gets of a result, whichever tool it came from: all of it, or its ends and the path of a file
+        with the whole. `file`: where it was read from. Safe to repeat: a new file bears the call's id, and what is
+        there stays."""
+        if not long_results.is_long(outcome.content):
+            return outcome.content
+        if self.is_self_hosted:
+            return long_results.shortened(outcome.content, "No file can be laid in a sandbox of the client's own.")
+        if not self._names.intersection(long_results.READERS):
+            return long_results.shortened(outcome.content, "There is no tool to look into a file with.")
+        if file:
+            return long_results.previewed(outcome.content, file)
+        path = long_results.path_of(call_id)
+        try:
+            sandbox().keep_result(self.session_id, path, lambda: long_results.whole(outcome.content))
+        except DomainError as error:
+            return long_results.shortened(outcome.content, f"It could not be kept as a file: {error}")
+        return long_results.previewed(outcome.content, path)
 
     def collect(self) -> list[str]:
         """Keep what the tools wrote into mounted resources; sentences for the agent about what could not be kept."""
@@ -144,6 +174,24 @@ class Toolbox:
             self.errors += unreachable_credentials(self.session_id, self._network)
             self._problems = [error["message"] for error in self.errors] + self._skills.place(sandbox())
             self._is_fresh = False
+        self._lay_results()
+
+    def _lay_results(self) -> None:
+        """What clients sent is in the log, so it can be laid, and laid again, whenever a tool is about to look."""
+        for event_id in self.results.keys() - self._laid:
+            path = self.results[event_id]
+            try:
+                sandbox().keep_result(self.session_id, path, partial(_sent, self.session_id, event_id))
+            except SandboxUnavailable:
+                raise
+            except DomainError as error:
+                self._problems.append(f"{path} could not be laid: {error}")
+            self._laid.add(event_id)
+
+
+def _sent(session_id: str, event_id: str) -> str:
+    event = Event.objects.get(session=session_id, event_id=event_id)
+    return long_results.whole(event.payload["content"])
 
 
 def _failed(message: str) -> ToolOutcome:

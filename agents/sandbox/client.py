@@ -51,10 +51,12 @@ class SandboxClient:
         network: Network | None = None,
         timeout: float | None = None,
         stop: Callable[[], bool] | None = None,
+        output_bytes: int | None = None,
     ) -> ToolOutcome:
         """Run a built-in tool. A box that is opened for it reaches `network`, as far as the host lets any out; of one
         that is open, only the secrets are brought up to date. `timeout` can only shorten the platform's own; when
-        `stop` turns true, the call is killed and SandboxStopped is raised."""
+        `stop` turns true, the call is killed and SandboxStopped is raised. `output_bytes`: how much of a command's
+        output comes back, where that is not the SDK's 100 KiB."""
         answer = self._ask(
             {
                 "operation": "run_tool",
@@ -64,6 +66,7 @@ class SandboxClient:
                 "mounts": [{"path": mount.path, "access": mount.access} for mount in mounts],
                 "network": None if network is None else asdict(network),
                 "timeout": timeout,
+                "output_bytes": output_bytes,
             },
             seconds=limits.TOOL_TIMEOUT_SECONDS + limits.BOX_WAIT_SECONDS,
             stop=stop,
@@ -107,6 +110,12 @@ class SandboxClient:
         """Copy a folder of this machine below /workspace, for the agent to have; BadPath where something is already."""
         request = {"operation": "put_folder", "session_id": session_id, "path": path, "source": source}
         self._ask(request, seconds=COPY_SECONDS)
+
+    def keep_result(self, session_id: str, path: str, load: Callable[[], str]) -> None:
+        """Let a text lie below /workspace, where nothing is yet; `load` is asked for it unless something is there."""
+        wanted = {"operation": "keep_result", "session_id": session_id, "path": path}
+        if not self._ask(wanted)["is_here"]:
+            self._ask({**wanted, "text": load()}, seconds=COPY_SECONDS)
 
     def list_outputs(self, session_id: str, *, is_hashed: bool) -> OutputListing:
         """What lies below /mnt/session/outputs; links and special files are named, not followed."""

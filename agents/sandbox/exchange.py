@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from agents.sandbox import limits
 from agents.sandbox.base import BadPath, OutputFile, OutputListing, RefusedFile, TakenOutput
-from agents.sandbox.folders import FILE_FLAGS, Owner, check_name, enter, open_entry, opened, prune, segments
+from agents.sandbox.folders import FILE_FLAGS, Owner, check_name, enter, open_entry, opened, place, prune, segments
 
 UPLOADS_NOTE = "uploads.json"
 OUTPUTS_NOTE = "outputs.json"
@@ -252,6 +252,31 @@ def put_folder(root: str, state: str, path: str, source: str, owner: Owner) -> N
         raise BadPath(f"{path!r} is there already") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def keep_result(root: str, state: str, path: str, text: str | None, owner: Owner) -> bool:
+    """Lay a text where nothing is yet; without one, say whether something is."""
+    *parents, name = segments(path)
+    try:
+        with opened(root, parents, owner=None if text is None else owner) as folder:
+            if is_there(folder, name) or text is None:
+                return is_there(folder, name)
+            data = text.encode("utf-8", "replace")
+            check_results(folder, len(data))
+            place(folder, name, data, owner, state)
+    except FileNotFoundError:
+        if text is not None:
+            raise
+        return False
+    return True
+
+
+def check_results(folder: int, more: int) -> None:
+    """The box itself measures its files, but does not see these coming."""
+    with os.scandir(folder) as found:
+        size = sum(entry.stat(follow_symlinks=False).st_size for entry in found)
+    if size + more > limits.RESULTS_MAX_BYTES:
+        raise BadPath(f"the session's long results take more than {limits.RESULTS_MAX_BYTES // limits.MIB} MiB")
 
 
 def is_there(folder: int, name: str) -> bool:

@@ -27,6 +27,7 @@ SKILL_VERSIONS_MAX = 200  # unpacked versions that a machine keeps at hand: 6 GB
 
 FILE_READ_MAX_BYTES = 64 * MIB  # `read_file`
 FILE_MAX_BYTES = 500 * MIB  # wire contract: of an upload that is mounted, and of an output that is kept
+RESULTS_MAX_BYTES = 256 * MIB  # of all long results of a session that are kept as files
 OUTPUT_FILES_MAX = 1_000  # that a session may hand out
 
 MEMORY_FILE_MAX_BYTES = 102_400  # wire contract: a memory's content

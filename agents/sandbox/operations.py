@@ -23,6 +23,7 @@ PLACES = {"/workspace": "workspace", "/mnt/session/uploads": "uploads", "/mnt/se
 NAMES = [
     *("run_tool", "put_files", "read_file", "sync_mount", "collect_mount"),
     *("sync_uploads", "put_upload", "put_folder", "list_outputs", "take_output"),
+    *("keep_result",),
     *("put_skill", "place_skill"),
     *("release", "destroy", "probe", "stats"),
 ]
@@ -79,6 +80,8 @@ class Operations:
             checked = arguments.checked(name, request["input"])
         except arguments.BadArguments as error:
             return failure(str(error))
+        if name == "bash" and request.get("output_bytes"):
+            checked["output_bytes"] = int(request["output_bytes"])
         network = network_of(request["network"]) if request.get("network") else None
         seconds = min(float(request.get("timeout") or limits.TOOL_TIMEOUT_SECONDS), limits.TOOL_TIMEOUT_SECONDS)
         return await self.pool.run_tool(session_id, name, checked, mounts, seconds, network)
@@ -155,6 +158,18 @@ class Operations:
             source, owner = str(request["source"]), self.machine.owner
             await asyncio.to_thread(exchange.put_folder, workspace, state, rest, source, owner)
         return {}
+
+    async def keep_result(self, request: dict[str, Any]) -> dict[str, Any]:
+        session_id = session_of(request)
+        place, rest = place_of(request["path"])
+        if place != "workspace":
+            raise BadPath(f"{request['path']!r} is not below /workspace")
+        workspace, state = self.inside(session_id, place), self.inside(session_id, "state")
+        text = None if request.get("text") is None else str(request["text"])
+        async with self.files_of(session_id):
+            await asyncio.to_thread(self.machine.prepare, session_id, ())
+            is_here = await asyncio.to_thread(exchange.keep_result, workspace, state, rest, text, self.machine.owner)
+        return {"is_here": is_here}
 
     async def list_outputs(self, request: dict[str, Any]) -> dict[str, Any]:
         session_id = session_of(request)

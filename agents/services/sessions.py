@@ -11,15 +11,16 @@ from django.db.models import F, QuerySet
 from django.db.models.expressions import Combinable
 from django.utils import timezone
 
-from agents import audit, limits, queue, trust
+from agents import audit, limits, long_results, queue, trust
 from agents.access import access_agent_version, access_environment, access_thread
 from agents.actors import Actor
 from agents.client_events import ON_RECEIPT, RESULTS, SYSTEM, is_lone_system
+from agents.definitions.tools import is_enabled
 from agents.environment_config import WORKERS_TOOLS
 from agents.eventlog import statements
 from agents.eventlog.append import NewEvent, append, lock_session, model_of
 from agents.eventlog.channel import publish
-from agents.eventlog.wire import queued_event, wire_event
+from agents.eventlog.wire import PRIVATE, queued_event, wire_event
 from agents.exceptions import InvalidRequest
 from agents.model_facts import takes_system_messages
 from agents.models import (
@@ -291,6 +292,8 @@ def answer_call(session: Session, event: dict[str, Any], *, actor: Actor) -> dic
     if kind == WORKERS_RESULT and not _is_allowed(call):
         raise InvalidRequest(f"{member}: {call.event_id!r} was not allowed to run.")
     payload = {name: value for name, value in event.items() if name != "type"}
+    if kind != CONFIRMATION and _becomes_file(call, session, event):
+        payload[PRIVATE] = {"file": long_results.path_of(call.event_id)}
     is_workers = kind == WORKERS_RESULT and not actor.api_key and bool(event.get("is_error"))
     level = trust.TOOL_ERROR if is_workers else trust.OUTSIDE
     row = append(session.pk, call.thread, [NewEvent(type=kind, payload=payload, trust=level)])[0]
@@ -304,6 +307,13 @@ def _takes(call: Event, kind: str) -> bool:
         return call.type == "agent.tool_use" and call.payload.get("name") in WORKERS_TOOLS
     is_ours = call.type in ("agent.tool_use", "agent.mcp_tool_use")
     return is_ours and call.payload.get("evaluated_permission") == "ask"
+
+
+def _becomes_file(call: Event, session: Session, event: dict[str, Any]) -> bool:
+    """Whether the result is too long for the model, and there is a box where it can look into the whole of it."""
+    if session.environment.is_self_hosted or not long_results.is_long(event.get("content")):
+        return False
+    return any(is_enabled(call.thread.agent_snapshot["tools"], name) for name in long_results.READERS)
 
 
 def _is_allowed(call: Event) -> bool:

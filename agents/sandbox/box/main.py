@@ -13,7 +13,7 @@ from typing import Any
 from . import files, processes, search
 from .errors import ShellLost, TimedOut, ToolError
 from .paths import Roots
-from .shell import Shell
+from .shell import OUTPUT_LIMIT, Shell
 from .timers import time_limit
 from .watch import Watch
 
@@ -61,7 +61,13 @@ class Box:
             return tool(self.roots, **arguments)
 
     def bash(
-        self, *, seconds: float, command: str | None = None, restart: bool | None = None, timeout_ms: int | None = None
+        self,
+        *,
+        seconds: float,
+        command: str | None = None,
+        restart: bool | None = None,
+        timeout_ms: int | None = None,
+        output_bytes: int = OUTPUT_LIMIT,
     ) -> str:
         if restart:
             self.close_shell()
@@ -76,7 +82,7 @@ class Box:
         self.watch.check_folders("bash")
         self.shell = self.shell or self.open_shell()
         try:
-            output, code = self.shell.execute(command, min(timeout, seconds))
+            output, code = self.shell.execute(command, min(timeout, seconds), output_bytes)
         except ShellLost:
             raise ToolError("bash: bash session terminated; restart required")
         except TimedOut:

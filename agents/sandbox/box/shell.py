@@ -34,14 +34,15 @@ class Shell:
         os.close(self.input)
         os.close(self.output)
 
-    def execute(self, command: str, timeout: float) -> tuple[str, int]:
+    def execute(self, command: str, timeout: float, output_bytes: int = OUTPUT_LIMIT) -> tuple[str, int]:
         """(output, exit code), with -1 for a shell that ended. Raises TimedOut, and ShellLost for a dead shell."""
         if not self.is_alive():
             raise ShellLost
         # A fresh marker each time, which the command cannot know; split, so that what is sent does not contain it.
         marker = f"__ANT_CMD_{os.urandom(16).hex()}_DONE__"
         wrapped = f"{{ {command}\n}} </dev/null 2>&1; printf '\\n{marker[:8]}''{marker[8:]}%d\\n' $?\n"
-        tail = self.follow(wrapped.encode(), marker.encode(), time.monotonic() + timeout)
+        tail = Tail(marker.encode(), output_bytes)
+        self.follow(wrapped.encode(), tail, time.monotonic() + timeout)
         text = ANSI.sub("", tail.data.decode(errors="replace"))
         index = text.rfind(marker)
         if index < 0:
@@ -52,9 +53,8 @@ class Shell:
             output = "[output truncated]\n" + output
         return output, int(code) if code.isdigit() else -1
 
-    def follow(self, unsent: bytes, marker: bytes, deadline: float) -> "Tail":
+    def follow(self, unsent: bytes, tail: "Tail", deadline: float) -> None:
         """Send the command and read until its marker line, or until the shell ends."""
-        tail = Tail(marker)
         poller = select.poll()
         poller.register(self.output, select.POLLIN)
         poller.register(self.input, select.POLLOUT)
@@ -76,7 +76,6 @@ class Shell:
                     poller.unregister(self.input)
             if self.output in ready and not self.receive(tail):
                 break
-        return tail
 
     def send(self, unsent: bytes) -> bytes:
         try:
@@ -103,9 +102,10 @@ class Shell:
 
 
 class Tail:
-    """The last OUTPUT_LIMIT bytes of a stream, and whether its marker line came."""
+    """The last bytes of a stream, and whether its marker line came."""
 
-    def __init__(self, marker: bytes) -> None:
+    def __init__(self, marker: bytes, most: int) -> None:
+        self.most = most
         self.data = bytearray()
         self.done = re.compile(re.escape(marker) + rb"\d+\n")  # `set -x` shows the marker, too, but no exit code
         self.done_length = len(marker) + 5
@@ -114,8 +114,8 @@ class Tail:
 
     def add(self, chunk: bytes) -> None:
         self.data += chunk
-        if len(self.data) > OUTPUT_LIMIT:
-            del self.data[: len(self.data) - OUTPUT_LIMIT]
+        if len(self.data) > self.most:
+            del self.data[: len(self.data) - self.most]
             self.truncated = True
         start = max(0, len(self.data) - len(chunk) - self.done_length)
         self.is_complete = self.done.search(self.data, start) is not None
