@@ -118,6 +118,17 @@ def test_a_stream_is_rewritten_wherever_it_is_cut(size):
     )
 
 
+def test_a_long_secret_that_repeats_itself_is_found_across_pieces():
+    secret = b"ab" * 5_000 + b"c"
+    text = b"ab" * 9_000 + b"c" + secret[:9_000] + secret + b"ab" * 70
+    rewriter = Rewriter({secret: b"*"})
+    pieces = [rewriter.feed(text[start : start + 777]) for start in range(0, len(text), 777)]
+    assert (
+        b"".join([*pieces, rewriter.feed(b"", is_last=True)])
+        == b"ab" * 4_000 + b"*" + b"ab" * 4_500 + b"*" + b"ab" * 70
+    )
+
+
 def test_what_cannot_become_a_secret_is_not_held_back():
     rewriter = Rewriter({b"secret": b"x"})
     assert [rewriter.feed(each) for each in (b"data: 1\n\n", b"a sec", b"ond")] == [b"data: 1\n\n", b"a ", b"second"]

@@ -12,6 +12,7 @@ from agents.sandbox.base import Variable
 
 type Headers = list[tuple[bytes, bytes]]
 REDACTED_MIN = 6  # a shorter secret appears in answers by chance
+TELLING_BYTES = 64  # no text begins like a secret for so long by chance
 
 
 def applicable(variables: Iterable[Variable], host: str) -> list[Variable]:
@@ -53,11 +54,16 @@ class Rewriter:
         return self._pattern.sub(lambda match: self._replacements[match[0]], data) if self._pattern else data
 
     def _held_from(self, buffer: bytes) -> int:
+        """Where one may begin that is not all there. Of a long one its first bytes decide: to compare all of it from
+        wherever it may begin takes seconds, if whoever chose the secret wanted that."""
         held = len(buffer)
         for wanted in self._wanted:
-            start = buffer.find(wanted[:1], max(0, len(buffer) - len(wanted) + 1))
-            while 0 <= start < held and not wanted.startswith(buffer[start:]):
-                start = buffer.find(wanted[:1], start + 1)
+            begins = wanted[:TELLING_BYTES]
+            start = buffer.find(begins, max(0, len(buffer) - len(wanted) + 1))
+            if start < 0:
+                start = buffer.find(begins[:1], max(0, len(buffer) - len(begins) + 1))
+                while start >= 0 and not begins.startswith(buffer[start:]):
+                    start = buffer.find(begins[:1], start + 1)
             held = min(held, start) if start >= 0 else held
         return held
 
