@@ -138,13 +138,15 @@ class Killed(BaseException):
 
 
 def killed_before(monkeypatch: pytest.MonkeyPatch, name: str, when: int) -> None:
-    """The worker dies instead of making this call for the `when`-th time; the one after it lives."""
+    """The worker dies instead of making this call for the `when`-th time, or with that question: how many it opens or
+    settles in one call is the machine's affair. The one after it lives."""
     owner = pipeline.Run if hasattr(pipeline.Run, name) else Interview
     original, seen = getattr(owner, name), list[int]()
 
     def dies(self: Any, *args: Any, **kwargs: Any) -> Any:
-        seen.append(1)
-        if len(seen) == when:
+        before = sum(seen)
+        seen.append(len(args[0]) if name in ("_open", "_settle") else 1)
+        if before < when <= sum(seen):
             raise Killed
         return original(self, *args, **kwargs)
 
