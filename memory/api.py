@@ -134,7 +134,8 @@ def update_memory(request: ApiRequest, store_id: str, memory_id: str) -> dict[st
 @router.delete("/{store_id}/memories/{memory_id}", openapi_extra=asks("expected_content_sha256"))
 def delete_memory(request: ApiRequest, store_id: str, memory_id: str) -> dict[str, Any]:
     memory = access_memory(access_store(request.auth, store_id), memory_id)
-    services.delete_memory(memory, expected_sha256=queries.text(request, "expected_content_sha256"), actor=request.auth)
+    expected = request.GET.get("expected_content_sha256")  # an empty one is no wish to delete whatever is there
+    services.delete_memory(memory, expected_sha256=expected, actor=request.auth)
     return {"id": memory_id, "type": "memory_deleted"}
 
 

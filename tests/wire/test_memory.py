@@ -212,6 +212,13 @@ def test_a_stale_precondition_is_its_own_conflict_and_a_repeated_update_none(mem
     assert refusal.value.type == "memory_precondition_failed_error"
 
 
+def test_an_empty_hash_is_no_wish_to_delete_whatever_is_there(memories, store, memory):
+    with pytest.raises(anthropic.ConflictError) as refusal:
+        memories.delete(memory.id, memory_store_id=store.id, expected_content_sha256="")
+    assert refusal.value.type == "memory_precondition_failed_error"
+    assert memories.retrieve(memory.id, memory_store_id=store.id).path == memory.path
+
+
 def test_a_taken_path_names_the_memory_that_has_it(memories, store, memory):
     with pytest.raises(anthropic.ConflictError) as refusal:
         memories.create(store.id, path="/notes/a.md", content="")
