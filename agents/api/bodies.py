@@ -208,7 +208,7 @@ def _path(location: Sequence[int | str], value: Any) -> Iterator[str]:
 
 
 def _is_branch(part: int | str) -> bool:
-    return isinstance(part, str) and (part[:1].isupper() or "[" in part or part in ("str", "tagged-union"))
+    return isinstance(part, str) and (part[:1].isupper() or "[" in part or part in ("str", "datetime", "tagged-union"))
 
 
 def _check_storable(value: Any, path: str) -> None:

@@ -121,7 +121,8 @@ def test_what_is_shown_of_each_type(add):
         "injection_location": {"body": True, "header": True},
     }
     shown = add(OAUTH).auth
-    assert (shown.expires_at, shown.refresh.client_id, shown.refresh.scope) == (None, "lucid", "read")
+    assert "expires_at" not in shown.to_dict()
+    assert (shown.refresh.client_id, shown.refresh.scope) == ("lucid", "read")
     assert shown.refresh.token_endpoint_auth.type == "client_secret_post"
 
 
@@ -158,6 +159,7 @@ def test_no_row_no_log_and_no_error_holds_a_secret(wire, call, vault, add, caplo
         ({**BEARER, "more": 1}, "auth.more:"),
         ({**BEARER, "type": "moon"}, "auth:"),
         ({**OAUTH, "expires_at": "2020-01-01T00:00:00Z"}, "auth.expires_at:"),
+        ({**OAUTH, "expires_at": 1_900_000_000}, "auth.expires_at:"),
         ({**OAUTH, "refresh": {**REFRESH, "token_endpoint": "nowhere"}}, "auth.refresh.token_endpoint:"),
         ({**VARIABLE, "secret_name": "1A"}, "auth.secret_name:"),
         ({**VARIABLE, "injection_location": {}}, "auth.injection_location:"),

@@ -25,11 +25,16 @@ def credential_shape(credential: Credential) -> dict[str, Any]:
         "vault_id": credential.vault_id,
         "display_name": credential.display_name,
         "metadata": credential.metadata,
-        "auth": credential.auth,
+        "auth": _auth_shape(credential.auth),
         "created_at": timestamp(credential.created_at),
         "updated_at": timestamp(credential.updated_at),
         "archived_at": timestamp(credential.archived_at),
     }
+
+
+def _auth_shape(auth: dict[str, Any]) -> dict[str, Any]:
+    """A token's expiry is absent where nobody knows it."""
+    return {name: value for name, value in auth.items() if name != "expires_at" or value}
 
 
 def validation_shape(credential: Credential, found: dict[str, Any]) -> dict[str, Any]:
