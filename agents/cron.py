@@ -79,13 +79,13 @@ class Cron:
 def parse(expression: str) -> Cron:
     """`InvalidRequest` says which field is wrong and what would be right."""
     if hint := SHORTCUTS.get(expression.strip().lower()):
-        raise InvalidRequest(f"expression: shortcuts such as {expression.strip()} are not supported; write {hint!r}.")
+        raise _refusal(f"shortcuts such as {expression.strip()} are not supported; write {hint!r}.")
     if len(expression) > EXPRESSION_MAX:
-        raise InvalidRequest(f"expression: it may have at most {EXPRESSION_MAX} characters.")
+        raise _refusal(f"it may have at most {EXPRESSION_MAX} characters.")
     parts = expression.split()
     if len(parts) != len(FIELDS):
-        raise InvalidRequest(
-            f"expression: it must have 5 fields (minute, hour, day of month, month, day of week), not {len(parts)};"
+        raise _refusal(
+            f"it must have 5 fields (minute, hour, day of month, month, day of week), not {len(parts)};"
             " there are no seconds and no years."
         )
     minutes, hours, days, months, weekdays = (_values(part, *field) for part, field in zip(parts, FIELDS, strict=True))
@@ -98,7 +98,7 @@ def parse(expression: str) -> Cron:
         is_either_day=parts[2] != "*" and parts[4] != "*",
     )
     if not cron.is_either_day and not any(LONGEST_MONTHS[month - 1] >= min(days) for month in months):
-        raise InvalidRequest(f"expression: {expression!r} never fires: no such month has a day {min(days)}.")
+        raise _refusal(f"{expression!r} never fires: no such month has a day {min(days)}.")
     return cron
 
 
@@ -110,7 +110,8 @@ def _zone_names() -> frozenset[str]:
 def check_zone(name: str) -> ZoneInfo:
     """The zone of that IANA name; `InvalidRequest` when there is none."""
     if name not in _zone_names():
-        raise InvalidRequest(f"timezone: {name[:64]!r} is no IANA time zone; use one such as Europe/Berlin or UTC.")
+        example = "use one such as Europe/Berlin or UTC"
+        raise InvalidRequest(f"schedule.timezone: {name[:64]!r} is no IANA time zone; {example}.")
     return ZoneInfo(name)
 
 
@@ -193,10 +194,10 @@ def _values(field: str, name: str, least: int, most: int) -> frozenset[int]:
     for part in field.split(","):
         found = PART.fullmatch(part)
         if found is None:
-            raise InvalidRequest(f"expression: the {name} {field!r} is not understood; {_advice(field, least, most)}")
+            raise _refusal(f"the {name} {field!r} is not understood; {_advice(field, least, most)}")
         first, last, step = _bounds(found, least, most)
         if not (least <= first <= last <= most) or step < 1:
-            raise InvalidRequest(f"expression: the {name} {part!r} is outside {least} to {most} or runs backwards.")
+            raise _refusal(f"the {name} {part!r} is outside {least} to {most} or runs backwards.")
         values.update(range(first, last + 1, step))
     return frozenset(values)
 
@@ -209,6 +210,11 @@ def _bounds(part: re.Match[str], least: int, most: int) -> tuple[int, int, int]:
     if first:
         return int(first), int(last), int(step or 1)
     return least, 6 if most == 7 else most, int(step or 1)  # of a week, 7 would be Sunday again
+
+
+def _refusal(what: str) -> InvalidRequest:
+    """Named as the wire names the member."""
+    return InvalidRequest(f"schedule.expression: {what}")
 
 
 def _advice(field: str, least: int, most: int) -> str:

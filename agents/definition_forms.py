@@ -65,10 +65,11 @@ class RefusableForm(forms.Form):
     def add_refusal(self, refusal: InvalidRequest) -> None:
         """Put the service's refusal where the person who typed it looks for it."""
         path, found, words = refusal.message.partition(": ")
-        member = path.split(".")[0]
+        member, _, below = path.partition(".")
         name = self.places.get(member, member)
+        if path in self.places:
+            name, below = self.places[path], ""
         if found and name in self.fields and " " not in path:
-            below = path.partition(".")[2]
             self.add_error(name, f"{below}: {words}" if below else words[:1].upper() + words[1:])
         else:
             self.add_error(None, refusal.message)

@@ -81,7 +81,14 @@ class DeploymentForm(RefusableForm):
     """A deployment as people fill it in; `kept` is the one that is changed. Events and resources that this form cannot
     show were set through the API, and stay."""
 
-    places = {"agent_id": "agent", "environment_id": "environment", "resources": "stores", "initial_events": "message"}
+    places = {
+        "agent_id": "agent",
+        "environment_id": "environment",
+        "resources": "stores",
+        "initial_events": "message",
+        "schedule.expression": "expression",
+        "schedule.timezone": "timezone",
+    }
 
     name = forms.CharField(label="Name", max_length=limits.DEPLOYMENT_NAME_MAX)
     description = forms.CharField(label="Description", required=False, max_length=limits.AGENT_DESCRIPTION_MAX)

@@ -27,6 +27,7 @@ class AgentDreamingParams(TypedDict, total=False):
 
 
 PARAMS = AgentDreamingParams
+NAMES = {"schedule.expression": "schedule", "schedule.timezone": "timezone"}  # of a policy's members, where they differ
 
 
 def apply(
@@ -41,12 +42,13 @@ def apply(
     body: dict[str, Any] = {name: wanted[name] for name in ("enabled", "objective", "mode") if name in wanted}
     if schedule := _schedule(wanted, policy):
         body["schedule"] = schedule
-    if policy:
-        policy = update_policy(policy, body, actor=actor)
-    else:
-        where = {"agent_id": agent.pk, "memory_store_id": _store_of(agent)}
-        policy = create_policy({**where, **body}, actor=actor, is_agents_own=True)
-    return {"policy_id": policy.pk}
+    if policy is None:
+        body = {"agent_id": agent.pk, "memory_store_id": _store_of(agent), **body}
+    try:
+        saved = _saved(policy, body, actor)
+    except InvalidRequest as refusal:
+        raise InvalidRequest(_named_here(refusal.message))
+    return {"policy_id": saved.pk}
 
 
 def shape(agent: Agent, kept: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,6 +71,18 @@ def resources(agent: Agent, kept: Mapping[str, Any], named: Sequence[Mapping[str
 
 def archived(agent: Agent, *, actor: Actor) -> None:
     pause_policies_of(agent, actor=actor)
+
+
+def _saved(policy: DreamPolicy | None, body: Mapping[str, Any], actor: Actor) -> DreamPolicy:
+    if policy:
+        return update_policy(policy, body, actor=actor)
+    return create_policy(body, actor=actor, is_agents_own=True)
+
+
+def _named_here(message: str) -> str:
+    """What a policy's refusal says, with the member called as in this field."""
+    path, found, words = message.partition(": ")
+    return f"dreaming.{NAMES.get(path, path)}: {words}" if found and " " not in path else message
 
 
 def _own_policy(agent: Agent) -> DreamPolicy | None:

@@ -290,7 +290,12 @@ class PolicyForm(forms.Form):
 
     def add_refusal(self, message: str) -> None:
         """What the verb refused, at the field that it names."""
-        names = {"expression": "cron", "timezone": "timezone", "memory_store_id": "store", "agent_id": "agent"}
+        names = {
+            "schedule.expression": "cron",
+            "schedule.timezone": "timezone",
+            "memory_store_id": "store",
+            "agent_id": "agent",
+        }
         where, _, what = message.partition(": ")
         self.add_error(names.get(where), what if where in names else message)
 

@@ -67,9 +67,9 @@ def test_bad_policies_name_what_is_wrong(wire: anthropic.Anthropic, actor: Actor
         ({"name": ""}, anthropic.BadRequestError, "name"),
         ({"sessions": {"limit": 101}}, anthropic.BadRequestError, "sessions.limit"),
         ({"sessions": {"window_days": 0}}, anthropic.BadRequestError, "window_days"),
-        ({"schedule": {"type": "cron", "expression": "@daily"}}, anthropic.BadRequestError, "shortcuts"),
+        ({"schedule": {"type": "cron", "expression": "@daily"}}, anthropic.BadRequestError, "schedule.expression: shortcuts"),
         ({"schedule": {"type": "cron", "expression": ""}}, anthropic.BadRequestError, "5 fields"),
-        ({"schedule": {**daily, "timezone": "Mars/Base"}}, anthropic.BadRequestError, "timezone"),
+        ({"schedule": {**daily, "timezone": "Mars/Base"}}, anthropic.BadRequestError, "schedule.timezone"),
         ({"model": {"id": "m", "speed": "fast"}}, anthropic.BadRequestError, "speed"),
         ({"colour": "red"}, anthropic.BadRequestError, "colour"),
         (
@@ -151,6 +151,22 @@ def test_the_policy_is_the_truth_whoever_changes_it(wire: anthropic.Anthropic) -
     changed = get(wire, f"/{policy['id']}")
     assert (changed["mode"], changed["enabled"], changed["objective"]) == ("auto", False, "From the policy.")
     assert (changed["schedule"]["expression"], changed["schedule"]["timezone"]) == ("0 3 * * *", "Asia/Tokyo")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"schedule": "@daily"}, "dreaming.schedule: shortcuts"),
+        ({"timezone": "Mars/Base"}, "dreaming.timezone: "),
+        ({"objective": "x" * 4_097}, "dreaming.objective: "),
+    ],
+)
+def test_an_agents_bad_dreaming_is_refused_by_its_name(
+    wire: anthropic.Anthropic, wanted: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(anthropic.BadRequestError) as refusal:
+        dreaming_agent(wire, **wanted)
+    assert refusal.value.body["error"]["message"].startswith(message)  # type: ignore[index]
 
 
 def test_null_ends_an_agents_dreaming_and_it_may_begin_anew(wire: anthropic.Anthropic) -> None:
