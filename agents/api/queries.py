@@ -17,7 +17,7 @@ def text(request: HttpRequest, name: str) -> str | None:
 def choice(request: HttpRequest, name: str, allowed: Collection[str], default: str) -> str:
     value = request.GET.get(name, default)
     if value not in allowed:
-        raise InvalidRequest(f"{name}: {value!r} is not allowed; use {', '.join(allowed)}.")
+        raise InvalidRequest(f"{name}: {value!r} is not allowed; use {', '.join(filter(None, allowed))}.")
     return value
 
 

@@ -59,6 +59,11 @@ def test_the_document_says_what_every_list_takes(call, client, places):
     assert wrong == []
 
 
+def test_a_refused_choice_names_those_there_are(call):
+    message = call("GET", "deployments?status=resting").json()["error"]["message"]
+    assert message == "status: 'resting' is not allowed; use active, paused."
+
+
 @pytest.mark.parametrize("path", [path for path in TOP if path != "organizations/webhooks"])
 def test_an_empty_list_ends_at_once_and_takes_no_cursor_of_another(call, stranger_key, path):
     assert Caller(stranger_key)("GET", path).json()["data"] == []
