@@ -88,6 +88,15 @@ def test_a_postgres_address_is_taken_apart(tmp_path, monkeypatch):
     assert read["OPTIONS"]["sslmode"] == "require"
 
 
+def test_statements_are_prepared_unless_a_postgres_address_says_otherwise(tmp_path, monkeypatch):
+    def is_prepared(address):
+        monkeypatch.setenv("DATABASE_URL", address)
+        return bool(env.database("DATABASE_URL", tmp_path / "unused")["OPTIONS"]["server_side_binding"])
+
+    assert is_prepared("postgres://db.example/lucid")
+    assert not is_prepared("postgres://db.example/lucid?server_side_binding=0")
+
+
 @pytest.mark.parametrize(
     ("address", "used"),
     [
