@@ -67,7 +67,7 @@ def test_bad_policies_name_what_is_wrong(wire: anthropic.Anthropic, actor: Actor
         ({"name": ""}, anthropic.BadRequestError, "name"),
         ({"sessions": {"limit": 101}}, anthropic.BadRequestError, "sessions.limit"),
         ({"sessions": {"window_days": 0}}, anthropic.BadRequestError, "window_days"),
-        ({"schedule": {"type": "cron", "expression": "@daily"}}, anthropic.BadRequestError, "schedule.expression: shortcuts"),
+        ({"schedule": {"type": "cron", "expression": "@daily"}}, anthropic.BadRequestError, "schedule.expression"),
         ({"schedule": {"type": "cron", "expression": ""}}, anthropic.BadRequestError, "5 fields"),
         ({"schedule": {**daily, "timezone": "Mars/Base"}}, anthropic.BadRequestError, "schedule.timezone"),
         ({"model": {"id": "m", "speed": "fast"}}, anthropic.BadRequestError, "speed"),
