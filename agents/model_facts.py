@@ -1,5 +1,5 @@
 """PURE: what is known of models besides their prices: how much they read at once, and whether they take a system
-message in the middle of a conversation.
+message in the middle of a conversation, and search results among a tool's.
 
 Both were read on 20 November 2026: windows on the models' own pages in Anthropic's documentation, the rest in its page
 on system messages and in the profiles that LangChain keeps of models.
@@ -39,3 +39,8 @@ def window_of(model: str, own: Mapping[str, int]) -> int:
 def takes_system_messages(model: str, refused: Collection[str]) -> bool:
     """`refused`: the models that the operator says do not."""
     return model not in WITHOUT_SYSTEM_MESSAGES and model not in refused
+
+
+def takes_search_results(model: str) -> bool:
+    """Whoever else speaks the Messages API seldom knows such blocks; text says the same to any model."""
+    return "claude" in model.lower()

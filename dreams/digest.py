@@ -215,7 +215,8 @@ def _block_text(block: dict[str, Any]) -> str:
     if isinstance(block.get("text"), str):
         return str(block["text"])
     if block.get("type") == "search_result":
-        return "\n".join([str(block.get("title", "")), content_text(block.get("content"))])
+        heading = f"{block.get('title', '')} ({block.get('source', '')})"
+        return "\n".join([heading, content_text(block.get("content"))])
     if block.get("type") == "document" and isinstance(block.get("source"), dict):
         return str(block["source"].get("data", "")) if block["source"].get("type") == "text" else "[document]"
     return f"[{block.get('type', 'block')}]"

@@ -148,7 +148,8 @@ def _told(block: Block) -> str:
         case "document" if block["source"]["type"] == "text":
             return f"[document: {block.get('title') or 'untitled'}]\n{block['source']['data']}"
         case "search_result":
-            return "\n".join([f"[search result: {block['title']}]", *map(_told, block["content"])])
+            heading = f"[search result: {block['title']} ({block['source']})]"
+            return "\n".join([heading, *map(_told, block["content"])])
         case kind:
             return f"[{kind}: {block.get('title') or 'not shown'}]"
 

@@ -15,6 +15,7 @@ from agents.runtime.compaction import summary_block
 from agents.runtime.context import Extent, shortened
 from agents.runtime.decide import INPUT_TYPES
 from agents.runtime.prompt import Block, Message, blocks_of
+from agents.runtime.search_results import search_results
 
 ASKED_SHARE = 4  # what the user said last may be so much longer than other texts that stay
 KEPT_MAX = 200  # conversations in one process
@@ -72,7 +73,7 @@ class Conversation:
 
     def __init__(self, events: Iterable[Logged] = ()) -> None:
         self.messages = KnownMessages()
-        self.names_files = False
+        self.names_files = self.has_search_results = False
         self.size = 0  # characters of JSON, nearly
         self.extent = Extent()
         self.files: dict[str, str] = {}  # long results that clients sent: the event, and its file's path
@@ -117,6 +118,7 @@ class Conversation:
         self.size += last.extend(blocks)
         self.extent.grow(blocks)
         self.names_files = self.names_files or any(True for _ in named_files(blocks))
+        self.has_search_results = self.has_search_results or any(True for _ in search_results(blocks))
 
     def _end_request(self, event: Logged) -> None:
         if private(event).get("is_too_long"):
@@ -135,7 +137,7 @@ class Conversation:
         parts = [("user", [summary_block(kept["summary"])], event.event_id, False)]
         parts += self._parts_kept(first, kept["text_max"], event.event_id)
         self.messages, self._starts, self._asked_in = KnownMessages(), [], None
-        self.size, self.names_files = 0, False
+        self.size, self.names_files, self.has_search_results = 0, False, False
         self.extent.restart()
         for role, blocks, start, is_asked in parts:
             self._extend(role, blocks, start)

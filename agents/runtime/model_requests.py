@@ -8,12 +8,14 @@ from agents import limits, trust
 from agents.eventlog.append import NewEvent
 from agents.eventlog.channel import wants_previews
 from agents.leases import rest_connection
+from agents.model_facts import takes_search_results
 from agents.models import Session
 from agents.plugs import model_client
 from agents.runtime import rests
 from agents.runtime.model import ModelError, ModelStopped, Reply
 from agents.runtime.previews import Preview
 from agents.runtime.prompt import build_request
+from agents.runtime.search_results import sendable
 from agents.runtime.servers import has_tools, reach_servers
 from agents.runtime.tools.mcp import McpStopped
 from agents.runtime.turn import Turn
@@ -80,6 +82,9 @@ def _request(turn: Turn) -> dict[str, Any]:
     request = build_request(
         agent, conversation.messages, tools=toolbox.definitions, notes=toolbox.notes, max_tokens=turn.window.reply
     )
+    if conversation.has_search_results:
+        takes_blocks = takes_search_results(agent["model"]["id"])
+        request["messages"] = sendable(request["messages"], takes_blocks=takes_blocks)
     if conversation.names_files:
         request["messages"] = with_files(request["messages"], turn.workspace_id)
     return request

@@ -32,6 +32,12 @@ def used(tool: str, arguments: dict[str, Any], output: str, *, fails: bool = Fal
     return [use, _event("agent.tool_result", tool_use_id=use["id"], content=text(output), is_error=fails)]
 
 
+def searched(query: str, title: str, extract: str) -> list[dict[str, Any]]:
+    use = _event("agent.tool_use", name="web_search", input={"query": query})
+    hit = {"type": "search_result", "source": "https://a.example", "title": title, "content": text(extract)}
+    return [use, _event("agent.tool_result", tool_use_id=use["id"], content=[hit], is_error=False)]
+
+
 def called(tool: str, arguments: dict[str, Any], output: str, *, fails: bool = False) -> list[dict[str, Any]]:
     use = _event("agent.custom_tool_use", name=tool, input=arguments)
     return [use, _event("user.custom_tool_result", custom_tool_use_id=use["id"], content=text(output), is_error=fails)]

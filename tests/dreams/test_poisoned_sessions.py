@@ -29,6 +29,10 @@ def web(payload: str) -> Events:
     return [*events.used("web_fetch", {"url": "https://a.example/page"}, payload), *events.mended()]
 
 
+def search_hit(payload: str) -> Events:
+    return [*events.searched("zorp", payload, payload), *events.mended()]
+
+
 def file(payload: str) -> Events:
     return [*events.used("read", {"file_path": "/workspace/notes.txt"}, payload), *events.mended()]
 
@@ -67,8 +71,8 @@ def memory_that_was_mounted(payload: str) -> Events:
 
 
 CARRIERS = (
-    web, file, file_read_later, mcp, custom_tool, external_user, printed_by_a_failing_command, agents_own_prose,
-    obeyed_by_the_agent, memory_that_was_mounted,
+    web, search_hit, file, file_read_later, mcp, custom_tool, external_user, printed_by_a_failing_command,
+    agents_own_prose, obeyed_by_the_agent, memory_that_was_mounted,
 )  # fmt: skip
 
 
