@@ -11,6 +11,8 @@ SAME_PAIR_DICE = 0.6  # two blocks with this share of common words are one block
 REWRITTEN_SHARE = 0.6  # above this share of changed words a word diff reads as confetti
 CONTEXT_BLOCKS = 2  # unchanged blocks kept on either side of a change
 MOVED_MIN_WORDS = 3  # shorter blocks repeat by chance, "moved" would be a guess
+LONG_LINES = 60  # about two screens; what is longer scrolls by itself where something else stands below
+LINE_CHARS = 70  # a column of the review page
 PAIRING_LIMIT = 300  # blocks on one side of a region; pairing 300 x 300 takes a third of a second
 
 WORD = re.compile(r"\s+|--?\w[\w-]*|\w+(?:[./:@_'’-]\w+)*|[^\w\s]")
@@ -74,6 +76,17 @@ class Diff:
     def is_empty(self) -> bool:
         """Whether the two texts are equal."""
         return not self.only_spacing and not self.added_words and not self.removed_words and not self._has_change
+
+    @property
+    def lines(self) -> int:
+        """About how many lines the page draws, closed folds left out."""
+        shown = (block for hunk in self.hunks if not hunk.folded for block in hunk.blocks)
+        return sum(1 + sum(len(span.text) for span in block.spans) // LINE_CHARS for block in shown)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it would push everything else out of sight."""
+        return self.lines > LONG_LINES
 
     @property
     def _has_change(self) -> bool:

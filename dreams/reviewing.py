@@ -16,7 +16,7 @@ from dreams.entries import WHOLE_FILE, Entry
 from dreams.exceptions import ReviewConflict
 from dreams.hidden_text import hidden_characters
 from dreams.limits import ENTRY_MAX_CHARS
-from dreams.models import Decision, Lane, Proposal, ProposalKind, ProposalStatus
+from dreams.models import Decision, Lane, Proposal, ProposalStatus
 from dreams.preview import words_changed
 from dreams.promotion import base_of, current_entries, decider, entry_id_of, read_files, record
 from dreams.risks import REJECT, scan
@@ -43,7 +43,7 @@ def edit_and_approve(
     proposal: Proposal, text: str, *, actor: Actor, base_sha256: str | None = None, revision: int | None = None
 ) -> Proposal:
     """Into the store in the reviewer's own words; the text is theirs, so no cite is asked of it."""
-    if proposal.kind in (ProposalKind.RETIRE, ProposalKind.MOVE):
+    if not proposal.has_text:
         raise InvalidRequest(f"text: a proposal to {proposal.kind} an entry has no text to edit.")
     return _approve(proposal, clean_text(proposal, text), actor=actor, base_sha256=base_sha256, revision=revision)
 

@@ -139,6 +139,11 @@ class Proposal(WorkspaceOwned):
         return ProposalStatus(self.status).is_waiting
 
     @property
+    def has_text(self) -> bool:
+        """Whether it brings words of its own, which a person may put differently."""
+        return self.kind not in (ProposalKind.RETIRE, ProposalKind.MOVE)
+
+    @property
     def text(self) -> str:
         """What approving now would write."""
         return self.after if self.final_text is None else self.final_text

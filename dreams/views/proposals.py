@@ -102,7 +102,7 @@ def proposal_reject(request: HtmxHttpRequest, proposal_id: str) -> HttpResponseB
             proposal, actor=request.actor, revision=form.cleaned_data["revision"], **reasons
         )
     except ReviewConflict as conflict:
-        return _conflict(request, proposal_id, conflict)
+        return _conflict(request, proposal_id, conflict, refusal=form)
     return _onward(request, decided, "Rejected")
 
 
@@ -129,7 +129,8 @@ def proposal_undo(request: HtmxHttpRequest, proposal_id: str) -> HttpResponseBas
     try:
         undone = reviewing.undo_decision(proposal, actor=request.actor, overwrite=overwrite)
     except ReviewConflict as conflict:
-        if _is_row(request):
+        proposal = _access(request, proposal_id)
+        if _is_row(request) or proposal.status not in inbox.UNDOABLE:
             messages.warning(request, conflict.message)
             return go(request, "proposal", proposal.pk)
         context = {**_context(request, proposal), "undo_conflict": conflict}
@@ -201,21 +202,30 @@ def _has_review(request: HtmxHttpRequest) -> bool:
 
 
 def _conflict(
-    request: HtmxHttpRequest, proposal_id: str, conflict: ReviewConflict, *, typed: str = ""
+    request: HtmxHttpRequest,
+    proposal_id: str,
+    conflict: ReviewConflict,
+    *,
+    typed: str = "",
+    refusal: RejectForm | None = None,
 ) -> HttpResponseBase:
     """409: what was based on, what stands there now and what was typed, which is never lost."""
     proposal = _access(request, proposal_id)
     if _is_row(request):
         messages.warning(request, _said(request, proposal, conflict))
         return go(request, "proposal", proposal.pk)
-    context = _context(request, proposal)
+    reasons = refusal.cleaned_data if refusal else {}
+    again = RejectForm(initial={**reasons, "revision": proposal.revision}) if refusal else None
+    context = _context(request, proposal, mode="reject" if refusal else "", reject=again)
     mine = typed or conflict.mine or proposal.text
     context |= {
         "conflict": conflict,
         "conflict_title": _said(request, proposal, conflict),
+        "is_refusal": bool(refusal),
+        "kept": typed or reasons.get("reason", ""),
         "typed": mine.removeprefix(context["edit_prefix"]),
         "theirs_diff": compare(conflict.theirs, mine),
-        "can_go_on": context["may_decide"],
+        "can_go_on": context["may_decide"] and not refusal,
         **_announcement(request, ""),
     }
     return page(request, DETAIL, context, partial="review", status=409)
@@ -289,11 +299,13 @@ def _permissions(request: HtmxHttpRequest, proposal: Proposal, mode: str) -> dic
     may_review = request.member.may_review
     open_again = proposal.is_waiting or proposal.status == ProposalStatus.REVERTED
     may_decide = may_review and open_again and proposal.lane not in inbox.SET_ASIDE
+    may_reject = may_review and open_again and proposal.lane != Lane.REJECT
+    may_edit = may_decide and proposal.has_text
     return {
-        "mode": mode if may_decide else "",
+        "mode": mode if {"edit": may_edit, "reject": may_reject}.get(mode) else "",
         "may_decide": may_decide,
-        "may_reject": may_review and open_again and proposal.lane != Lane.REJECT,
-        "may_edit": may_decide and proposal.kind not in (ProposalKind.RETIRE, ProposalKind.MOVE),
+        "may_reject": may_reject,
+        "may_edit": may_edit,
         "may_release": may_review and proposal.is_waiting and proposal.lane == Lane.QUARANTINE,
         "may_undo": may_review and proposal.status in inbox.UNDOABLE and proposal.lane != Lane.REJECT,
     }

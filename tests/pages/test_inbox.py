@@ -195,3 +195,10 @@ def test_an_undo_over_a_later_change_leaves_the_list_for_the_proposal(
     update_memory(memory, content=memory.content.replace("--compat", "--other"), actor=actor)
     response = as_rita.post(f"/proposals/{proposal.pk}/undo/", {"place": "row"}, headers=ROW)
     assert response["HX-Redirect"] == f"/proposals/{proposal.pk}/"
+
+
+def test_what_brings_no_words_offers_no_edit(as_rita: Client, actor: Actor, store: MemoryStore) -> None:
+    gone = make_proposal(actor, store, "w-aaaa", kind="retire", after="")
+    new = make_proposal(actor, store)
+    page = as_rita.get("/inbox/").content.decode()
+    assert [f"{row.pk}/?mode=edit" in page for row in (gone, new)] == [False, True]

@@ -266,3 +266,52 @@ def test_my_own_decision_in_another_window_is_called_mine(as_rita: Client, propo
     as_rita.post(url(proposal, "approve"), seen(proposal))
     response = as_rita.post(url(proposal, "reject"), {"reason_code": "other", "revision": 1})
     assert "You decided this already, in another window." in response.content.decode()
+
+
+def test_a_refusal_that_comes_too_late_keeps_its_reason(as_rita: Client, as_alice: Client, proposal: Proposal) -> None:
+    as_rita.post(url(proposal, "approve"), seen(proposal))
+    words = {"reason_code": "other", "reason": "I tried it by hand.", "revision": 1}
+    page = as_alice.post(url(proposal, "reject"), words, headers=HTMX).content.decode()
+    assert "I tried it by hand." in page
+    assert "Your text" not in page  # nothing but a reason was typed
+
+
+def test_a_refusal_of_an_older_wording_asks_again_and_offers_no_approval_in_its_place(
+    as_rita: Client, as_alice: Client, proposal: Proposal
+) -> None:
+    as_rita.post(url(proposal, "edit"), {**seen(proposal), "text": "when `zorp` fails → add `--mine`"})
+    as_rita.post(url(proposal, "undo"))
+    words = {"reason_code": "other", "reason": "I tried it by hand.", "revision": 1}
+    response = as_alice.post(url(proposal, "reject"), words, headers=HTMX)
+    page = response.content.decode()
+    assert (response.status_code, "Approve all the same" in page, "over the present one" in page) == (409, False, False)
+    assert 'value="I tried it by hand."' in page
+    assert 'name="revision" value="2"' in page
+
+
+def test_an_undo_that_comes_too_late_shows_how_it_stands(as_rita: Client, proposal: Proposal) -> None:
+    as_rita.post(url(proposal, "approve"), seen(proposal))
+    as_rita.post(url(proposal, "undo"))
+    response = as_rita.post(url(proposal, "undo"), follow=True)
+    page = response.content.decode()
+    assert "There is nothing to undo" in page
+    assert "Undo all the same" not in page
+    assert url(proposal, "approve") in page
+
+
+def test_a_quarantined_refusal_without_a_reason_shows_the_error(
+    as_rita: Client, actor: Actor, store: MemoryStore
+) -> None:
+    proposal = make_proposal(actor, store, lane="quarantine")
+    page = as_rita.post(url(proposal, "reject"), {"revision": 1}).content.decode()
+    panel = page.partition(f'action="{url(proposal, "reject")}"')[0].rpartition("<details")[2]
+    assert ("Choose a reason." in page, " open>" in panel) == (True, True)
+
+
+def test_a_long_change_pushes_nothing_out_of_sight(as_rita: Client, actor: Actor, store: MemoryStore) -> None:
+    risk = {"code": "conflict", "severity": "danger", "message": "It contradicts w-bbbb."}
+    text = "\n".join(f"- [w-{number:04x}] when `zorp` ends with {number} → stop" for number in range(100))
+    page = as_rita.get(url(make_proposal(actor, store, after=text, path="/big.md", risks=[risk]))).content.decode()
+    assert ('class="diff diff-long" tabindex="0"' in page, "scroll inside it" in page) == (True, True)
+    assert 'href="#checks-title" title="It contradicts w-bbbb."' in page.partition('class="diff')[0]
+    assert "diff-long" not in as_rita.get(url(make_proposal(actor, store))).content.decode()
