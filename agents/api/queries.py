@@ -1,4 +1,7 @@
-"""Query strings as both SDKs write them: brackets for arrays and dates, true and false, whole numbers."""
+"""Query strings as both SDKs write them: brackets for arrays and dates, true and false, whole numbers.
+
+An empty value is one that was not given: the TypeScript SDK writes null so.
+"""
 
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -15,14 +18,14 @@ def text(request: HttpRequest, name: str) -> str | None:
 
 
 def choice(request: HttpRequest, name: str, allowed: Collection[str], default: str) -> str:
-    value = request.GET.get(name, default)
+    value = text(request, name) or default
     if value not in allowed:
         raise InvalidRequest(f"{name}: {value!r} is not allowed; use {', '.join(filter(None, allowed))}.")
     return value
 
 
 def flag(request: HttpRequest, name: str) -> bool:
-    value = request.GET.get(name, "false").lower()
+    value = (text(request, name) or "false").lower()
     if value not in BOOLEANS:
         raise InvalidRequest(f"{name}: it must be true or false.")
     return BOOLEANS[value]
@@ -30,7 +33,7 @@ def flag(request: HttpRequest, name: str) -> bool:
 
 def whole(request: HttpRequest, name: str, *, least: int, most: int) -> int | None:
     """A whole number within bounds, None when it is not given."""
-    value = request.GET.get(name)
+    value = text(request, name)
     if value is None:
         return None
     if not (value.isascii() and value.isdecimal() and len(value) < 12 and least <= int(value) <= most):
