@@ -1,10 +1,11 @@
 """PURE: what a client may put into a session; shapes are checked before, these are the rules beyond them."""
 
 from binascii import a2b_base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from agents.exceptions import InvalidRequest
+from agents.file_sources import IMAGE_TYPES, PDF
 from agents.limits import EVENTS_PER_REQUEST_MAX, SESSION_INITIAL_EVENTS_MAX, SYSTEM_BLOCKS_MAX
 
 SYSTEM = "system.message"
@@ -90,14 +91,18 @@ def _check_block(block: Mapping[str, Any], field: str, *, may_be_blank: bool = F
     if block["type"] == "text" and not (block["text"].strip() or (may_be_blank and block["text"])):
         raise InvalidRequest(f"{field}.text: it must not be empty.")
     if isinstance(source := block.get("source"), Mapping):
-        _check_source(source, f"{field}.source")
+        _check_source(source, f"{field}.source", IMAGE_TYPES if block["type"] == "image" else {PDF})
 
 
-def _check_source(source: Mapping[str, Any], field: str) -> None:
+def _check_source(source: Mapping[str, Any], field: str, readable: Collection[str]) -> None:
     """What no model could read: the turn would fail, and every later one with it, because history is sent again."""
     if source["type"] == "url" and not source["url"].lower().startswith(("http://", "https://")):
         raise InvalidRequest(f"{field}.url: it must begin with https:// or http://.")
-    if source["type"] == "base64" and not _is_base64(source["data"]):
+    if source["type"] != "base64":
+        return
+    if source["media_type"] not in readable:
+        raise InvalidRequest(f"{field}.media_type: as base64, models read {' and '.join(sorted(readable))} here.")
+    if not _is_base64(source["data"]):
         raise InvalidRequest(f"{field}.data: it is not base64.")
 
 
