@@ -139,9 +139,11 @@ def _check_schema(schema: Mapping[str, Any], field: str) -> None:
         raise InvalidRequest(f"{field}.type: it must be 'object'.")
     if found := next((word for word in _COMBINERS if word in schema), None):
         raise InvalidRequest(f"{field}: {found} is not allowed at the top.")
-    for name in schema.get("properties") or {}:
+    for name, described in (schema.get("properties") or {}).items():
         if not _PROPERTY_NAME.fullmatch(name):
             raise InvalidRequest(f"{field}.properties: {name!r} must be 1 to 64 letters, digits, '_', '.' and '-'.")
+        if not isinstance(described, Mapping | bool):
+            raise InvalidRequest(f"{field}.properties.{name}: it must be a JSON Schema: an object, true or false.")
     if "$ref" in _keys(schema):
         raise InvalidRequest(f"{field}: $ref is not allowed.")
 

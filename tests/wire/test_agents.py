@@ -157,7 +157,7 @@ def test_a_bad_update_makes_no_version(wire, agent, change, message):
     [
         ({"model": "m"}, "name: "),
         ({"name": "", "model": "m"}, "name: "),
-        ({"name": "a", "model": "m", "tools": [{"type": "nonsense"}]}, "tools.0: "),
+        ({"name": "a", "model": "m", "tools": [{"type": "nonsense"}]}, "tools.0.type: "),
         ({"name": "a", "model": "m", "tools": [{**CUSTOM, "name": "bash"}]}, "tools.0.name: "),
         ({"name": "a", "model": "m", "skills": [{"type": "anthropic", "skill_id": "xlsx"}]}, "skills.0.skill_id: "),
         ({"name": "a", "model": "m", "metadata": {"k": "v" * 513}}, "metadata.k: "),
@@ -172,6 +172,7 @@ def test_a_bad_update_makes_no_version(wire, agent, change, message):
         ({"name": "a", "model": "m", "tools": [schema_of(type="array")]}, "tools.0.input_schema.type: "),
         ({"name": "a", "model": "m", "tools": [schema_of(anyOf=[])]}, "tools.0.input_schema: "),
         ({"name": "a", "model": "m", "tools": [schema_of(properties={"a b": {}})]}, "tools.0.input_schema.properties"),
+        ({"name": "a", "model": "m", "tools": [schema_of(properties={"a": 1})]}, "tools.0.input_schema.properties.a: "),
         ({"name": "a", "model": "m", "tools": [schema_of(properties={"a": {"$ref": "#"}})]}, "tools.0.input_schema: "),
         ({"name": "a", "model": "m", "multiagent": {"type": "coordinator", "agents": ["x"]}}, "multiagent.agents.0: "),
         (
