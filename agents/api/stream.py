@@ -1,7 +1,8 @@
 """A session's or thread's events as they happen, for API clients: no replay, only what comes after the connection."""
 
+import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from django.core.handlers.asgi import ASGIRequest
@@ -9,11 +10,11 @@ from django.db.models import Q
 
 from agents.access import access_session, access_thread
 from agents.api import queries
-from agents.api.auth import authenticate
+from agents.api.auth import authenticate, identify
 from agents.api.errors import as_domain_error
 from agents.eventlog.follow import Item, following, in_database
 from agents.eventlog.previews import Previews
-from agents.exceptions import InvalidRequest
+from agents.exceptions import DomainError, InvalidRequest
 from agents.models import SessionStatus, Thread
 from agents.sse import PING, Receive, Scope, Send, json_frame, new_request_id, request_of, send_error, send_stream
 
@@ -23,6 +24,7 @@ LAST_EVENTS = frozenset({DELETED, "session.status_terminated"})
 LAST_THREAD_EVENTS = LAST_EVENTS | {"session.thread_status_terminated"}
 PREVIEWS = ("agent.message", "agent.thinking")
 PREVIEWS_MAX = 100  # wire contract
+ALLOWED_SECONDS = 60.0  # then it is asked again whether its key is still good: a stream may be open for days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +42,19 @@ def match_api_stream(path: str) -> re.Match[str] | None:
 
 
 async def api_stream(found: re.Match[str], scope: Scope, receive: Receive, send: Send) -> None:
-    request_id = new_request_id()
+    request_id, request = new_request_id(), request_of(scope)
+
+    async def is_allowed() -> bool:
+        return await in_database(_is_allowed, request)
+
     try:
-        wanted = await in_database(_access, request_of(scope), found["session"], found["thread"])
+        wanted = await in_database(_access, request, found["session"], found["thread"])
     except Exception as error:
         await send_error(as_domain_error(error), send, request_id=request_id)
         return
     async with following(wanted.session_id, previews_of=wanted.thread_id if wanted.previews else None) as items:
         # Asked once nothing can be missed any more: who listens to what is over would wait for ever.
-        frames = _frames(items, wanted) if await in_database(_goes_on, wanted) else _no_frames()
+        frames = _frames(items, wanted, is_allowed) if await in_database(_goes_on, wanted) else _no_frames()
         await send_stream(frames, receive, send, request_id=request_id)
 
 
@@ -58,6 +64,14 @@ def _access(request: ASGIRequest, session_id: str, thread_id: str | None) -> Wan
     session = access_session(actor, session_id)
     thread = access_thread(session, thread_id) if thread_id else session.threads.primary().get()
     return Wanted(session_id=session.pk, thread_id=thread.pk, is_primary=thread.is_primary, previews=previews)
+
+
+def _is_allowed(request: ASGIRequest) -> bool:
+    try:
+        identify(request)
+    except DomainError:
+        return False
+    return True
 
 
 def _goes_on(wanted: Wanted) -> bool:
@@ -78,10 +92,18 @@ async def _no_frames() -> AsyncIterator[bytes]:
         yield frame
 
 
-async def _frames(items: AsyncIterator[Item | None], wanted: Wanted) -> AsyncIterator[bytes]:
+async def _frames(
+    items: AsyncIterator[Item | None], wanted: Wanted, is_allowed: Callable[[], Awaitable[bool]]
+) -> AsyncIterator[bytes]:
     last = LAST_EVENTS if wanted.is_primary else LAST_THREAD_EVENTS
     previews = Previews(wanted.previews)
+    clock = asyncio.get_running_loop().time
+    ask_at = clock() + ALLOWED_SECONDS
     async for item in items:
+        if clock() >= ask_at:
+            if not await is_allowed():
+                return
+            ask_at = clock() + ALLOWED_SECONDS
         if item is None:
             yield PING
         elif item.event["type"] == DELETED or (

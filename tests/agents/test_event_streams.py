@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from django.db import transaction
 
+from agents.api import stream
 from agents.api.auth import MANAGED_AGENTS
 from agents.eventlog.append import NewEvent, append
 from agents.eventlog.channel import publish
@@ -17,7 +18,8 @@ from agents.eventlog.follow import QUEUE_MAX, Follower, Item, Look
 from agents.models import Scope, Session, Thread
 from agents.services.session_updates import delete_session
 from agents.services.sessions import send_events
-from agents.services.tenancy import issue_api_key
+from agents.services.tenancy import issue_api_key, revoke_api_key
+from agents.sse import PING, request_of
 from tests.stack import Stack
 
 HEADERS = {"anthropic-version": "2026-10-21", "anthropic-beta": MANAGED_AGENTS}
@@ -206,6 +208,31 @@ def test_the_pages_stream_is_closed_to_strangers(stack, session, as_charlie):
     address = f"{stack.url}/sessions/{session.pk}/stream/"
     assert httpx2.get(address, headers={"cookie": cookie}).status_code == 404
     assert httpx2.get(address).status_code == 401
+
+
+@pytest.mark.django_db
+def test_a_stream_ends_when_its_key_is_no_longer_good(workspace, monkeypatch):
+    key, text = issue_api_key(workspace, "short-lived")
+    sent = {**HEADERS, "x-api-key": text}.items()
+    headers = [(name.encode(), value.encode()) for name, value in sent]
+    request = request_of({"type": "http", "method": "GET", "path": "/v1/sessions", "headers": headers})
+    answers = [stream._is_allowed(request)]
+    revoke_api_key(key)
+    answers.append(stream._is_allowed(request))
+    monkeypatch.setattr(stream, "ALLOWED_SECONDS", 0.0)
+
+    async def items():
+        while True:
+            yield None
+
+    async def is_allowed():
+        return answers.pop(0)
+
+    async def heard():
+        wanted = stream.Wanted(session_id="s", thread_id="t", is_primary=True, previews=frozenset())
+        return [frame async for frame in stream._frames(items(), wanted, is_allowed)]
+
+    assert asyncio.run(heard()) == [PING]
 
 
 def test_who_falls_behind_reads_on_in_the_table():
