@@ -2,6 +2,7 @@
 
 import csv
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.http import HttpResponse
@@ -12,7 +13,7 @@ from agents.access import require_role
 from agents.http import HtmxHttpRequest, page
 from agents.models import Agent, Role, Session
 from agents.price_forms import CostFilter
-from agents.prices import RUNTIME, Cost, cents
+from agents.prices import RUNTIME, Cost
 from agents.services.costs import Cell, Sum, cells_of, dearest, grouped, merged, rows_of
 from agents.services.prices import book_of
 from agents.views.audit import csv_cell
@@ -43,7 +44,8 @@ def costs(request: HtmxHttpRequest) -> HttpResponse:
         "total": merged(cells, lambda cell: "").get("", Sum()),
         "sessions": kinds.get("session", Sum()),
         "dreams": kinds.get("dream", Sum()),
-        "bars": _bars(cells, since, until),
+        "bars": (bars := _bars(cells, since, until)),
+        "dearest_day": max(sum(parts) for _, parts in bars),
         "days": grouped(cells, ("day",)),
         "agents": _by_agent(request, cells),
         "models": _dearest(merged(cells, lambda cell: cell.model)),
@@ -82,17 +84,17 @@ def _rows(request: HtmxHttpRequest, form: CostFilter) -> list[tuple[Any, ...]]:
     return rows_of(request.workspace, created_at__gte=first, created_at__lte=last)
 
 
-def _bars(cells: dict[Cell, Sum], since: date, until: date) -> list[tuple[str, tuple[int, int]]]:
-    """Cents of sessions and of dreams for every day, also those without any; the last days where there are too many."""
+def _bars(cells: dict[Cell, Sum], since: date, until: date) -> list[tuple[str, tuple[Decimal, Decimal]]]:
+    """Dollars of sessions and of dreams for every day, also without any; the last days where there are too many."""
     sums = merged(cells, lambda cell: (cell.day, cell.kind))
     number = min((until - since).days + 1, BARS_MAX)
     days = [until - timedelta(days=back) for back in reversed(range(number))]
-    return [(f"{day:%d %b}".lstrip("0"), (_cents(sums, day, "session"), _cents(sums, day, "dream"))) for day in days]
+    return [(f"{day:%d %b}".lstrip("0"), (_spent(sums, day, "session"), _spent(sums, day, "dream"))) for day in days]
 
 
-def _cents(sums: dict[Any, Sum], day: date, kind: str) -> int:
+def _spent(sums: dict[Any, Sum], day: date, kind: str) -> Decimal:
     found = sums.get((day, kind))
-    return int(cents(found.usd)) if found else 0
+    return found.usd if found else Decimal()
 
 
 def _by_agent(request: HtmxHttpRequest, cells: dict[Cell, Sum]) -> list[tuple[str, str, Sum]]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django import template
 
+from agents.templatetags.ui import money
 from outcomes.baselines import Rate
 
 register = template.Library()
@@ -70,20 +72,20 @@ def _x(share: float) -> float:
 
 @register.inclusion_tag("outcomes/stacked_bars.html")
 def stacked_bars(
-    name: str, words: str, bars: Sequence[tuple[str, Sequence[int]]], currency: str = ""
+    name: str, words: str, bars: Sequence[tuple[str, Sequence[int | Decimal]]], unit: str = ""
 ) -> dict[str, Any]:
-    """One bar per label; the parts stack in the order given and share one scale. With a currency they are cents."""
-    highest = max((sum(parts) for _, parts in bars), default=0) or 1
+    """One bar per label; the parts stack in the order given and share one scale. In the unit `usd` they are dollars."""
+    highest = float(max((sum(parts) for _, parts in bars), default=0)) or 1.0
     step = WIDTH / max(1, len(bars))
-    drawn = [_bar(index, step, label, parts, highest, currency) for index, (label, parts) in enumerate(bars)]
+    drawn = [_bar(index, step, label, parts, highest, unit) for index, (label, parts) in enumerate(bars)]
     ends = (bars[0][0], bars[-1][0]) if bars else ("", "")
     return {"name": name, "words": words, "bars": drawn, "width": WIDTH, "height": BAR_HEIGHT, "ends": ends}
 
 
-def _bar(index: int, step: float, label: str, parts: Sequence[int], highest: int, currency: str) -> Bar:
+def _bar(index: int, step: float, label: str, parts: Sequence[int | Decimal], highest: float, unit: str) -> Bar:
     pieces, ground = [], float(BAR_HEIGHT - 20)
     for position, number in enumerate(parts, start=1):
-        size = round(number / highest * (BAR_HEIGHT - 30), 1)
+        size = round(float(number) / highest * (BAR_HEIGHT - 30), 1)
         ground -= size
         if number:
             pieces.append((f"bar-{position}", round(ground, 1), size))
@@ -92,7 +94,7 @@ def _bar(index: int, step: float, label: str, parts: Sequence[int], highest: int
         x=round(index * step + (step - width) / 2, 1),
         width=round(width, 1),
         pieces=tuple(pieces),
-        title=f"{label}: {currency}{sum(parts) / 100:,.2f}" if currency else f"{label}: {sum(parts)}",
+        title=f"{label}: {money(Decimal(sum(parts)))}" if unit == "usd" else f"{label}: {sum(parts)}",
     )
 
 
