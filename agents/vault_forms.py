@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django import forms
+from django.utils.text import capfirst
 
 from agents.exceptions import DomainError
 from agents.limits import DISPLAY_NAME_MAX, SECRET_MAX, SECRET_NAME_MAX, URL_MAX
@@ -25,7 +26,7 @@ def show_refusal(form: forms.Form, error: DomainError) -> None:
     """A service's refusal beside the field that it names, else above the form."""
     place, _, said = error.message.partition(": ")
     name = next((part for part in reversed(place.split(".")) if part in form.fields), None)
-    form.add_error(name, said if name else error.message)
+    form.add_error(name, capfirst(said) if name else error.message)
 
 
 class VaultForm(forms.Form):

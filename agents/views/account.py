@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordChangeView, PasswordResetConfirmView
 from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse_lazy
+from django.utils.text import capfirst
 from django.views.decorators.http import require_http_methods, require_POST
 
 from agents.access import require_role
@@ -74,7 +75,7 @@ def workspace_list(request: HtmxHttpRequest) -> HttpResponseBase:
         try:
             member = found_workspace(form.cleaned_data["name"], founder=request.member.user)
         except DomainError as error:
-            form.add_error("name", error.message.removeprefix("name: "))
+            form.add_error("name", capfirst(error.message.removeprefix("name: ")))
         else:
             return _look_at(request, member)
     members = Member.objects.present().filter(user=request.user).select_related("workspace")

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -101,7 +102,7 @@ def _add(request: HtmxHttpRequest) -> HttpResponseBase:
         try:
             member = tenancy.invite_person(**form.cleaned_data, actor=request.actor)
         except DomainError as error:
-            form.add_error("username", error.message.removeprefix("username: "))
+            form.add_error("username", capfirst(error.message.removeprefix("username: ")))
     if not form.is_valid():
         return _list(request, form, status=422)
     if not member.user.has_usable_password() and tenancy.may_renew_sign_in(member, request.actor):

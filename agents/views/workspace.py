@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.http import HttpResponseBase
+from django.utils.text import capfirst
 from django.views.decorators.http import require_http_methods
 
 from agents.access import require_role
@@ -26,7 +27,7 @@ def workspace_settings(request: HtmxHttpRequest) -> HttpResponseBase:
         try:
             update_workspace(workspace, **form.cleaned_data, actor=request.actor)
         except DomainError as error:
-            form.add_error("name", error.message.removeprefix("name: "))
+            form.add_error("name", capfirst(error.message.removeprefix("name: ")))
         else:
             messages.success(request, "Saved.")
             return go(request, "workspace")

@@ -185,5 +185,6 @@
   const marked = new URLSearchParams(location.search).get("event");
   const event = marked && document.getElementById(marked);
   if (event) { event.classList.add("is-target"); event.scrollIntoView({ block: "center" }); }
-  else $("[data-focus]")?.focus({ preventScroll: true });
+  else if ($("[data-focus]")) $("[data-focus]").focus({ preventScroll: true });
+  else $("[aria-invalid=true]")?.focus(); // what a refused form has to be mended in
 })();

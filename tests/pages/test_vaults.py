@@ -99,11 +99,11 @@ def test_a_variable_is_changed_without_its_secret(as_alice, vault):
 @pytest.mark.parametrize(
     ("kind", "changes", "told"),
     [
-        ("static_bearer", {"mcp_server_url": "nowhere"}, "it must be an http or https address"),
+        ("static_bearer", {"mcp_server_url": "nowhere"}, "It must be an http or https address"),
         ("static_bearer", {"token": ""}, "This field is required"),
         ("mcp_oauth", {"client_secret": ""}, "A refresh token is no use without it."),
-        ("mcp_oauth", {"expires_at": "2020-01-01T00:00"}, "it must be in the future"),
-        ("environment_variable", {"allowed_hosts": "https://a.io"}, "it must be a bare host name"),
+        ("mcp_oauth", {"expires_at": "2020-01-01T00:00"}, "It must be in the future"),
+        ("environment_variable", {"allowed_hosts": "https://a.io"}, "It must be a bare host name"),
         ("environment_variable", {"in_headers": ""}, "Choose headers or bodies"),
     ],
 )
@@ -158,7 +158,7 @@ def test_an_endpoint_is_changed_stopped_and_deleted(as_alice):
     as_alice.post(reverse("webhook-new"), sent)
     endpoint = WebhookEndpoint.objects.get()
     refused = as_alice.post(reverse("webhook-edit", args=[endpoint.pk]), {**sent, "url": "https://127.0.0.1/"})
-    assert (refused.status_code, "its host is not public" in refused.content.decode()) == (422, True)
+    assert (refused.status_code, "Its host is not public" in refused.content.decode()) == (422, True)
     as_alice.post(
         reverse("webhook-edit", args=[endpoint.pk]), {**sent, "name": "Ops", "enabled_events": ["vault.created"]}
     )
