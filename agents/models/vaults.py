@@ -1,5 +1,7 @@
 """Vaults and the credentials in them; secrets are sealed, and nothing shows them again."""
 
+from datetime import datetime
+
 from django.db import models
 
 from agents import limits
@@ -52,6 +54,12 @@ class Credential(Archivable):
 
     def __str__(self) -> str:
         return self.display_name or self.target
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When its access token runs out, where somebody said so."""
+        moment = self.auth.get("expires_at")
+        return datetime.fromisoformat(moment) if moment else None
 
     @property
     def target(self) -> str:
