@@ -81,14 +81,15 @@ def _steps(done: dict[str, bool]) -> list[Step]:
         Step(
             done=done["has_agent"],
             title="Create an agent",
-            text="With the official SDK and an API key of this server.",
+            text="On a page, with a name and a model, or by a program with the official SDK and an API key.",
             url=reverse("agents"),
             action="Agents",
         ),
         Step(
             done=done["has_session"],
             title="Let it work, or import what it did elsewhere",
-            text="manage.py import_sessions FILE --agent NAME reads OpenAI and Anthropic transcripts.",
+            text="Start a session on the agent's page. manage.py import_sessions FILE --agent NAME reads OpenAI and "
+            "Anthropic transcripts.",
             url=reverse("sessions"),
             action="Sessions",
         ),
