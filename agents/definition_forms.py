@@ -26,6 +26,7 @@ from agents.definitions.parts import Definition
 from agents.definitions.tools import BUILT_IN_TOOLS, TOOLSET
 from agents.environment_config import MANAGERS, SELF_HOSTED
 from agents.exceptions import InvalidRequest
+from agents.services.web_tools import missing_web_tools
 from agents.storable import storable
 
 KNOWN_MODELS: tuple[str, ...] = get_args(get_args(BetaManagedAgentsModel)[0])
@@ -39,7 +40,7 @@ TOOL_WORDS = {
     "glob": "Find files by name",
     "grep": "Search in files",
     "web_fetch": "Fetch a web page",
-    "web_search": "Search the web (not offered: no search engine is connected)",
+    "web_search": "Search the web",
 }
 NEW_ENVIRONMENT = "new"
 FIRST_WORDS_MAX = 80  # of the first message, as the title of a session that was given none
@@ -133,9 +134,11 @@ class AgentForm(RefusableForm):
         super().__init__(data, initial=_initial(before, version))
         self.before = before
         self.lines_of_tools: list[int] = []
+        missing = missing_web_tools()
         for name in BUILT_IN_TOOLS:
+            words = f"{TOOL_WORDS[name]} (not offered: {missing[name]})" if name in missing else TOOL_WORDS[name]
             self.fields[f"tool_{name}"] = forms.ChoiceField(
-                label=TOOL_WORDS[name], choices=SWITCHES, initial=switches(before)[name] if before else "allow"
+                label=words, choices=SWITCHES, initial=switches(before)[name] if before else "allow"
             )
         self._offer("skills", skills, [skill["skill_id"] for skill in before["skills"]] if before else [])
         self._offer("roster", agents, [pin[0] for pin in pins(before["multiagent"])] if before else [])

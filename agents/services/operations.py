@@ -18,14 +18,16 @@ from rq.registry import FailedJobRegistry
 from rq.worker_registration import REDIS_WORKER_KEYS
 
 from agents import limits
+from agents.definitions.web import SEARCH
 from agents.eventlog.channel import CHANNEL_PREFIX
 from agents.exceptions import DomainError
 from agents.models import Member, Workspace
 from agents.models.schedules import Scheduled
 from agents.owners import pid_of
-from agents.plugs import sandbox
+from agents.plugs import sandbox, search_provider
 from agents.queue import connection, last_round
 from agents.services.turn_load import Load, loads_of
+from agents.services.web_tools import missing_web_tools
 
 QUEUES = ("turns", "batch")
 FAILED_SHOWN_MAX = 10
@@ -91,6 +93,7 @@ def overview(member: Member) -> dict[str, Any]:
         "database": _database(),
         "redis": redis,
         "sandbox": _sandbox(),
+        "search": _search(is_operator=is_operator),
         "sweeper": Part(works=bool(broker.swept_at and broker.swept_at > late), text=""),
         "broker": broker,
         "held": _held(now),
@@ -192,6 +195,13 @@ def _sandbox() -> Part:
     except DomainError as error:
         return Part(works=False, text=error.message)
     return Part(works=True, text=f"{told['open']} of {told['boxes_max']} boxes open, {told['busy']} busy")
+
+
+def _search(*, is_operator: bool) -> Part:
+    """Where the engine stands is the installation's affair."""
+    if missing := missing_web_tools().get(SEARCH):
+        return Part(works=False, text=missing)
+    return Part(works=True, text=f"asks {search_provider().connected_to}" if is_operator else "connected")
 
 
 def _leased() -> list[type[Model]]:

@@ -228,7 +228,7 @@ def _parts(row: EventRow, kind: str) -> Parts:
         )
     if kind.endswith("tool_result"):
         text = text_of(event.get("content"))
-        return "result", "", _result_word(event), text or "no output", text
+        return "result", "", _result_word(event), _found(event.get("content")) or text or "no output", text
     if kind.startswith("span."):
         return _span_parts(event, kind)
     return _other_parts(row, kind)
@@ -316,13 +316,28 @@ def _result_word(event: Mapping[str, Any]) -> str:
 
 
 def text_of(content: Any) -> str:
-    """The text of wire content blocks; other blocks as their type."""
+    """The text of wire content blocks, and what a search found; other blocks as their type."""
     if isinstance(content, str):
         return content
     if isinstance(content, Mapping):
         return str(content.get("content") or content.get("text") or "")
-    blocks = (block.get("text") if block.get("type") == "text" else f"[{block.get('type')}]" for block in content or ())
-    return "\n".join(text or "" for text in blocks)
+    return "\n".join(_block_text(block) for block in content or ())
+
+
+def _block_text(block: Mapping[str, Any]) -> str:
+    match block.get("type"):
+        case "text":
+            return str(block.get("text") or "")
+        case "search_result":
+            return f"{block['title']}\n{block['source']}\n{text_of(block['content'])}\n"
+        case kind:
+            return f"[{kind}]"
+
+
+def _found(content: Any) -> str:
+    """What a search found, in a line; nothing for any other result."""
+    hits = [block for block in content or () if isinstance(block, Mapping) and block.get("type") == "search_result"]
+    return f"{len(hits)} found: {'; '.join(' '.join(hit['title'].split()) for hit in hits)}" if hits else ""
 
 
 def _main_argument(arguments: Mapping[str, Any]) -> str:
