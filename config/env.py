@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -81,7 +82,9 @@ def env_addresses(name: str) -> list[str]:
 def env_url(name: str, default: str, *, schemes: Sequence[str]) -> str:
     value = os.environ.get(name, default)
     if value and (urlsplit(value).scheme not in schemes or "://" not in value):
-        raise ImproperlyConfigured(f"{name}={value!r} is not allowed: use a URL that starts with {_starts(schemes)}")
+        raise ImproperlyConfigured(
+            f"{name}={_shown(value)!r} is not allowed: use a URL that starts with {_starts(schemes)}"
+        )
     return value
 
 
@@ -186,11 +189,13 @@ def blob_storage(name: str, folder: Path) -> dict[str, Any]:
         }
         return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": options}
     if find_spec("storages") is None or find_spec("boto3") is None:
-        raise ImproperlyConfigured(f"{name}={url!r} needs the extra s3: install lucid[s3], or `uv sync --extra s3`")
+        raise ImproperlyConfigured(
+            f"{name}={_shown(url)!r} needs the extra s3: install lucid[s3], or `uv sync --extra s3`"
+        )
     parts, query = urlsplit(url), dict(parse_qsl(urlsplit(url).query))
     if not parts.hostname or not set(query) <= set(S3_OPTIONS):
         raise ImproperlyConfigured(
-            f"{name}={url!r} is not allowed: use s3://BUCKET/FOLDER with the options {', '.join(S3_OPTIONS)}"
+            f"{name}={_shown(url)!r} is not allowed: use s3://BUCKET/FOLDER with the options {', '.join(S3_OPTIONS)}"
         )
     named = {S3_OPTIONS[key]: value for key, value in query.items()}
     options = {"bucket_name": parts.hostname, "location": parts.path.strip("/"), **named, **S3_FIXED}
@@ -223,13 +228,23 @@ def _postgres(name: str, url: str) -> dict[str, Any]:
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(port or ""),
         "CONN_MAX_AGE": 0,
-        "OPTIONS": {**POSTGRES_OPTIONS, **_options(parts.query)},
+        "OPTIONS": {**POSTGRES_OPTIONS, **_options(name, parts.query)},
     }
 
 
-def _options(query: str) -> dict[str, Any]:
-    """Those of an address; whole numbers are numbers, so that 0 switches off."""
-    return {name: int(value) if value.isdecimal() else value for name, value in parse_qsl(query)}
+def _options(name: str, query: str) -> dict[str, Any]:
+    """Those of an address. What is switched off by 0 is a number; a password stays the text that it is."""
+    options: dict[str, Any] = dict(parse_qsl(query))
+    for option in POSTGRES_OPTIONS.keys() & options.keys():
+        if not options[option].isdecimal():
+            raise ImproperlyConfigured(f"{name}: {option}={options[option]!r} is not allowed: use a whole number")
+        options[option] = int(options[option])
+    return options
+
+
+def _shown(url: str) -> str:
+    """Without what may be a secret: errors end up in logs."""
+    return re.sub(r"://.*@", "://…@", url.partition("?")[0])
 
 
 def _starts(schemes: Sequence[str]) -> str:

@@ -19,6 +19,8 @@ from tests.stack import ROOT, clean_environment
         ("LUCID_TURN_SLOTS", "0", "a whole number from 1 to 500"),
         ("DEBUG", "perhaps", "1, true, yes, on, 0, false, no, off"),
         ("DATABASE_URL", "mysql://localhost/lucid", "sqlite:// or postgres:// or postgresql://"),
+        ("DATABASE_URL", "mysql://me:hidden/@localhost/lucid?password=hidden", "'mysql://…@localhost/lucid' is not"),
+        ("DATABASE_URL", "postgres://localhost/lucid?server_side_binding=off", "use a whole number"),
         ("DATABASE_URL", "postgres://localhost", "names no database"),
         ("DATABASE_URL", "postgres://localhost:many/lucid", "the port must be a number"),
         ("REDIS_URL", "localhost:6379", "redis:// or rediss:// or unix://"),
@@ -41,6 +43,7 @@ def test_a_bad_value_stops_the_start_with_its_name_and_what_is_allowed(tmp_path,
     assert told in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
     assert "tooshort" not in ended.stderr  # a key, even a bad one, is told to nobody
+    assert "hidden" not in ended.stderr
 
 
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path, monkeypatch):
@@ -76,7 +79,7 @@ def test_a_secret_may_come_from_a_file(tmp_path, monkeypatch):
 
 
 def test_a_postgres_address_is_taken_apart(tmp_path, monkeypatch):
-    monkeypatch.setenv("DATABASE_URL", "postgresql://lu:p%40ss@db.example:5433/lucid?sslmode=require")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://lu:p%40ss@db.example:5433/lucid?sslmode=require&passfile=007")
     read = env.database("DATABASE_URL", tmp_path / "unused")
     assert [read[key] for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")] == [
         "lucid",
@@ -85,7 +88,7 @@ def test_a_postgres_address_is_taken_apart(tmp_path, monkeypatch):
         "db.example",
         "5433",
     ]
-    assert read["OPTIONS"]["sslmode"] == "require"
+    assert (read["OPTIONS"]["sslmode"], read["OPTIONS"]["passfile"]) == ("require", "007")
 
 
 def test_statements_are_prepared_unless_a_postgres_address_says_otherwise(tmp_path, monkeypatch):
