@@ -38,6 +38,7 @@ from agents.prepared import PreparedQuery
 Scoped = Actor | Workspace
 View = Callable[..., HttpResponseBase]
 
+SHOWN_ID = 80  # characters of an id that is not here, in the message about it
 _RANKS = {Role.VIEWER: 0, Role.REVIEWER: 1, Role.ADMIN: 2}
 
 
@@ -57,7 +58,7 @@ def access_row[Row: WorkspaceOwned](
         else:
             row = _row_in(model).first(workspace.pk, row_id)
     if row is None:
-        raise NotFound(f"{noun} {row_id!r} was not found.", code=code)
+        raise NotFound(f"{noun} {row_id[:SHOWN_ID]!r} was not found.", code=code)
     return row
 
 
@@ -75,7 +76,7 @@ def access_agent_version(scoped: Scoped, agent_id: str, number: int | None = Non
     agent = access_agent(scoped, agent_id)
     number = agent.version if number is None else number
     if number < 1:
-        raise InvalidRequest("version: it must be at least 1.")
+        raise InvalidRequest("agent.version: it must be at least 1.")
     # No version is newer than the latest; a huge number would not even fit the column.
     version = agent.versions.filter(number=number).first() if number <= agent.version else None
     if version is None:

@@ -28,15 +28,15 @@ def validate(entry: dict[str, Any], *, actor: Actor) -> tuple[str, dict[str, Any
     """The store's id and a snapshot of what the session shows of it; `finish` adds the mount path."""
     store = access_store(actor, entry["memory_store_id"])
     if store.is_archived:
-        raise InvalidRequest(f"resources: the memory store {store.pk} is archived.", code="memory_store_archived")
+        raise InvalidRequest(f"memory_store_id: the memory store {store.pk} is archived.", code="memory_store_archived")
     if store.unreviewed_review_id and not actor.workspace.allows_unreviewed_stores:
         raise InvalidRequest(
-            f"resources: the memory store {store.pk} holds changes that nobody has reviewed yet;"
+            f"memory_store_id: the memory store {store.pk} holds changes that nobody has reviewed yet;"
             f" decide on them first: /v1/reviews/{store.unreviewed_review_id}."
         )
     instructions = entry.get("instructions")
     if instructions is not None and len(instructions) > RESOURCE_INSTRUCTIONS_MAX:
-        raise InvalidRequest(f"resources: instructions may have at most {RESOURCE_INSTRUCTIONS_MAX:,} characters.")
+        raise InvalidRequest(f"instructions: it may have at most {RESOURCE_INSTRUCTIONS_MAX:,} characters.")
     return store.pk, {
         "memory_store_id": store.pk,
         "access": access_for(store.tier, entry.get("access")),

@@ -185,7 +185,18 @@ def _message_of(error: ValidationError, raw: bytes) -> str:
         return f"The request body is not JSON: {first['msg'].removeprefix('Invalid JSON: ')}."
     if not first["loc"]:
         return "The request body must be a JSON object."
-    return f"{'.'.join(_path(first['loc'], json.loads(raw)))}: {first['msg']}"
+    member, said = _said(first)
+    return f"{'.'.join([*_path(first['loc'], json.loads(raw)), *member])}: {said}"
+
+
+def _said(found: Any) -> tuple[list[str], str]:
+    """What is wrong, and with which member where pydantic names only the object: the one that tells objects apart."""
+    if found["type"] not in ("union_tag_not_found", "union_tag_invalid"):
+        return [], found["msg"]
+    context = found["ctx"]
+    is_missing = found["type"] == "union_tag_not_found"
+    said = "Field required" if is_missing else f"Input should be {context['expected_tags']}"
+    return [context["discriminator"].strip("'")], said
 
 
 def _is_wrong_kind(found: Any) -> bool:

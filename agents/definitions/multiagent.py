@@ -125,11 +125,14 @@ def _coordinator(sent: Mapping[str, Any], owner: Owner) -> Roster:
     entries = list(sent["agents"])
     if not 1 <= len(entries) <= AGENT_ROSTER_MAX:
         raise InvalidRequest(f"multiagent.agents: name 1 to {AGENT_ROSTER_MAX} agents.")
-    advisors = [entry for entry in entries if isinstance(entry, Mapping) and entry["type"] == "advisor"]
+    places = _places("multiagent.agents", entries)
+    advisors = {
+        place: entry for place, entry in places.items() if isinstance(entry, Mapping) and entry["type"] == "advisor"
+    }
     if len(advisors) > 1:
         raise InvalidRequest("multiagent.agents: at most one advisor is allowed.")
-    agents = _pinned([entry for entry in entries if entry not in advisors], "multiagent.agents", owner)
-    return {"type": COORDINATOR, "agents": [*agents, *(_advisor(entry, "multiagent.agents") for entry in advisors)]}
+    agents = _pinned({place: entry for place, entry in places.items() if place not in advisors}, owner)
+    return {"type": COORDINATOR, "agents": [*agents, *(_advisor(entry, place) for place, entry in advisors.items())]}
 
 
 def _memberwise(sent: Mapping[str, Any], before: Roster | None, owner: Owner) -> Roster:
@@ -153,7 +156,7 @@ def _group(wanted: Mapping[str, Any], stored: Mapping[str, Any], name: str, owne
     if wanted is stored or "predefined_agents" not in wanted:
         agents = list(kept.get("predefined_agents") or [])
     else:
-        agents = _pinned(wanted["predefined_agents"] or [], field, owner)
+        agents = _pinned(_places(field, wanted["predefined_agents"] or []), owner)
     if len(agents) > AGENT_ROSTER_MAX:
         raise InvalidRequest(f"{field}: at most {AGENT_ROSTER_MAX} agents are allowed.")
     if inline["type"] == "disabled" and not agents:
@@ -165,12 +168,20 @@ def _advisor(entry: Mapping[str, Any], field: str) -> dict[str, Any]:
     return {"type": entry["type"], "model": text(f"{field}.model", entry["model"], AGENT_NAME_MAX, shortest=1)}
 
 
-def _pinned(entries: Sequence[Entry], field: str, owner: Owner) -> list[dict[str, Any]]:
-    pinned = [_pin(entry, f"{field}.{index}", owner) for index, entry in enumerate(entries)]
-    ids = [entry.get("id", owner.id) for entry in pinned]
-    if double := next((index for index, found in enumerate(ids) if found in ids[:index]), None):
-        raise InvalidRequest(f"{field}.{double}: the agent {ids[double]} appears twice.")
-    return pinned
+def _places(field: str, entries: Sequence[Entry]) -> dict[str, Entry]:
+    return {f"{field}.{index}": entry for index, entry in enumerate(entries)}
+
+
+def _pinned(entries: Mapping[str, Entry], owner: Owner) -> list[dict[str, Any]]:
+    """Each of them, by where it stands in the request, at a version; and none twice."""
+    pinned: dict[str, dict[str, Any]] = {}
+    for place, entry in entries.items():
+        found = _pin(entry, place, owner)
+        agent_id = found.get("id", owner.id)
+        if agent_id in pinned:
+            raise InvalidRequest(f"{place}: the agent {agent_id} appears twice.")
+        pinned[agent_id] = found
+    return list(pinned.values())
 
 
 def _pin(entry: Entry, field: str, owner: Owner) -> dict[str, Any]:
@@ -180,6 +191,8 @@ def _pin(entry: Entry, field: str, owner: Owner) -> dict[str, Any]:
     agent_id, version = reference["id"], reference.get("version")
     if agent_id == owner.id and version in (None, owner.version):
         return dict(SELF)
+    if version is not None and version < 1:
+        raise InvalidRequest(f"{field}.version: it must be at least 1.")
     found = owner.find(agent_id, version)
     if found is None:
         at = "" if version is None else f" with a version {version}"

@@ -21,7 +21,7 @@ from agents.eventlog import statements
 from agents.eventlog.append import NewEvent, append, lock_session, model_of
 from agents.eventlog.channel import publish
 from agents.eventlog.wire import PRIVATE, queued_event, wire_event
-from agents.exceptions import InvalidRequest
+from agents.exceptions import InvalidRequest, NotFound
 from agents.model_facts import takes_system_messages
 from agents.models import (
     Agent,
@@ -177,7 +177,7 @@ def send_events(session: Session, events: Sequence[dict[str, Any]], *, actor: Ac
     _check_model_takes_system(thread, events)
     first = session.next_position - len(events)
     shown = [
-        answer_call(session, event, actor=actor)
+        _answer(session, event, f"events.{index}", actor)
         if event["type"] in ON_RECEIPT
         else budgets.ignored(event)
         if is_paused and event["type"] == INTERRUPT
@@ -267,6 +267,13 @@ def _follows_message(events: Sequence[dict[str, Any]]) -> bool:
     return len(events) > 1 and events[-2]["type"] == "user.message"
 
 
+def _answer(session: Session, event: dict[str, Any], field: str, actor: Actor) -> dict[str, Any]:
+    try:
+        return answer_call(session, event, actor=actor)
+    except InvalidRequest as refusal:
+        raise InvalidRequest(f"{field}.{refusal.message}", code=refusal.code) from refusal
+
+
 def _log_system(session: Session, thread: Thread, event: dict[str, Any], actor: Actor) -> dict[str, Any]:
     """What comes with a call's result, or for the next turn, is in the log at once."""
     payload = {"content": event["content"]}
@@ -278,7 +285,7 @@ def answer_call(session: Session, event: dict[str, Any], *, actor: Actor) -> dic
     kind = event["type"]
     member = "custom_tool_use_id" if kind == "user.custom_tool_result" else "tool_use_id"
     if kind == WORKERS_RESULT and not session.environment.is_self_hosted:
-        raise InvalidRequest(f"{kind}: only sessions of a self-hosted environment take it, from their worker.")
+        raise InvalidRequest(f"type: only sessions of a self-hosted environment take {kind}, from their worker.")
     call = session.events.filter(event_id=event[member]).first()
     if call is None or not _takes(call, kind):
         raise InvalidRequest(f"{member}: {event[member]!r} is not {TAKERS[kind]} of this session.")
@@ -414,11 +421,22 @@ def _checked_resources(entries: list[dict[str, Any]], actor: Actor) -> list[tupl
         kind = resource_kinds().get(entry["type"])
         if kind is None:
             raise InvalidRequest(f"resources.{index}: {entry['type']} is not supported by this version of Lucid yet.")
-        target_id, config = kind.validate(entry, actor=actor)
+        target_id, config = _validated(kind, entry, f"resources.{index}", actor)
         checked.append((entry["type"], target_id, config))
     for name, kind in resource_kinds().items():
         kind.finish([config for entry_kind, _, config in checked if entry_kind == name])
     return checked
+
+
+def _validated(kind: Any, entry: dict[str, Any], field: str, actor: Actor) -> tuple[str, dict[str, Any]]:
+    """What the kind makes of an entry; a refusal names the entry."""
+    try:
+        target_id, config = kind.validate(entry, actor=actor)
+    except NotFound as missing:
+        raise NotFound(f"{field}: {missing.message}", code=missing.code) from missing
+    except InvalidRequest as refusal:
+        raise InvalidRequest(f"{field}.{refusal.message}", code=refusal.code) from refusal
+    return target_id, config
 
 
 def _attach(session: Session, resources: list[tuple[str, str, dict[str, Any]]]) -> None:

@@ -85,7 +85,7 @@ def test_an_old_version_can_be_pinned(wire, make, agent):
         ({"name": "x" * 257}, "name: "),
         ({"initial_events": []}, "initial_events: 1 to 50"),
         ({"initial_events": [MESSAGE] * 51}, "initial_events: 1 to 50"),
-        ({"initial_events": [{"type": "user.interrupt"}]}, "initial_events.0: "),
+        ({"initial_events": [{"type": "user.interrupt"}]}, "initial_events.0.type: "),
         ({"initial_events": [SYSTEM]}, "initial_events.0: a system.message must come last"),
         ({"initial_events": [MESSAGE, SYSTEM, MESSAGE]}, "initial_events.1: a system.message must come last"),
         ({"initial_events": [MESSAGE, SYSTEM, SYSTEM]}, "initial_events.1: "),

@@ -80,6 +80,7 @@ SEARCH = {
     "content": TEXT,
     "citations": {"enabled": False},
 }
+ZIP = {"media_type": "application/zip", "data": "UEs="}
 OUTCOME = {"type": "user.define_outcome", "description": "x", "rubric": {"type": "text"}}
 REFUSALS = [
     # The shape
@@ -102,22 +103,22 @@ REFUSALS = [
     ([custom("own", content=REDACTED)], "events.0.content.0"),
     ([worked("free", content=REDACTED)], "events.0.content.0"),
     # Confirmations
-    ([confirm("sevt_nothing")], "tool_use_id: 'sevt_nothing' is not a tool call that asks"),
-    ([confirm("")], "tool_use_id: '' is not a tool call that asks"),
-    ([confirm("free")], "tool_use_id: 'free' is not a tool call that asks"),
-    ([confirm("no")], "tool_use_id: 'no' is not a tool call that asks"),
-    ([confirm("own")], "tool_use_id: 'own' is not a tool call that asks"),
-    ([confirm("said")], "tool_use_id: 'said' was decided already"),
-    ([confirm("over")], "tool_use_id: 'over' is over"),
-    ([confirm("ask"), confirm("ask", "deny")], "tool_use_id: 'ask' was decided already"),
+    ([confirm("sevt_nothing")], "events.0.tool_use_id: 'sevt_nothing' is not a tool call that asks"),
+    ([confirm("")], "events.0.tool_use_id: '' is not a tool call that asks"),
+    ([confirm("free")], "events.0.tool_use_id: 'free' is not a tool call that asks"),
+    ([confirm("no")], "events.0.tool_use_id: 'no' is not a tool call that asks"),
+    ([confirm("own")], "events.0.tool_use_id: 'own' is not a tool call that asks"),
+    ([confirm("said")], "events.0.tool_use_id: 'said' was decided already"),
+    ([confirm("over")], "events.0.tool_use_id: 'over' is over"),
+    ([confirm("ask"), confirm("ask", "deny")], "events.1.tool_use_id: 'ask' was decided already"),
     ([confirm("ask", deny_message="no")], "events.0.deny_message"),
     ([confirm("ask", "maybe")], "events.0.result"),
     ([{"type": "user.tool_confirmation", "tool_use_id": "ask"}], "events.0.result"),
     # Results
-    ([custom("sevt_nothing")], "custom_tool_use_id: 'sevt_nothing' is not a custom tool call"),
-    ([custom("ask")], "custom_tool_use_id: 'ask' is not a custom tool call"),
+    ([custom("sevt_nothing")], "events.0.custom_tool_use_id: 'sevt_nothing' is not a custom tool call"),
+    ([custom("ask")], "events.0.custom_tool_use_id: 'ask' is not a custom tool call"),
     ([custom("own", is_error="yes")], "events.0.is_error"),
-    ([worked("free")], "user.tool_result: only sessions of a self-hosted environment"),
+    ([worked("free")], "events.0.type: only sessions of a self-hosted environment"),
     # Content blocks
     ([{**MESSAGE, "content": "Hello"}], "events.0.content"),
     ([{**MESSAGE, "content": TEXT[0]}], "events.0.content"),
@@ -136,14 +137,22 @@ REFUSALS = [
         [{**MESSAGE, "content": [picture(type="base64", media_type="image/png", data="?")]}],
         "events.0.content.0.source.data",
     ),
+    (
+        [{**MESSAGE, "content": [picture(type="base64", media_type="image/bmp", data="Qk0=")]}],
+        "events.0.content.0.source.media_type: as base64, models read image/gif and image/jpeg and",
+    ),
+    (
+        [custom("own", content=[{"type": "document", "source": {**ZIP, "type": "base64"}}])],
+        "events.0.content.0.source.media_type: as base64, models read application/pdf",
+    ),
     ([{**MESSAGE, "content": [picture(type="url", url="file:///etc/passwd")]}], "events.0.content.0.source.url"),
     ([{**MESSAGE, "content": [picture(type="path", path="/x")]}], "events.0.content.0.source"),
     ([{**SYSTEM, "content": [picture(type="url", url="https://a.example/x.png")]}], "events.0.content.0"),
     ([custom("own", content=[{**SEARCH, "source": 7}])], "events.0.content.0.source"),
     # Both an answer and a decision, and what belongs to other events
-    ([confirm("own"), custom("own")], "tool_use_id: 'own' is not a tool call that asks"),
-    ([custom("own"), confirm("own")], "tool_use_id: 'own' is not a tool call that asks"),
-    ([custom("own"), worked("ask")], "user.tool_result: only sessions of a self-hosted environment"),
+    ([confirm("own"), custom("own")], "events.0.tool_use_id: 'own' is not a tool call that asks"),
+    ([custom("own"), confirm("own")], "events.1.tool_use_id: 'own' is not a tool call that asks"),
+    ([custom("own"), worked("ask")], "events.1.type: only sessions of a self-hosted environment"),
     ([{**custom("own"), "session_thread_id": "sthr_x"}], "events.0.session_thread_id"),
     ([{**confirm("ask"), "session_thread_id": "sthr_x"}], "events.0.session_thread_id"),
     ([{**custom("own"), "tool_use_id": "own"}], "events.0.tool_use_id"),
@@ -154,7 +163,7 @@ REFUSALS = [
     ([{"type": "user.interrupt"}] * 1_001, "events: send 1 to 1,000 events"),
     ([{**SYSTEM, "content": TEXT * 1_001}], "events.0.content: it must have 1 to 1,000 blocks"),
     # One bad event refuses all
-    ([MESSAGE, confirm("ask"), custom("own"), MESSAGE, confirm("sevt_nothing")], "tool_use_id: 'sevt_nothing'"),
+    ([MESSAGE, confirm("ask"), custom("own"), MESSAGE, confirm("sevt_nothing")], "events.4.tool_use_id: "),
     ([custom("own"), SYSTEM, MESSAGE], "events.1: a system.message must come last"),
     ([confirm("ask"), SYSTEM], "events.1: a system.message must come last"),
 ]

@@ -61,7 +61,7 @@ def test_a_token_is_replaced_and_never_shown(wire, create):
 def test_what_is_no_repository_is_refused(create, members, field):
     with pytest.raises(anthropic.BadRequestError) as refusal:
         create(**members)
-    assert refusal.value.body["error"]["message"].startswith(field)
+    assert refusal.value.body["error"]["message"].startswith(f"resources.0.{field}: ")
 
 
 def test_two_repositories_in_one_place_are_refused(wire, agent, environment):

@@ -78,7 +78,7 @@ def test_overrides_lie_over_the_version_that_is_named(wire, start, agent):
         ({"model": ""}, 400, "agent.model:", None),
         ({"system": "x" * 100_001}, 400, "agent.system:", None),
         ({"tools": [{**TOOL, "name": "mcp__x"}]}, 400, "agent.tools.0.name:", None),
-        ({"tools": [{"type": "nonsense"}]}, 400, "agent.tools.0:", None),
+        ({"tools": [{"type": "nonsense"}]}, 400, "agent.tools.0.type:", None),
         ({"skills": [{"type": "anthropic", "skill_id": "xlsx"}]}, 400, "agent.skills.0.skill_id:", None),
         ({"mcp_servers": [{"type": "url", "name": "x", "url": "https://x.io"}]}, 400, "agent.mcp_servers.0:", None),
         ({"name": "Bea"}, 400, "agent.name:", None),
