@@ -47,6 +47,8 @@ def finish(
     with transaction.atomic():
         session = lock_session(turn.session_id)
         closing = _idle(turn, session, stop_reason, stop_details)
+        if statements.some_mail.exists(turn.thread.pk):
+            events = [*events, *_interrupts(turn)]  # too late to stop anything, and still of this turn
         if drops_mail:
             InboxEvent.objects.filter(thread=turn.thread).delete()
         # Input takes the session's row lock, which this transaction holds: what is not there now comes with a
@@ -81,13 +83,19 @@ def interrupt(turn: Turn, results: Sequence[NewEvent] = ()) -> None:
         closing = [*results, *(interrupted(call, turn.elsewhere) for call in open_calls)]
         if position.open_request:
             closing.append(request_end(position.open_request, {}, is_error=True))
-        mail = InboxEvent.objects.filter(thread=turn.thread, type=INTERRUPT).order_by("position")
-        asked = [NewEvent(type=row.type, payload=row.payload, event_id=row.pk) for row in mail]
-        mail.delete()
+        asked = _interrupts(turn)
         if position.is_open or position.awaited is not None:
             finish(turn, [*closing, *asked], {"type": "end_turn"})
         else:
             turn.append(asked)
+
+
+def _interrupts(turn: Turn) -> list[NewEvent]:
+    """Those that wait, taken out of the inbox; for who holds the session's row."""
+    mail = InboxEvent.objects.filter(thread=turn.thread, type=INTERRUPT).order_by("position")
+    asked = [NewEvent(type=row.type, payload=row.payload, event_id=row.pk) for row in mail]
+    mail.delete()
+    return asked
 
 
 # In the middle of a turn

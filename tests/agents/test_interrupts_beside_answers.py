@@ -34,6 +34,48 @@ def test_an_interrupt_that_comes_with_the_answer_is_not_left_behind(session_with
     archive_session(session, actor=actor)
 
 
+REST = ["user.interrupt", "session.thread_status_idle", "session.usage", "session.status_idle"]
+
+
+@pytest.mark.parametrize("is_followed", [False, True])
+def test_an_interrupt_that_comes_with_the_last_answer_is_logged_before_the_rest(
+    session_with, run, actor, monkeypatch, is_followed
+):
+    session = session_with()
+    client = type(model_client())
+    answer = client.answer
+    more = [message({"text": "second"})] if is_followed else []
+
+    def answer_while_interrupted(self, request, **options):
+        monkeypatch.setattr(client, "answer", answer)
+        reply = answer(self, request, **options)
+        send_events(session, [{"type": "user.interrupt"}, *more], actor=actor)
+        return reply
+
+    monkeypatch.setattr(client, "answer", answer_while_interrupted)
+    _, events = run(session, message({"text": "first"}))
+    end = types(events).index("session.status_idle") + 1
+    assert types(events)[end - 6 : end] == ["agent.message", "span.model_request_end", *REST]
+    assert events[end - 1].payload["stop_reason"] == {"type": "end_turn"}
+    assert types(events)[end:].count("agent.message") == len(more)
+    assert types(events).count("user.interrupt") == 1
+    assert not session.inbox.exists()
+
+
+def test_an_interrupt_that_comes_with_the_last_failure_is_not_lost(session_with, run, actor, monkeypatch):
+    session = session_with()
+
+    def fail_while_interrupted(self, request, **options):
+        send_events(session, [message({"text": "dropped"}), {"type": "user.interrupt"}], actor=actor)
+        raise ModelError("billing_error", "Paid nothing.", is_transient=False)
+
+    monkeypatch.setattr(type(model_client()), "answer", fail_while_interrupted)
+    _, events = run(session, message({"text": "never said"}))
+    assert types(events)[-5:] == ["session.error", *REST]
+    assert session.stop_reason == {"type": "retries_exhausted"}
+    assert not session.inbox.exists()
+
+
 def test_a_call_that_the_client_answered_before_it_interrupted_has_one_result(session_with, run, actor):
     session = session_with(CUSTOM, {"type": TOOLSET})
 
