@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db.models import Model, Q, QuerySet
@@ -127,8 +128,10 @@ def page_of(
     limit: int | None = None,
     created_at: Mapping[str, datetime] | None = None,
     is_bidirectional: bool = False,
+    parts: Sequence[QuerySet[Any]] = (),
 ) -> dict[str, Any]:
-    """A page of rows by creation; `created_at` bounds are applied, and a cursor that they exclude is refused."""
+    """A page of rows by creation; `created_at` bounds are applied, and a cursor that they exclude is refused. `parts`:
+    which of the rows, where that is several sets that have nothing in common, each with an index of its own."""
     cursor, bounds = cursor_of(request, listing, order, (datetime, str)), created_at or {}
     if cursor:
         check_within(cursor.key[0], bounds)
@@ -138,7 +141,11 @@ def page_of(
     if isinstance(rows, RowsOf):
         found = rows.rows.page(rows.values, bounds, key, is_descending=is_descending, count=limit + 1)
     else:
-        found = list(_asked(rows, bounds, key, is_descending=is_descending)[: limit + 1])
+        asked = partial(_asked, bounds=bounds, key=key, is_descending=is_descending)
+        if len(parts) > 1:
+            firsts = [asked(part).prefetch_related(None).values_list("pk", flat=True)[: limit + 1] for part in parts]
+            rows = rows.filter(pk__in=[pk for first in firsts for pk in first])
+        found = list(asked(parts[0] if len(parts) == 1 else rows)[: limit + 1])
     has_more, found = len(found) > limit, found[:limit]
     if is_backwards:
         found.reverse()

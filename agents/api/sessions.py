@@ -10,7 +10,7 @@ from anthropic.types.beta import (
     SessionUpdateParams,
 )
 from anthropic.types.beta.sessions import EventSendParams
-from django.db.models import F
+from django.db.models import QuerySet
 from django.utils import timezone
 from ninja import Router
 
@@ -28,11 +28,12 @@ from agents.client_events import check_events, check_initial_events
 from agents.exceptions import InvalidRequest
 from agents.limits import EVENTS_PAGE_MAX, SESSION_RESOURCES_PAGE_MAX, SESSION_TITLE_MAX
 from agents.metadata import check_metadata
-from agents.models import Session, SessionKind, SessionStatus, Verdict
+from agents.models import Session, SessionKind, SessionStatus, Thread, Verdict, Workspace
 from agents.services import imports, session_updates
 from agents.services import sessions as services
 from agents.services.prices import book_of
 
+WAITING_MAX = 5_000  # sessions that a statement may name
 AGENT_VERSION_MAX = 2_147_483_647  # what the column holds
 ORDERS = (NEWEST_FIRST, OLDEST_FIRST)
 CREATED_AT = tuple(f"created_at[{operator}]" for operator in ("gt", "gte", "lt", "lte"))
@@ -92,14 +93,17 @@ def list_sessions(request: ApiRequest) -> dict[str, Any]:
     if not queries.flag(request, "include_archived"):
         rows = rows.live()
     now, prices = timezone.now(), book_of(request.auth.workspace)
+    rows = rows.filter(**_filters(request)).prefetch_related("resources", TIMED_THREADS)
+    parts = _with_status(rows, queries.many(request, "statuses", SessionStatus.values), request.auth.workspace)
     return page_of(
         request,
-        rows.filter(**_filters(request)).prefetch_related("resources", TIMED_THREADS),
+        rows,
         lambda session: session_shape(session, now, prices),
         listing="sessions",
         order=queries.choice(request, "order", ORDERS, NEWEST_FIRST),
         created_at=queries.bounds(request, "created_at", ("gt", "gte", "lt", "lte")),
         is_bidirectional=True,
+        parts=parts,
     )
 
 
@@ -124,13 +128,7 @@ def import_sessions(request: ApiRequest) -> dict[str, Any]:
 
 @router.get("/{session_id}")
 def get_session(request: ApiRequest, session_id: str) -> dict[str, Any]:
-    """Running from the moment that input is accepted: who sends a message and asks here until the session is idle must
-    not find the rest before the turn."""
-    session = access_session(request.auth, session_id)
-    shape = session_shape(session, timezone.now())
-    if session.status == SessionStatus.IDLE and session.threads.filter(wake__gt=F("seen")).exists():
-        shape["status"] = SessionStatus.RUNNING.value
-    return shape
+    return session_shape(access_session(request.auth, session_id), timezone.now())
 
 
 @router.post("/{session_id}", openapi_extra=takes(update_body))
@@ -218,14 +216,28 @@ def _check(body: dict[str, Any]) -> None:
     check_initial_events(body.get("initial_events") or [])
 
 
+def _with_status(rows: QuerySet[Session], statuses: list[str], workspace: Workspace) -> list[QuerySet[Session]]:
+    """The parts of the rows that are shown with these statuses: what is idle in its row and has input waiting is shown
+    as running. Few wait, so their ids are looked up first: no plan could guess that."""
+    stored = rows.filter(status__in=statuses)
+    is_idle, is_running = SessionStatus.IDLE in statuses, SessionStatus.RUNNING in statuses
+    if is_idle == is_running:
+        return [stored] if statuses else []
+    found = Thread.objects.filter(workspace=workspace, session__status=SessionStatus.IDLE).waiting()
+    waiting: Any = found.values_list("session_id", flat=True)
+    if len(ids := list(waiting[: WAITING_MAX + 1])) <= WAITING_MAX:
+        waiting = ids
+    if is_idle:
+        return [stored.exclude(pk__in=waiting)]
+    return [stored, rows.filter(status=SessionStatus.IDLE, pk__in=waiting)] if ids else [stored]
+
+
 def _filters(request: ApiRequest) -> dict[str, Any]:
     """The list's filters as lookups; one that is not given filters nothing."""
-    statuses = queries.many(request, "statuses", SessionStatus.values)
     wanted: dict[str, Any] = {
         "agent": queries.text(request, "agent_id"),
         "deployment": queries.text(request, "deployment_id"),
         "agent_version": queries.whole(request, "agent_version", least=1, most=AGENT_VERSION_MAX),
-        "status__in": statuses or None,
     }
     if not wanted["agent"]:
         del wanted["agent_version"]  # it says nothing without its agent

@@ -138,6 +138,10 @@ class ThreadQuerySet(WorkspaceQuerySet):
     def primary(self) -> Self:
         return self.filter(parent=None)
 
+    def waiting(self) -> Self:
+        """With input that nobody has taken in."""
+        return self.filter(wake__gt=models.F("seen"))
+
 
 class Thread(Archivable):
     """One conversation of a session. `wake` counts input, `seen` is what the last run took in, `fence` is the token of
@@ -201,6 +205,10 @@ class Thread(Archivable):
     @property
     def is_primary(self) -> bool:
         return self.parent_id is None
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.wake > self.seen
 
     @property
     def agent_name(self) -> str:

@@ -12,6 +12,7 @@ from tests.bench.report import Row, percentile
 
 AGENTS, SECONDS, CONNECTIONS = 20, 8, 8
 SESSIONS, EVENTS, LOADS = 100_000, 10_000, 30
+WAITING_EVERY = 500  # of so many sessions one has a message that waits
 BETA = {"anthropic-version": "2026-10-21", "anthropic-beta": "managed-agents-2026-04-01"}
 
 
@@ -57,6 +58,8 @@ def many_rows(product: Product) -> list[Row]:
         "newest": "/v1/sessions?limit=100",
         "one agent's": f"/v1/sessions?limit=100&agent_id={agent}&agent_version=1",
         "rare status": "/v1/sessions?limit=100&statuses[]=rescheduling",
+        "running, most of them in line": "/v1/sessions?limit=100&statuses[]=running",
+        "idle, and none in line": "/v1/sessions?limit=100&statuses[]=idle",
         "bounds, oldest first": f"/v1/sessions?limit=100&order=asc&created_at[gte]={when}",
         "archived too": "/v1/sessions?limit=100&include_archived=true&statuses[]=idle&statuses[]=terminated",
     }
@@ -125,7 +128,29 @@ def fill_sessions(product: Product) -> Any:
         made[-1].archived_at = first.created_at if number % 3 == 0 else None
         made[-1].status = SessionStatus.RESCHEDULING if number % 20_000 == 19_999 else SessionStatus.IDLE
     Session.objects.bulk_create(made, batch_size=1_000)
+    fill_threads(made)
     return first.created_at - timedelta(seconds=SESSIONS // 2)
+
+
+def fill_threads(sessions: list[Any]) -> None:
+    """One each; a message waits in some, and no worker takes it for an hour."""
+    from agents.models import Thread
+
+    Thread.objects.bulk_create(
+        [
+            Thread(
+                session=session,
+                workspace_id=session.workspace_id,
+                agent_snapshot=session.agent_snapshot,
+                created_at=session.created_at,
+                updated_at=session.created_at,
+                wake=number % WAITING_EVERY == 1,
+                wake_at=session.created_at + timedelta(days=2, seconds=number),
+            )
+            for number, session in enumerate(sessions)
+        ],
+        batch_size=1_000,
+    )
 
 
 def fill_events(product: Product) -> str:

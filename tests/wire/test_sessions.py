@@ -148,6 +148,44 @@ def test_the_list_filters(wire, agent, environment, session):
     assert [found.id for found in alone] == [session.id]
 
 
+def test_a_session_whose_message_waits_is_running_in_every_answer(wire, agent, environment):
+    """No worker is there to take the messages in."""
+    made = [wire.beta.sessions.create(agent=agent.id, environment_id=environment.id).id for _ in range(6)]
+    for session_id in made[1:5:3]:
+        wire.beta.sessions.events.send(session_id, events=[MESSAGE])
+    Session.objects.filter(pk=made[2]).update(status="running")
+    Session.objects.filter(pk=made[3]).update(status="rescheduling")
+    Thread.objects.filter(session=made[3]).update(wake=5)
+
+    def listed(*statuses, **options):
+        rows = list(wire.beta.sessions.list(statuses=list(statuses), limit=2, **options))
+        assert {row.status for row in rows} <= set(statuses)
+        return [made.index(row.id) for row in rows]
+
+    assert [wire.beta.sessions.retrieve(made[at]).status for at in (0, 1, 3)] == ["idle", "running", "rescheduling"]
+    assert wire.beta.sessions.update(made[1], title="Waits").status == "running"
+    assert listed("running") == [4, 2, 1]
+    assert listed("running", order="asc") == [1, 2, 4]
+    assert listed("idle") == [5, 0]
+    assert listed("idle", "rescheduling") == [5, 3, 0]
+    assert listed("running", "rescheduling") == [4, 3, 2, 1]
+    assert listed("idle", "running") == [5, 4, 2, 1, 0]
+    assert listed("running", agent_id="agent_x") == []
+    first = wire.beta.sessions.list(statuses=["running"], limit=2)
+    last = wire.beta.sessions.list(statuses=["running"], limit=2, page=first.next_page)
+    back = wire.beta.sessions.list(statuses=["running"], limit=2, page=last.prev_page)
+    assert [row.id for row in back.data] == [row.id for row in first.data]
+
+
+def test_very_many_waiting_sessions_are_not_named_one_by_one(wire, agent, environment, monkeypatch):
+    monkeypatch.setattr("agents.api.sessions.WAITING_MAX", 1)
+    made = [wire.beta.sessions.create(agent=agent.id, environment_id=environment.id).id for _ in range(3)]
+    for session_id in made[:2]:
+        wire.beta.sessions.events.send(session_id, events=[MESSAGE])
+    assert [row.id for row in wire.beta.sessions.list(statuses=["running"])] == made[1::-1]
+    assert [row.id for row in wire.beta.sessions.list(statuses=["idle"])] == made[2:]
+
+
 def test_the_lists_bounds_are_kept_on_every_page(wire, agent, environment):
     made = [wire.beta.sessions.create(agent=agent.id, environment_id=environment.id) for _ in range(4)]
     first, second, third, _ = made

@@ -1,5 +1,6 @@
 """Sessions, their resources and verdicts."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -8,22 +9,23 @@ from django.db.models import Prefetch
 from agents.api.shapes.threads import active_seconds
 from agents.eventlog.fold import usage_shape
 from agents.eventlog.wire import agent_snapshot, timestamp
-from agents.models import Session, SessionKind, SessionResource, Thread, Verdict
+from agents.models import Session, SessionKind, SessionResource, SessionStatus, Thread, Verdict
 from agents.plugs import resource_kinds
 from agents.prices import PriceBook, monetary_amount
 from agents.services.prices import book_of, session_cost
 
 TIMED = "timed_threads"
-TIMES = ("session", "active_seconds", "running_since")
+TIMES = ("session", "active_seconds", "running_since", "wake", "seen")
 TIMED_THREADS = Prefetch("threads", Thread.objects.only(*TIMES), to_attr=TIMED)
 
 
 def session_shape(session: Session, now: datetime, prices: PriceBook | None = None) -> dict[str, Any]:
     """For a list, resources and `TIMED_THREADS` are prefetched and `prices` read once."""
+    threads = _threads(session)
     return {
         "id": session.pk,
         "type": "session",
-        "status": session.status,
+        "status": _status(session, threads),
         "agent": agent_snapshot(session.agent_snapshot),
         "environment_id": session.environment_id,
         "deployment_id": session.deployment_id,
@@ -34,7 +36,7 @@ def session_shape(session: Session, now: datetime, prices: PriceBook | None = No
         "budget": session.budget,
         "outcome_evaluations": [],
         "stats": {
-            "active_seconds": _working_seconds(session, now),
+            "active_seconds": _working_seconds(threads, now),
             "duration_seconds": _duration_seconds(session, now),
         },
         "usage": session_usage(session, _active_seconds(session, now), now, prices),
@@ -80,10 +82,20 @@ def escalation_shape(session: Session) -> dict[str, Any]:
     }
 
 
-def _working_seconds(session: Session, now: datetime) -> float:
+def _threads(session: Session) -> list[Thread]:
+    timed: list[Thread] | None = getattr(session, TIMED, None)
+    return timed if timed is not None else list(session.threads.only(*TIMES))
+
+
+def _status(session: Session, threads: Iterable[Thread]) -> str:
+    """Running from the moment that input is accepted: who sends a message and asks until the session is idle must not
+    find the rest before the turn."""
+    is_waiting = session.status == SessionStatus.IDLE and any(thread.is_waiting for thread in threads)
+    return SessionStatus.RUNNING.value if is_waiting else session.status
+
+
+def _working_seconds(threads: Iterable[Thread], now: datetime) -> float:
     """Of all its threads together: what two do at once counts twice here, and once in the usage."""
-    timed = getattr(session, TIMED, None)
-    threads = timed if timed is not None else session.threads.only(*TIMES)
     return round(sum(active_seconds(thread, now) for thread in threads), 3)
 
 
