@@ -15,7 +15,7 @@ from agents.prices import Cost, PriceBook
 from agents.services.prices import book_of, session_cost
 from agents.templatetags.ui import plural
 from dreams.access import access_dream
-from dreams.models import Dream, DreamPolicyRun, DreamStatus, Proposal
+from dreams.models import Dream, DreamPhase, DreamPolicyRun, DreamStatus, PhaseStatus, Proposal
 from dreams.shapes import dream_shape
 from memory.models import MemoryStore, MemoryVersion
 
@@ -158,7 +158,26 @@ def _phases(dream: Dream) -> list[dict[str, Any]]:
         counts = ", ".join(_in_words(key, value) for key, value in said.items())
         what = PHASES.get(phase.name, "")
         rows.append({"phase": phase, "what": what, "seconds": seconds, "counts": counts})
-    return rows
+    return rows + _unfinished(dream, [row["phase"] for row in rows])
+
+
+def _unfinished(dream: Dream, done: list[DreamPhase]) -> list[dict[str, Any]]:
+    """The phase that it is in, or came to an end in: on record is only what is complete."""
+    ahead = [name for name in PHASES if name not in {phase.name for phase in done}]
+    if not done or not ahead or dream.status == DreamStatus.COMPLETED:
+        return []
+    name, is_over = ahead[0], DreamStatus(dream.status).is_final
+    status = PhaseStatus.FAILED if is_over else PhaseStatus.RUNNING
+    phase = DreamPhase(dream=dream, name=name, status=status, started_at=done[-1].ended_at)
+    said = "ended here" if is_over else "under way"
+    return [{"phase": phase, "what": PHASES[name], "seconds": None, "counts": _answered(dream, name), "said": said}]
+
+
+def _answered(dream: Dream, phase: str) -> str:
+    """How far the two phases are that ask a model."""
+    if phase not in ("map", "reduce"):
+        return ""
+    return f"{plural(dream.requests.filter(kind=phase).count(), 'request')} answered"
 
 
 def _in_words(key: str, number: int) -> str:

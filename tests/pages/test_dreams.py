@@ -90,6 +90,22 @@ def test_polling_ends_when_the_dream_has(as_bob: Client, actor: Actor, store: Me
     assert 'hx-trigger="every 2s"' in running.content.decode()
 
 
+@pytest.mark.parametrize(("status", "said"), [("running", "under way"), ("failed", "ended here")])
+def test_the_phase_that_is_not_complete_is_shown(
+    as_bob: Client, actor: Actor, store: MemoryStore, status: str, said: str
+) -> None:
+    dream = make_proposal(actor, store).review.dream
+    for place, name in enumerate(("pin", "select", "digest", "mine")):
+        began = dream.created_at
+        dream.phases.create(position=place, name=name, status="completed", started_at=began, ended_at=began)
+    dream.requests.create(kind="map", key="sesn_1", thread_id="sthr_1")
+    Dream.objects.update(status=status)
+    page = as_bob.get(f"/dreams/{dream.pk}/").content.decode()
+    phases = page.partition('id="phases-title"')[2].partition("</ol>")[0]
+    assert ("<b>Map</b>" in phases, "1 request answered" in phases, said in phases) == (True, True, True)
+    assert "<b>Verify</b>" not in phases
+
+
 def test_a_running_dream_can_be_stopped(as_rita: Client, actor: Actor, store: MemoryStore, clean_redis: str) -> None:
     proposal = make_proposal(actor, store)
     Dream.objects.update(status="running")
