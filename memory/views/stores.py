@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
 from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
@@ -31,8 +31,9 @@ COPY = "reviews__dream__output_store"
 @require_role(Role.VIEWER)
 def store_list(request: HtmxHttpRequest) -> HttpResponse:
     """The stores of the workspace with their size."""
+    latest = MemoryVersion.objects.filter(store=OuterRef("pk")).order_by("-pk").values("created_at")[:1]
     stores = MemoryStore.objects.in_workspace(request.workspace).annotate(
-        files=Count("memories"), size=Sum("memories__content_size_bytes", default=0)
+        files=Count("memories"), size=Sum("memories__content_size_bytes", default=0), written_at=Subquery(latest)
     )
     after = request.GET.get("after", "")
     left = _read_by_dreams(request.workspace).values(COPY)

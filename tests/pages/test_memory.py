@@ -1,5 +1,7 @@
 """Memory: the browser, where a line comes from, the history, and the diff of any two versions."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 
@@ -129,3 +131,13 @@ def test_copies_of_dreams_stand_under_the_store_they_come_from(
 def test_the_copy_of_a_dream_that_still_runs_is_not_lost(as_bob: Client, actor: Actor) -> None:
     copy = create_store(actor.workspace, name="A candidate", unreviewed_review_id="rev_to_come")
     assert copy.pk in as_bob.get("/memory/").content.decode()
+
+
+def test_the_list_says_when_a_store_was_last_written(
+    as_bob: Client, actor: Actor, store: MemoryStore, memory: Memory
+) -> None:
+    MemoryStore.objects.update(updated_at=store.created_at - timedelta(days=3))
+    MemoryVersion.objects.update(created_at=store.created_at - timedelta(days=2))
+    assert "2 d ago" in as_bob.get("/memory/").content.decode()
+    delete_memory(memory, actor=actor)
+    assert "just now" in as_bob.get("/memory/").content.decode()
