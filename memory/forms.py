@@ -108,7 +108,7 @@ class MemoryForm(ReasonForm):
 
     path = forms.CharField(
         label="Path",
-        help_text="Such as /projects/foo/notes.md: up to 20 parts and 1,024 bytes. Another path moves the file.",
+        help_text="Such as /projects/foo/notes.md: up to 20 parts and 1,024 bytes.",
         widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "autocomplete": "off"}),
         show_hidden_initial=True,
     )
