@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.cache import cache
-from django.db.models import QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from agents.ids import MAX_ID_LENGTH, PREFIXES
 from agents.limits import (
@@ -278,6 +278,22 @@ KINDS_OF_ACTION = {
     "api_key": "API keys",
     "workspace": "Workspace",
 }
+
+
+class NameFilter(forms.Form):
+    """The search field of a list; what is too long to be a name counts as nothing."""
+
+    q = forms.CharField(required=False, max_length=DISPLAY_NAME_MAX)
+
+    @property
+    def words(self) -> str:
+        self.is_valid()
+        return str(self.cleaned_data.get("q", ""))
+
+    def narrow[Row: Model](self, rows: QuerySet[Row], column: str) -> QuerySet[Row]:
+        """Those with the words in their name, or with just this id."""
+        words = self.words
+        return rows.filter(Q(pk=words) | Q((f"{column}__icontains", words))) if words else rows
 
 
 class AuditFilter(forms.Form):

@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
 from agents.access import require_role
+from agents.forms import NameFilter
 from agents.http import HtmxHttpRequest, newest_first, page
 from agents.models import Agent, AgentVersion, Role, Session
 
@@ -19,11 +20,17 @@ PAGE_SIZE = 50
 @require_role(Role.VIEWER)
 def agent_list(request: HtmxHttpRequest) -> HttpResponse:
     """The agents of the workspace, without the platform's own."""
+    form = NameFilter(request.GET)
     found = Agent.objects.in_workspace(request.workspace).filter(is_internal=False)
-    rows = newest_first(request, found, size=PAGE_SIZE)
-    context: dict[str, Any] = {"section": "agents", "agents": _described(rows.items), "next": rows.next_query(request)}
-    context["may_write"] = request.member.is_admin
-    return page(request, "agents/agent_list.html", context)
+    rows = newest_first(request, form.narrow(found, "name"), size=PAGE_SIZE)
+    context = {
+        "section": "agents",
+        "filter": form,
+        "agents": _described(rows.items),
+        "next": rows.next_query(request),
+        "may_write": request.member.is_admin,
+    }
+    return page(request, "agents/agent_list.html", context, partial={"agent-rows": "rows"})
 
 
 def _described(agents: list[Agent]) -> list[dict[str, Any]]:

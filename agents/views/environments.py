@@ -10,7 +10,7 @@ from agents.access import access_environment, require_role
 from agents.definition_forms import EnvironmentForm
 from agents.environment_config import MANAGERS
 from agents.exceptions import Conflict, DomainError, InvalidRequest
-from agents.forms import EnvironmentKeyForm
+from agents.forms import EnvironmentKeyForm, NameFilter
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Environment, Role, Session, SessionKind, SessionStatus
 from agents.services import environments as services
@@ -29,10 +29,17 @@ KEYS_SHOWN = 200  # twice what may be live
 @require_GET
 @require_role(Role.VIEWER)
 def environment_list(request: HtmxHttpRequest) -> HttpResponse:
+    form = NameFilter(request.GET)
     found = Environment.objects.in_workspace(request.workspace).kept().filter(is_internal=False)
-    rows = newest_first(request, found, size=PAGE_SIZE)
-    context = {"environments": rows.items, "next": rows.next_query(request), "may_write": request.member.is_admin}
-    return page(request, LIST, {"section": "setup", **context, **tools_problem()})
+    rows = newest_first(request, form.narrow(found, "name"), size=PAGE_SIZE)
+    context = {
+        "section": "setup",
+        "filter": form,
+        "environments": rows.items,
+        "next": rows.next_query(request),
+        "may_write": request.member.is_admin,
+    }
+    return page(request, LIST, {**context, **tools_problem()}, partial={"environment-rows": "rows"})
 
 
 @require_GET

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.utils.text import capfirst
@@ -11,13 +12,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from agents.access import access_member, require_role
 from agents.exceptions import Conflict, DomainError, PermissionDenied
-from agents.forms import PersonForm, RoleForm
-from agents.http import HtmxHttpRequest, go, page
+from agents.forms import NameFilter, PersonForm, RoleForm
+from agents.http import HtmxHttpRequest, Rows, go, page
 from agents.models import Member, Role
 from agents.services import tenancy
 from agents.views.asking import ask_first
 
 LIST, DETAIL = "agents/member_list.html", "agents/member_detail.html"
+PAGE_SIZE = 50
 NOT_YET_IN = (
     "was let into another workspace first and has not signed in yet. Only an admin there can make the link that sets"
     " their password: make sure that it is the person you mean."
@@ -115,13 +117,24 @@ def _add(request: HtmxHttpRequest) -> HttpResponseBase:
 
 
 def _list(request: HtmxHttpRequest, form: PersonForm, status: int = 200) -> HttpResponse:
-    members = Member.objects.present().in_workspace(request.workspace).select_related("user")
+    search = NameFilter(request.GET)
+    found = search.narrow(Member.objects.present().in_workspace(request.workspace), "user__username")
+    rows = _by_name(found.select_related("user"), after=request.GET.get("after", ""))
     context = {
         "section": "setup",
-        "members": list(members.order_by("user__username")),
+        "filter": search,
+        "members": rows.items,
+        "next": rows.next_query(request),
         "form": form if request.member.is_admin else None,
     }
-    return page(request, LIST, context, status=status)
+    return page(request, LIST, context, partial={"member-rows": "rows"}, status=status)
+
+
+def _by_name(members: QuerySet[Member], *, after: str) -> Rows[Member]:
+    """A page of them; user names are one of a kind, so the last one shown says where the next page begins."""
+    items = list(members.filter(user__username__gt=after).order_by("user__username")[: PAGE_SIZE + 1])
+    last = items[PAGE_SIZE - 1].user.get_username() if len(items) > PAGE_SIZE else ""
+    return Rows(items=items[:PAGE_SIZE], next=last)
 
 
 def _detail(request: HtmxHttpRequest, member: Member, form: RoleForm) -> dict[str, Any]:

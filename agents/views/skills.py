@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from agents.access import access_skill, access_skill_version, require_role
 from agents.api.skills import zip_response
 from agents.exceptions import DomainError, InvalidRequest
-from agents.forms import SkillForm
+from agents.forms import NameFilter, SkillForm
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Role, Skill, SkillVersion
 from agents.services import skills as services
@@ -26,10 +26,17 @@ VERSIONS_SHOWN = 50
 @require_GET
 @require_role(Role.VIEWER)
 def skill_list(request: HtmxHttpRequest) -> HttpResponse:
+    form = NameFilter(request.GET)
     found = Skill.objects.in_workspace(request.workspace).with_latest()
-    rows = newest_first(request, found, size=PAGE_SIZE)
-    context = {"skills": rows.items, "next": rows.next_query(request), "may_write": request.member.is_admin}
-    return page(request, LIST, {"section": "setup", **context})
+    rows = newest_first(request, form.narrow(found, "display_name"), size=PAGE_SIZE)
+    context = {
+        "section": "setup",
+        "filter": form,
+        "skills": rows.items,
+        "next": rows.next_query(request),
+        "may_write": request.member.is_admin,
+    }
+    return page(request, LIST, context, partial={"skill-rows": "rows"})
 
 
 @require_GET

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from agents.access import access_credential, access_vault, has_role, require_role
 from agents.exceptions import DomainError, NotFound
+from agents.forms import NameFilter
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import AuthType, Credential, Role, Vault
 from agents.services import vaults as services
@@ -44,9 +45,10 @@ def vault_list(request: HtmxHttpRequest) -> HttpResponse:
     vaults = Vault.objects.in_workspace(request.workspace).annotate(
         active=Count("credentials", filter=Q(credentials__archived_at=None))
     )
-    rows = newest_first(request, vaults, size=PAGE_SIZE)
-    context = {**_context(request), "vaults": rows.items, "next": rows.next_query(request)}
-    return page(request, "agents/vault_list.html", context)
+    form = NameFilter(request.GET)
+    rows = newest_first(request, form.narrow(vaults, "display_name"), size=PAGE_SIZE)
+    context = {**_context(request), "filter": form, "vaults": rows.items, "next": rows.next_query(request)}
+    return page(request, "agents/vault_list.html", context, partial={"vault-rows": "rows"})
 
 
 @require_http_methods(["GET", "POST"])
