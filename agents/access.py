@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
 from django.core import exceptions
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 
 from agents.actors import Actor
@@ -19,7 +20,6 @@ from agents.models import (
     DeploymentRun,
     Environment,
     EnvironmentKey,
-    Event,
     Member,
     Role,
     Session,
@@ -67,6 +67,14 @@ def _row_in(model: type[WorkspaceOwned]) -> PreparedQuery[Any]:
     return PreparedQuery(lambda workspace, pk: model.objects.in_workspace(workspace).filter(pk=pk))
 
 
+def _row_of[Row: Model](rows: QuerySet[Row], row_id: str, noun: str, *, code: str | None = None) -> Row:
+    """The same among rows that are already narrowed to what may be seen."""
+    row = None if "\x00" in row_id else rows.filter(pk=row_id).first()
+    if row is None:
+        raise NotFound(f"{noun} {row_id!r} was not found.", code=code)
+    return row
+
+
 def access_agent(scoped: Scoped, agent_id: str) -> Agent:
     return access_row(Agent, scoped, agent_id, "Agent")
 
@@ -89,17 +97,11 @@ def access_environment(scoped: Scoped, environment_id: str) -> Environment:
 
 
 def access_environment_key(environment: Environment, key_id: str) -> EnvironmentKey:
-    key = None if "\x00" in key_id else environment.keys.filter(pk=key_id).first()
-    if key is None:
-        raise NotFound(f"Environment key {key_id!r} was not found.")
-    return key
+    return _row_of(environment.keys.all(), key_id, "Environment key")
 
 
 def access_work(environment: Environment, work_id: str) -> WorkItem:
-    item = None if "\x00" in work_id else environment.work.filter(pk=work_id).first()
-    if item is None:
-        raise NotFound(f"Work item {work_id!r} was not found.")
-    return item
+    return _row_of(environment.work.all(), work_id, "Work item")
 
 
 def access_vault(scoped: Scoped, vault_id: str) -> Vault:
@@ -107,11 +109,7 @@ def access_vault(scoped: Scoped, vault_id: str) -> Vault:
 
 
 def access_credential(vault: Vault, credential_id: str) -> Credential:
-    credentials = vault.credentials.select_related("vault")
-    credential = None if "\x00" in credential_id else credentials.filter(pk=credential_id).first()
-    if credential is None:
-        raise NotFound(f"Credential {credential_id!r} was not found.")
-    return credential
+    return _row_of(vault.credentials.select_related("vault"), credential_id, "Credential")
 
 
 def access_webhook_endpoint(scoped: Scoped, endpoint_id: str) -> WebhookEndpoint:
@@ -123,10 +121,7 @@ def access_session(scoped: Scoped, session_id: str) -> Session:
 
 
 def access_thread(session: Session, thread_id: str) -> Thread:
-    thread = session.threads.filter(pk=thread_id).first()
-    if thread is None:
-        raise NotFound(f"Thread {thread_id!r} was not found.")
-    return thread
+    return _row_of(session.threads.all(), thread_id, "Thread")
 
 
 def access_deployment(scoped: Scoped, deployment_id: str) -> Deployment:
@@ -137,20 +132,10 @@ def access_deployment_run(scoped: Scoped, run_id: str) -> DeploymentRun:
     return access_row(DeploymentRun, scoped, run_id, "Deployment run")
 
 
-def access_event(session: Session, event_id: str) -> Event:
-    event = session.events.filter(event_id=event_id).order_by("seq").first()
-    if event is None:
-        raise NotFound(f"Event {event_id!r} was not found.")
-    return event
-
-
 def access_skill(scoped: Scoped, skill_id: str) -> Skill:
     """With the columns of its newest version."""
     skills = Skill.objects.in_workspace(workspace_of(scoped)).with_latest()
-    skill: Skill | None = None if "\x00" in skill_id else skills.filter(pk=skill_id).first()
-    if skill is None:
-        raise NotFound(f"Skill {skill_id!r} was not found.", code="skill_not_found")
-    return skill
+    return _row_of(skills, skill_id, "Skill", code="skill_not_found")
 
 
 def access_skill_version(skill: Skill, version_id: str) -> SkillVersion:

@@ -4,21 +4,20 @@ What lies in the folder of uploads, and what was hashed in the folder of outputs
 which no box sees: so a second look costs no second copy and no second hash.
 """
 
-import errno
 import json
 import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import IO, Any
 
 from agents.sandbox import limits
 from agents.sandbox.base import BadPath, OutputFile, OutputListing, RefusedFile, TakenOutput
-from agents.sandbox.folders import FILE_FLAGS, Owner, check_name, enter, open_entry, opened, place, prune, segments
+from agents.sandbox.folders import FILE_FLAGS, Owner, check_name, enter, opened, place, prune, regular, segments
 
 UPLOADS_NOTE = "uploads.json"
 OUTPUTS_NOTE = "outputs.json"
@@ -172,23 +171,6 @@ def source_file(path: str) -> IO[bytes]:
         file.close()
         raise BadPath(f"{path!r} is not a regular file")
     return file
-
-
-@contextmanager
-def regular(folder: int, name: str) -> Iterator[IO[bytes]]:
-    """A regular file of the agent's, opened for reading."""
-    try:
-        fd = open_entry(folder, name)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise BadPath("is a link") from error
-        if error.errno in (errno.ENXIO, errno.EACCES):
-            raise BadPath("cannot be read") from error
-        raise
-    with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise BadPath("is not a regular file")
-        yield file
 
 
 def copy_all(original: IO[bytes], copy: IO[bytes] | None, limit: int) -> tuple[int, str]:

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import IO
 
 from agents.sandbox import limits
 from agents.sandbox.base import BadPath, CollectedMount, RefusedFile
@@ -120,6 +121,16 @@ def read_file(root: str, path: str, limit: int) -> bytes:
 
 
 def read_entry(folder: int, name: str, limit: int) -> bytes:
+    with regular(folder, name) as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise BadPath(f"is larger than {limit} bytes")
+    return data
+
+
+@contextmanager
+def regular(folder: int, name: str) -> Iterator[IO[bytes]]:
+    """A regular file of the agent's, opened for reading."""
     try:
         fd = open_entry(folder, name)
     except OSError as error:
@@ -131,10 +142,7 @@ def read_entry(folder: int, name: str, limit: int) -> bytes:
     with os.fdopen(fd, "rb") as file:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise BadPath("is not a regular file")
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise BadPath(f"is larger than {limit} bytes")
-    return data
+        yield file
 
 
 def open_entry(folder: int, name: str) -> int:

@@ -149,10 +149,8 @@ class Operations:
 
     async def put_folder(self, request: dict[str, Any]) -> dict[str, Any]:
         session_id = session_of(request)
-        place, rest = place_of(request["path"])
-        if place != "workspace":
-            raise BadPath(f"{request['path']!r} is not below /workspace")
-        workspace, state = self.inside(session_id, place), self.inside(session_id, "state")
+        workspace, state = self.inside(session_id, "workspace"), self.inside(session_id, "state")
+        rest = below_workspace(request["path"])
         async with self.files_of(session_id):
             await asyncio.to_thread(self.machine.prepare, session_id, ())
             source, owner = str(request["source"]), self.machine.owner
@@ -161,10 +159,8 @@ class Operations:
 
     async def keep_result(self, request: dict[str, Any]) -> dict[str, Any]:
         session_id = session_of(request)
-        place, rest = place_of(request["path"])
-        if place != "workspace":
-            raise BadPath(f"{request['path']!r} is not below /workspace")
-        workspace, state = self.inside(session_id, place), self.inside(session_id, "state")
+        workspace, state = self.inside(session_id, "workspace"), self.inside(session_id, "state")
+        rest = below_workspace(request["path"])
         text = None if request.get("text") is None else str(request["text"])
         async with self.files_of(session_id):
             await asyncio.to_thread(self.machine.prepare, session_id, ())
@@ -286,6 +282,13 @@ def place_of(path: str) -> tuple[str, str]:
         if path.startswith(prefix + "/"):
             return place, path[len(prefix) + 1 :]
     raise BadPath(f"{path!r} is not below {', '.join(PLACES)}")
+
+
+def below_workspace(path: str) -> str:
+    place, rest = place_of(path)
+    if place != "workspace":
+        raise BadPath(f"{path!r} is not below /workspace")
+    return rest
 
 
 def decoded(data: Any) -> bytes:
