@@ -2,14 +2,10 @@
 
 from typing import Any
 
-from django.db.models import F
-
 from agents import limits, trust
 from agents.eventlog.append import NewEvent
 from agents.eventlog.channel import wants_previews
-from agents.leases import rest_connection
 from agents.model_facts import takes_search_results
-from agents.models import Session
 from agents.plugs import model_client
 from agents.runtime import rests
 from agents.runtime.model import ModelError, ModelStopped, Reply
@@ -59,9 +55,7 @@ def call_model(turn: Turn, request_id: str) -> None:
     request = _request(turn)
     preview = Preview(turn.thread.pk, request_id)
     listener = preview if wants_previews(turn.thread.pk) else None
-    if turn.is_recovered:  # as late as can be: who is lost before this has asked nobody
-        Session.objects.filter(pk=turn.session_id).update(repeated_requests=F("repeated_requests") + 1)
-    rest_connection()
+    turn.about_to_ask()
     try:
         reply = model_client().answer(request, stop=turn.should_stop, listener=listener)
     except ModelError as failure:

@@ -6,10 +6,6 @@ spans as the agent's own answers. What it used is in the event's private part, a
 
 from dataclasses import replace
 
-from django.db.models import F
-
-from agents.leases import rest_connection
-from agents.models import Session
 from agents.plugs import model_client
 from agents.runtime import rests
 from agents.runtime.compaction import Plan, plan, summary_request, summary_text
@@ -41,9 +37,7 @@ def compact(turn: Turn, resumes: bool) -> None:
 def _ask(turn: Turn, kept: Plan) -> Reply:
     messages = turn.log.conversation.messages
     window = replace(turn.window, size=min(turn.window.size, turn.room * 2))
-    if turn.is_recovered:  # as late as can be: who is lost before this has asked nobody
-        Session.objects.filter(pk=turn.session_id).update(repeated_requests=F("repeated_requests") + 1)
-    rest_connection()
+    turn.about_to_ask()
     for tries in range(TRIES_MAX):
         request = summary_request(turn.thread.agent_snapshot, messages, kept, window=window, tries=tries)
         try:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from agents import limits, queue
@@ -96,6 +97,12 @@ class Turn:
 
     def is_interrupted(self) -> bool:
         return statements.interrupts.exists(self.thread.pk)
+
+    def about_to_ask(self) -> None:
+        """Right before a model request: whoever is lost earlier has asked nobody, so no request is repeated."""
+        if self.is_recovered:
+            Session.objects.filter(pk=self.session_id).update(repeated_requests=F("repeated_requests") + 1)
+        rest_connection()
 
     def should_stop(self) -> bool:
         """Asked again and again during a wait, which must not hold a database connection: tools take minutes, and the
