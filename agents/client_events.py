@@ -1,11 +1,10 @@
 """PURE: what a client may put into a session; shapes are checked before, these are the rules beyond them."""
 
-from binascii import a2b_base64
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.exceptions import InvalidRequest
-from agents.file_sources import IMAGE_TYPES, PDF
+from agents.file_sources import unreadable
 from agents.limits import EVENTS_PER_REQUEST_MAX, SESSION_INITIAL_EVENTS_MAX, SYSTEM_BLOCKS_MAX
 
 SYSTEM = "system.message"
@@ -81,33 +80,14 @@ def _check_each(events: Sequence[Mapping[str, Any]], field: str, supported: Sequ
         if event.get("deny_message") is not None and event["result"] != "deny":
             raise InvalidRequest(f"{field}.{index}.deny_message: it goes with the result deny only.")
         for place, block in enumerate(event.get("content") or []):
-            _check_block(block, f"{field}.{index}.content.{place}", may_be_blank=event["type"] == "user.tool_result")
+            _check_block(block, f"{field}.{index}.content.{place}", is_result=event["type"] in RESULTS)
 
 
-def _check_block(block: Mapping[str, Any], field: str, *, may_be_blank: bool = False) -> None:
-    """`may_be_blank`: what a file or a command printed is what it is."""
+def _check_block(block: Mapping[str, Any], field: str, *, is_result: bool) -> None:
+    """What a tool gave is what it is, blank or not: the model is told of what it cannot read, and the call is over."""
     if block["type"] == "redacted":
         raise InvalidRequest(f"{field}.type: redacted blocks come from the server only.")
-    if block["type"] == "text" and not (block["text"].strip() or (may_be_blank and block["text"])):
+    if block["type"] == "text" and not (block["text"].strip() or (is_result and block["text"])):
         raise InvalidRequest(f"{field}.text: it must not be empty.")
-    if isinstance(source := block.get("source"), Mapping):
-        _check_source(source, f"{field}.source", IMAGE_TYPES if block["type"] == "image" else {PDF})
-
-
-def _check_source(source: Mapping[str, Any], field: str, readable: Collection[str]) -> None:
-    """What no model could read: the turn would fail, and every later one with it, because history is sent again."""
-    if source["type"] == "url" and not source["url"].lower().startswith(("http://", "https://")):
-        raise InvalidRequest(f"{field}.url: it must begin with https:// or http://.")
-    if source["type"] != "base64":
-        return
-    if source["media_type"] not in readable:
-        raise InvalidRequest(f"{field}.media_type: as base64, models read {' and '.join(sorted(readable))} here.")
-    if not _is_base64(source["data"]):
-        raise InvalidRequest(f"{field}.data: it is not base64.")
-
-
-def _is_base64(text: str) -> bool:
-    try:
-        return bool(a2b_base64(text, strict_mode=True))
-    except ValueError:
-        return False
+    if not is_result and (reason := unreadable(block)):
+        raise InvalidRequest(f"{field}.{reason}")

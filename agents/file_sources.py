@@ -1,6 +1,8 @@
-"""PURE: content blocks that name an uploaded file, and what a model is shown in place of the name."""
+"""PURE: content blocks that name an uploaded file, and what a model is shown in place of the name; and what a source
+says that no model could read."""
 
 import base64
+from binascii import a2b_base64
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -36,6 +38,29 @@ def is_text(mime_type: str) -> bool:
     return mime_type.startswith("text/") or mime_type in TEXT_TYPES
 
 
+def unreadable(block: Mapping[str, Any]) -> str | None:
+    """The member of the block's source that no model takes, and why; None where there is none. One such block fails
+    the turn, and every later one with it, because history is sent again."""
+    source = block.get("source")
+    if not isinstance(source, Mapping):
+        return None
+    if source["type"] == "url" and not source["url"].lower().startswith(("http://", "https://")):
+        return "source.url: it must begin with https:// or http://."
+    if source["type"] != "base64":
+        return None
+    types = IMAGE_TYPES if block["type"] == "image" else {PDF}
+    if source["media_type"] not in types:
+        return f"source.media_type: as base64, models read {' and '.join(sorted(types))} here."
+    return None if _is_base64(source["data"]) else "source.data: it is not base64."
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        return bool(a2b_base64(text, strict_mode=True))
+    except ValueError:
+        return False
+
+
 def replaced(blocks: Iterable[Block], by: Callable[[Block], Block]) -> list[Block]:
     """The same blocks with each that names a file replaced; what was given stays as it is."""
     return [_replaced(block, by) for block in blocks]
@@ -60,4 +85,4 @@ def filled(block: Block, *, filename: str, mime_type: str, data: bytes) -> Block
 
 
 def left_out(reason: str) -> Block:
-    return {"type": "text", "text": f"[A file that was attached here is left out: {reason}.]"}
+    return {"type": "text", "text": f"[A file that was attached here is left out: {reason.removesuffix('.')}.]"}

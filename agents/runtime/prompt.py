@@ -7,6 +7,7 @@ from typing import Any
 
 from agents import limits, long_results
 from agents.eventlog.wire import Logged, private
+from agents.file_sources import left_out, unreadable
 from agents.limits import CUSTOM_TOOL_NAME_MAX
 from agents.runtime.tools.mcp_definitions import model_name
 
@@ -108,9 +109,13 @@ def _result(tool_use_id: str, event: Logged) -> Block:
 
 
 def _readable(event: Logged) -> list[Block]:
-    """A client's own result stands in the log as it was sent, however long it is; ours were bounded before."""
+    """A client's own result stands in the log as it was sent, however long it is and whatever it shows; ours were
+    bounded before."""
     content: list[Block] = event.payload.get("content") or []
-    if not event.type.startswith("user.") or not long_results.is_long(content):
+    if not event.type.startswith("user."):
+        return content
+    content = [left_out(reason) if (reason := unreadable(block)) else block for block in content]
+    if not long_results.is_long(content):
         return content
     path = private(event).get("file")
     return long_results.previewed(content, path) if path else long_results.shortened(content, CLIENTS)

@@ -49,6 +49,23 @@ def test_roles_alternate_and_a_result_names_its_call():
     assert Conversation(CONVERSATION).messages[2]["content"][0]["tool_use_id"] == "sevt_use"
 
 
+@pytest.mark.parametrize(
+    ("kind", "source", "said"),
+    [
+        ("image", {"type": "base64", "media_type": "image/png", "data": ""}, "source.data: it is not base64"),
+        ("image", {"type": "base64", "media_type": "image/bmp", "data": "Qk0="}, "source.media_type: "),
+        ("document", {"type": "base64", "media_type": "image/png", "data": "Qk0="}, "source.media_type: "),
+        ("document", {"type": "url", "url": "file:///etc/passwd"}, "source.url: "),
+    ],
+)
+def test_of_what_no_model_reads_in_a_result_the_model_is_told(kind, source, said):
+    content = [{"type": kind, "source": source}, *text("rest")]
+    given = event("user.custom_tool_result", custom_tool_use_id="sevt_use", content=content)
+    (block,) = Conversation([CONVERSATION[4], given]).messages[1]["content"]
+    told, rest = block["content"]
+    assert (told["type"], said in told["text"], rest) == ("text", True, text("rest")[0])
+
+
 def test_platform_notes_follow_the_agents_own_system_prompt():
     request = build_request(AGENT, Conversation(CONVERSATION).messages, tools=[], notes=["Memory is mounted.", ""])
     assert request["system"] == "Be brief.\n\nMemory is mounted."

@@ -142,7 +142,7 @@ REFUSALS = [
         "events.0.content.0.source.media_type: as base64, models read image/gif and image/jpeg and",
     ),
     (
-        [custom("own", content=[{"type": "document", "source": {**ZIP, "type": "base64"}}])],
+        [{**MESSAGE, "content": [{"type": "document", "source": {**ZIP, "type": "base64"}}]}],
         "events.0.content.0.source.media_type: as base64, models read application/pdf",
     ),
     ([{**MESSAGE, "content": [picture(type="url", url="file:///etc/passwd")]}], "events.0.content.0.source.url"),
@@ -228,6 +228,14 @@ def test_two_results_for_one_call_in_one_request_are_one(wire, waiting):
     sent = wire.beta.sessions.events.send(waiting.id, events=[custom("own", content=TEXT), custom("own")]).data
     assert sent[0] == sent[1]
     assert Event.objects.filter(session=waiting.id, type="user.custom_tool_result").count() == 1
+
+
+@pytest.mark.parametrize(
+    "block", [{"type": "text", "text": "\n"}, picture(type="base64", media_type="image/png", data="")]
+)
+def test_a_result_is_taken_as_the_tool_gave_it(wire, waiting, block):
+    (sent,) = wire.beta.sessions.events.send(waiting.id, events=[custom("own", content=[block])]).data
+    assert [shown.to_dict() for shown in sent.content] == [block]
 
 
 def test_the_sessions_of_another_workspace_and_deleted_ones_are_missing(wire, stranger, waiting):
