@@ -6,7 +6,7 @@ from agents.definitions.web import FETCH, SEARCH
 from agents.plugs import search_provider
 
 NO_NETWORK = "LUCID_EGRESS=off keeps agents off the network"
-NOBODY_TO_ASK = "no search engine is connected; LUCID_SEARCH_URL names one"
+NOBODY_TO_ASK = "no search engine is connected, as LUCID_SEARCH_URL is not set"
 
 
 def missing_web_tools() -> dict[str, str]:

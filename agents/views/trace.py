@@ -329,7 +329,7 @@ def _block_text(block: Mapping[str, Any]) -> str:
         case "text":
             return str(block.get("text") or "")
         case "search_result":
-            return f"{block['title']}\n{block['source']}\n{text_of(block['content'])}\n"
+            return _in_order(f"{block['title']}\n{block['source']}\n{text_of(block['content'])}\n")
         case kind:
             return f"[{kind}]"
 
@@ -337,7 +337,12 @@ def _block_text(block: Mapping[str, Any]) -> str:
 def _found(content: Any) -> str:
     """What a search found, in a line; nothing for any other result."""
     hits = [block for block in content or () if isinstance(block, Mapping) and block.get("type") == "search_result"]
-    return f"{len(hits)} found: {'; '.join(' '.join(hit['title'].split()) for hit in hits)}" if hits else ""
+    titles = "; ".join(" ".join(hit["title"].split()) for hit in hits)
+    return _in_order(f"{len(hits)} found: {titles}") if hits else ""
+
+
+def _in_order(text: str) -> str:
+    return REORDERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _main_argument(arguments: Mapping[str, Any]) -> str:
@@ -355,7 +360,7 @@ def arguments_of(arguments: Mapping[str, Any]) -> str:
     """What a call is given, as a person reads it before allowing it: in the order in which it runs."""
     is_command = set(arguments) == {"command"}
     text = str(arguments["command"]) if is_command else json.dumps(arguments, indent=2, ensure_ascii=False)
-    return REORDERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _in_order(text)
 
 
 def _first_line(text: str) -> str:

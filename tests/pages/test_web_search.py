@@ -9,7 +9,7 @@ from agents.views.trace import Lanes, View, show
 HIT = {
     "type": "search_result",
     "source": "https://a.example/zorp",
-    "title": "Zorp <b>in</b>\nshort",
+    "title": "Zorp <b>in</b>\n\u202eshort",
     "content": [{"type": "text", "text": "Zorp is a tool."}],
     "citations": {"enabled": False},
 }
@@ -25,7 +25,7 @@ def text(client: Client, url: str) -> str:
 
 def test_an_agents_page_says_that_there_is_nobody_to_ask(as_alice: Client, settings) -> None:
     settings.LUCID_SEARCH_URL = ""
-    assert "Search the web (not offered: no search engine is connected; LUCID_SEARCH_URL names one)" in text(
+    assert "Search the web (not offered: no search engine is connected, as LUCID_SEARCH_URL is not set)" in text(
         as_alice, "/agents/new/"
     )
     settings.LUCID_SEARCH_URL = "http://127.0.0.1:1/search"
@@ -38,7 +38,7 @@ def test_an_agents_page_says_that_there_is_nobody_to_ask(as_alice: Client, setti
 
 def test_the_operations_page_says_whom_searches_ask(as_alice: Client, alice: Member, settings, clean_redis) -> None:
     settings.LUCID_SEARCH_URL = ""
-    assert "no search engine is connected; LUCID_SEARCH_URL names one" in text(as_alice, "/operations/")
+    assert "no search engine is connected, as LUCID_SEARCH_URL is not set" in text(as_alice, "/operations/")
     settings.LUCID_SEARCH_URL = "http://me:secret@searx.internal:8888/search?token=secret"
     page = text(as_alice, "/operations/")
     assert '<dt>Web search</dt><dd class="anywhere">connected</dd>' in page
@@ -54,8 +54,8 @@ def test_a_search_reads_as_what_was_found() -> None:
     lanes = Lanes("sthr_1", {})
     shown = show(lanes.row(thread_id="sthr_1", seq=2, event=RESULT))
     assert shown
-    assert shown.summary == "2 found: Zorp <b>in</b> short; Zorp <b>in</b> short"
-    assert shown.fold.split("\n\n")[0] == "Zorp <b>in</b>\nshort\nhttps://a.example/zorp\nZorp is a tool."
+    assert shown.summary == r"2 found: Zorp <b>in</b> \u202eshort; Zorp <b>in</b> \u202eshort"
+    assert shown.fold.split("\n\n")[0] == "Zorp <b>in</b>\n\\u202eshort\nhttps://a.example/zorp\nZorp is a tool."
     story = show(lanes.row(thread_id="sthr_1", seq=1, event=USE), View.STORY)
     assert story
     assert story.text == "Searched the web for zorp"
