@@ -200,10 +200,19 @@ def _text_blocks(content: Any) -> list[dict[str, Any]]:
         return [{"type": "text", "text": content}] if content else []
     blocks = []
     for block in content:
-        text = block.get("text") if block["type"] in ("text", "input_text", "output_text") else f"[{block['type']}]"
-        if text:
+        if text := _text_in(block):
             blocks.append({"type": "text", "text": str(text)})
     return blocks
+
+
+def _text_in(block: dict[str, Any]) -> Any:
+    match block["type"]:
+        case "text" | "input_text" | "output_text":
+            return block.get("text")
+        case "search_result":
+            found = [f"{block.get('title')} ({block.get('source')})", *map(_text_in, block.get("content") or [])]
+            return "\n".join(map(str, found))
+    return f"[{block['type']}]"
 
 
 def _is_error(content: list[dict[str, Any]]) -> bool:

@@ -97,6 +97,18 @@ def test_exported_events_become_wire_events(actor):
     ]
 
 
+def test_what_a_search_found_is_kept_as_text(actor):
+    said = [{"type": "text", "text": "A tool."}]
+    hit = {"type": "search_result", "source": "https://a.example", "title": "Zorp", "content": said}
+    events = [
+        {"id": "a", "type": "agent.tool_use", "name": "web_search", "input": {"query": "zorp"}},
+        {"type": "agent.tool_result", "tool_use_id": "a", "content": [hit]},
+    ]
+    report = import_transcripts([{"events": events}], "Greeter", actor=actor)
+    result = Session.objects.get(pk=report.imported[0]).events.get(type="agent.tool_result")
+    assert result.payload["content"] == [{"type": "text", "text": "Zorp (https://a.example)\nA tool."}]
+
+
 def test_the_agent_declares_the_tools_that_were_seen_and_learns_later_ones(actor):
     import_transcripts([OPENAI], "Support", actor=actor)
     import_transcripts([ANTHROPIC], "Support", actor=actor)
