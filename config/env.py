@@ -81,11 +81,18 @@ def env_addresses(name: str) -> list[str]:
 
 def env_url(name: str, default: str, *, schemes: Sequence[str]) -> str:
     value = os.environ.get(name, default)
-    if value and (urlsplit(value).scheme not in schemes or "://" not in value):
+    if value and not _is_url(value, schemes):
         raise ImproperlyConfigured(
             f"{name}={_shown(value)!r} is not allowed: use a URL that starts with {_starts(schemes)}"
         )
     return value
+
+
+def _is_url(value: str, schemes: Sequence[str]) -> bool:
+    try:
+        return urlsplit(value).scheme in schemes and "://" in value
+    except ValueError:  # half an IPv6 address
+        return False
 
 
 def data_folder(name: str, default: Path) -> Path:

@@ -25,6 +25,7 @@ from tests.stack import ROOT, clean_environment
         ("DATABASE_URL", "postgres://localhost:many/lucid", "the port must be a number"),
         ("REDIS_URL", "localhost:6379", "redis:// or rediss:// or unix://"),
         ("ANTHROPIC_BASE_URL", "api.example.com", "http:// or https://"),
+        ("LUCID_SEARCH_URL", "http://[::1/search", "http:// or https://"),
         ("LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING, ERROR"),
         ("LUCID_FILES_STORAGE", "/some/folder", "a URL that starts with s3://"),
         ("LUCID_FILES_STORAGE", "s3://bucket?acl=public", "s3://BUCKET/FOLDER with the options endpoint, region"),
