@@ -3,6 +3,7 @@
 AGENT_NAME_MAX = 256  # wire contract
 AGENT_DESCRIPTION_MAX = 2_048  # wire contract
 AGENT_SYSTEM_MAX = 100_000  # wire contract, characters
+AGENT_VERSION_MAX = 2_147_483_647  # what the column holds
 AGENT_TOOLS_MAX = 256  # wire contract, across toolsets
 AGENT_SKILLS_MAX = 20  # wire contract
 AGENT_MCP_SERVERS_MAX = 20  # wire contract
@@ -89,6 +90,7 @@ WORK_RECLAIM_MS = 5_000  # wire contract: what was handed out and not taken by t
 WORK_RECLAIM_MS_MAX = 86_400_000  # a day; nobody waits longer for a worker to say that it has the item
 WORK_TTL_SECONDS = 90  # what workers assume before they are told; they beat every 30 s, so two beats may be lost
 WORK_TTL_MIN_SECONDS, WORK_TTL_MAX_SECONDS = 30, 300  # how far a worker's own wish goes
+WORK_TTL_WISH_MAX = 86_400  # what it may wish for; the server grants less
 WORK_TEARDOWN_SECONDS = 300  # of a worker that was told to stop: a tool of 150 s, two syncs of memory of 30 s
 WORK_IDLE_SECONDS = 120  # a worker whose session rests for so long is told to stop; by itself it does so after 60
 WORK_TOKEN_SECONDS = 600  # how long a stopped item's token still opens its session: the last results and memory

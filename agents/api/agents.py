@@ -18,11 +18,11 @@ from agents.api.bodies import Body, extended
 from agents.api.openapi import asks, takes
 from agents.api.pagination import NEWEST_FIRST, Cursor, cursor_of, limit_of, live_or_all, page_of
 from agents.api.shapes.agents import ListedAgent, agent_shape, listed_shape
+from agents.limits import AGENT_VERSION_MAX
 from agents.models import Agent
 from agents.plugs import agent_extensions
 from agents.services import agents as services
 
-VERSION_MAX = 2_147_483_647  # what the column holds
 router = Router(tags=["agents"])
 # What an agent was shown as may be sent back: an unset setting of a web tool is shown as null.
 CLEARABLE = (BetaManagedAgentsWebFetchToolConfigParams, BetaManagedAgentsWebSearchToolConfigParams)
@@ -55,7 +55,7 @@ def list_agents(request: ApiRequest) -> dict[str, Any]:
 
 @router.get("/{agent_id}", openapi_extra=asks("version"))
 def get_agent(request: ApiRequest, agent_id: str) -> dict[str, Any]:
-    number = queries.whole(request, "version", least=1, most=VERSION_MAX)
+    number = queries.whole(request, "version", least=1, most=AGENT_VERSION_MAX)
     return agent_shape(*access_agent_version(request.auth, agent_id, number))
 
 

@@ -2,15 +2,20 @@
 
 import sys
 from functools import cache
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
 
 import anthropic
 from anthropic import Stream
 from anthropic._response import BinaryAPIResponse
 from pydantic import BaseModel, TypeAdapter
 
+from agents.api.own_answers import OwnAnswer
+from agents.webhook_events import EVENT_TYPES
+
 REFERENCE = "#/components/schemas/{model}"
 BINARY = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+# The SDK knows only the events of whole organizations.
+WEBHOOK_ENDPOINTS = ("BetaOrganizationWebhookEndpoint", "BetaNewOrganizationWebhookEndpoint")
 type Schema = dict[str, Any]
 
 
@@ -51,8 +56,20 @@ def answer_content(method: str, schemas: dict[str, Schema]) -> Schema:
     members: Schema = {name: {"type": ["string", "null"]} for name in kind.model_fields if name != "data"}
     if "has_more" in members:
         members["has_more"] = {"type": "boolean"}
-    data = {"type": "array", "items": _schema(_item_of(kind), schemas)}
-    return {"application/json": {"schema": {"type": "object", "properties": {"data": data, **members}}}}
+    return _page(_schema(_item_of(kind), schemas), members)
+
+
+def own_content(answer: OwnAnswer, schemas: dict[str, Schema]) -> Schema:
+    """The same of an operation beyond the wire."""
+    one = _schema(answer.kind, schemas)
+    if answer.is_page:
+        return _page(one, {"next_page": {"type": ["string", "null"]}})
+    return {"application/json": {"schema": one}}
+
+
+def _page(item: Schema, members: Schema) -> Schema:
+    properties = {"data": {"type": "array", "items": item}, **members}
+    return {"application/json": {"schema": {"type": "object", "required": list(properties), "properties": properties}}}
 
 
 def _is_page(kind: Any) -> bool:
@@ -65,6 +82,8 @@ def _item_of(page: Any) -> Any:
 
 def _named(kind: Any) -> str:
     """A model's name; a union is told by the resource whose parts it lists."""
+    if kind is type(None):
+        return "null"
     if isinstance(kind, type):
         return kind.__name__
     names = [_named(one) for one in get_args(kind) if isinstance(one, type) or get_args(one)]
@@ -72,7 +91,7 @@ def _named(kind: Any) -> str:
 
 
 def _schema(kind: Any, schemas: dict[str, Schema]) -> Schema:
-    is_model = isinstance(kind, type) and issubclass(kind, BaseModel)
+    is_model = isinstance(kind, type) and (issubclass(kind, BaseModel) or is_typeddict(kind))
     if is_model and kind.__name__ in schemas:
         return {"$ref": REFERENCE.format(model=kind.__name__)}
     schema = TypeAdapter(kind).json_schema(ref_template=REFERENCE, mode="serialization")
@@ -80,5 +99,7 @@ def _schema(kind: Any, schemas: dict[str, Schema]) -> Schema:
         schemas.setdefault(name, found)
     if not is_model:
         return schema
+    if kind.__name__ in WEBHOOK_ENDPOINTS:
+        schema["properties"]["enabled_events"]["items"] = {"type": "string", "enum": sorted(EVENT_TYPES)}
     schemas[kind.__name__] = schema
     return {"$ref": REFERENCE.format(model=kind.__name__)}

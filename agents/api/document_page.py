@@ -12,6 +12,7 @@ from ninja import NinjaAPI
 from agents.api.answers import told
 from agents.api.examples import example_of
 from agents.api.openapi import operations
+from agents.api.own_answers import own_answer_of
 
 METHODS = ("get", "post", "delete")
 REFERENCE = "#/components/schemas/"
@@ -43,7 +44,7 @@ def _groups(found: Schema) -> dict[str, list[dict[str, Any]]]:
     for path, methods in found["paths"].items():
         for method in (name for name in METHODS if name in methods):
             operation = methods[method]
-            body, example = _body_name(operation), example_of(method, path)
+            body, example, own = _body_name(operation), example_of(method, path), own_answer_of(method, path)
             groups.setdefault(operation["tags"][0], []).append(
                 {
                     "method": method.upper(),
@@ -54,6 +55,7 @@ def _groups(found: Schema) -> dict[str, list[dict[str, Any]]]:
                     "beta": next((" or ".join(one["schema"]["enum"]) for one in _betas(operation)), ""),
                     "example": example.code if example else "",
                     "returns": told(example.method) if example and example.method else "",
+                    "own": own and {"name": own.kind.__name__, "is_page": own.is_page},
                     "body": body,
                     "fields": _fields(found["components"]["schemas"][body]) if body else [],
                 }
@@ -66,7 +68,7 @@ def _betas(operation: Schema) -> list[Schema]:
 
 
 def _types(found: Schema) -> dict[str, list[dict[str, Any]]]:
-    """What the bodies are made of, by name."""
+    """What bodies and answers are made of, by name."""
     bodies = {_body_name(operation) for methods in found["paths"].values() for operation in methods.values()}
     schemas = found["components"]["schemas"].items()
     return {name: _fields(schema) for name, schema in sorted(schemas) if name not in bodies}

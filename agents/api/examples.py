@@ -35,6 +35,13 @@ def _each(name: str, arguments: str = "", shown: str = "id") -> Example:
     return Example(name, f"for found in client.{name}({arguments}):\n    print(found.{shown})")
 
 
+def _worker(verb: str, arguments: str, result: str = "") -> Example:
+    """A call that only a worker makes, with the key of its environment."""
+    example = _call(f"beta.environments.work.{verb}", arguments)
+    code = f"worker_{example.code}"
+    return Example(example.method, f"{result} = {code}" if result else code)
+
+
 def _get(path: str, result: str = "") -> Example:
     call = f"client.get({_quoted(path)}, cast_to=object)"
     return Example("", f"{result} = {call}" if result else f"print({call})")
@@ -68,6 +75,7 @@ MEMORY = "memory.id, memory_store_id=store.id"
 FIRST = "first.memory_version_id, memory_store_id=store.id"
 CREDENTIAL = "credential.id, vault_id=vault.id"
 THREAD = "thread.id, session_id=session.id"
+WORK = "work.id, environment_id=queue_id"
 INPUTS = '[{"type": "memory_store", "memory_store_id": store.id}, {"type": "sessions", "session_ids": [session.id]}]'
 
 # In the order in which they can be run.
@@ -248,7 +256,7 @@ EXAMPLES = {
     "POST /proposals/{proposal_id}/approve": _decide(
         "review", "pending", "approve", '{"base_sha256": found["base_sha256"], "revision": found["revision"]}'
     ),
-    "POST /proposals/{proposal_id}/undo": _decide("review", "approved", "undo", '{"reason": "It did not help."}'),
+    "POST /proposals/{proposal_id}/undo": _decide("review", "applied", "undo", '{"reason": "It did not help."}'),
     "POST /proposals/{proposal_id}/reject": _decide("review", "pending", "reject", '{"reason_code": "wrong"}'),
     "POST /proposals/{proposal_id}/release": _decide(
         "quarantine", "pending", "release", '{"reason": "It is harmless."}'
@@ -282,6 +290,29 @@ EXAMPLES = {
         "beta.organization.webhooks.regenerate_signing_secret", "endpoint.id", "secret"
     ),
     "DELETE /organizations/webhooks/{endpoint_id}": _call("beta.organization.webhooks.delete", "endpoint.id"),
+    "GET /environments/{environment_id}/work/poll": Example(
+        "beta.environments.work.poll",
+        "# queue_id is a self-hosted environment, environment_key comes from manage.py create_environment_key\n"
+        "worker_client = client.with_options(api_key=environment_key)\n"
+        "client.beta.sessions.create(agent=agent.id, environment_id=queue_id)\n"
+        "work = worker_client.beta.environments.work.poll(queue_id)",
+    ),
+    "POST /environments/{environment_id}/work/{work_id}/ack": _worker("ack", WORK),
+    "POST /environments/{environment_id}/work/{work_id}/heartbeat": _worker(
+        "heartbeat", f'{WORK}, expected_last_heartbeat="NO_HEARTBEAT"', "beat"
+    ),
+    "GET /environments/{environment_id}/work": Example(
+        "beta.environments.work.list",
+        "for found in worker_client.beta.environments.work.list(queue_id):\n    print(found.state)",
+    ),
+    "GET /environments/{environment_id}/work/stats": _call("beta.environments.work.stats", "queue_id", "stats"),
+    "GET /environments/{environment_id}/work/{work_id}": _call("beta.environments.work.retrieve", WORK, "work"),
+    "POST /environments/{environment_id}/work/{work_id}": _call(
+        "beta.environments.work.update", f'{WORK}, metadata={{"rack": "north"}}'
+    ),
+    "POST /environments/{environment_id}/work/{work_id}/stop": _call(
+        "beta.environments.work.stop", f"{WORK}, force=True"
+    ),
     "GET /operations": _get("operations"),
     "GET /costs": _get("costs?group_by[]=day&group_by[]=model"),
     "GET /audit_events": _get("audit_events?limit=20"),

@@ -10,12 +10,20 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_GET
 from ninja import NinjaAPI
 
-from agents.api.answers import answer_content
+from agents.api.answers import answer_content, own_content
 from agents.api.auth import BEYOND_THE_WIRE, GROUPS, VERSIONS
 from agents.api.bodies import Body
 from agents.api.examples import example_of
+from agents.api.own_answers import OWN_ANSWERS, own_answer_of
 from agents.api.stream import PREVIEWS
-from agents.limits import PAGE_DEFAULT, PAGE_MAX
+from agents.limits import (
+    AGENT_VERSION_MAX,
+    PAGE_DEFAULT,
+    PAGE_MAX,
+    WORK_BLOCK_MS_MAX,
+    WORK_RECLAIM_MS_MAX,
+    WORK_TTL_WISH_MAX,
+)
 
 ID = re.compile(r"{(\w+)}")
 ERROR_TYPES = (
@@ -56,14 +64,15 @@ STREAMS = {
     "/v1/sessions/{session_id}/events/stream": "Stream Session Events",
     "/v1/sessions/{session_id}/threads/{thread_id}/stream": "Stream Thread Events",
 }
-# Query parameters that are no text: whole numbers with the least that each takes, and flags by how they begin.
+# Query parameters that are no text: whole numbers with the least and the most that each takes, and flags by how they
+# begin.
 INTEGERS = {
-    "version": 1,
-    "agent_version": 1,
-    "depth": 0,
-    "block_ms": 1,
-    "reclaim_older_than_ms": 0,
-    "desired_ttl_seconds": 1,
+    "version": (1, AGENT_VERSION_MAX),
+    "agent_version": (1, AGENT_VERSION_MAX),
+    "depth": (0, 1),
+    "block_ms": (1, WORK_BLOCK_MS_MAX),
+    "reclaim_older_than_ms": (0, WORK_RECLAIM_MS_MAX),
+    "desired_ttl_seconds": (1, WORK_TTL_WISH_MAX),
 }
 FLAGS = ("include_", "has_")
 _bodies: dict[str, Body] = {}
@@ -92,7 +101,8 @@ def _query_schema(name: str, choices: Mapping[str, Iterable[str]]) -> dict[str, 
     if name.startswith("created_at["):
         return {"type": "string", "format": "date-time"}
     if name in INTEGERS:
-        return {"type": "integer", "minimum": INTEGERS[name]}
+        least, most = INTEGERS[name]
+        return {"type": "integer", "minimum": least, "maximum": most}
     if name.startswith(FLAGS):
         return {"type": "boolean"}
     plain = name.removesuffix("[]")
@@ -114,6 +124,8 @@ def operations(api: NinjaAPI) -> dict[str, Any]:
         schema = body.json_schema()
         schemas |= schema.pop("$defs", {})
         schemas[name] = schema
+    for answer in OWN_ANSWERS.values():
+        own_content(answer, schemas)
     found["components"] = {"schemas": schemas, "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}}
     found["security"] = [{"key": []}]
     return found
@@ -125,10 +137,17 @@ def document(api: NinjaAPI) -> dict[str, Any]:
     found = deepcopy(operations(api))
     for path, methods in found["paths"].items():
         for method, operation in methods.items():
-            if (example := example_of(method, path)) and example.method:
-                content = answer_content(example.method, found["components"]["schemas"])
+            if content := _answer(method, path, found["components"]["schemas"]):
                 operation["responses"][200] = {"description": "OK", "content": content}
     return found
+
+
+def _answer(method: str, path: str, schemas: dict[str, Any]) -> dict[str, Any] | None:
+    """What it answers; None where the operation says so itself."""
+    if own := own_answer_of(method, path):
+        return own_content(own, schemas)
+    example = example_of(method, path)
+    return answer_content(example.method, schemas) if example and example.method else None
 
 
 def _complete(method: str, path: str, operation: dict[str, Any]) -> None:

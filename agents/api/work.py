@@ -12,10 +12,14 @@ from agents.api.bodies import Body
 from agents.api.openapi import asks, takes
 from agents.api.pagination import limit_of, page_of
 from agents.api.shapes.work import stats_shape, work_shape
-from agents.limits import WORK_BLOCK_MS_MAX, WORK_PAGE_DEFAULT, WORK_PAGE_MAX, WORK_RECLAIM_MS_MAX
+from agents.limits import (
+    WORK_BLOCK_MS_MAX,
+    WORK_PAGE_DEFAULT,
+    WORK_PAGE_MAX,
+    WORK_RECLAIM_MS_MAX,
+    WORK_TTL_WISH_MAX,
+)
 from agents.services import work as services
-
-TTL_MAX = 86_400  # of the wish; the server grants less
 
 
 class WorkUpdateParams(TypedDict):
@@ -76,7 +80,7 @@ def acknowledge_work(request: ApiRequest, environment_id: str, work_id: str) -> 
 )
 def beat_work(request: ApiRequest, environment_id: str, work_id: str) -> dict[str, Any]:
     item = access_work(access_environment(request.auth, environment_id), work_id)
-    ttl_seconds = queries.whole(request, "desired_ttl_seconds", least=1, most=TTL_MAX)
+    ttl_seconds = queries.whole(request, "desired_ttl_seconds", least=1, most=WORK_TTL_WISH_MAX)
     expected = request.GET.get("expected_last_heartbeat")
     item, is_extended = services.beat(item, expected=expected, ttl_seconds=ttl_seconds)
     return {"type": "work_heartbeat", **services.lease_state(item, is_extended=is_extended)}

@@ -2,17 +2,22 @@
 
 import inspect
 import re
+from typing import is_typeddict
 
 import anthropic
 import pytest
+from jsonschema import Draft202012Validator
 
 from agents.actors import Actor
+from agents.api import own_answers
 from agents.api.answers import returned_by
 from agents.api.examples import EXAMPLES, example_of
+from agents.api.own_answers import OWN_ANSWERS
+from agents.services.environment_keys import issue_environment_key
+from agents.services.environments import create_environment
 from dreams.models import Lane
 from tests.pages.reviews import make_proposal, make_store
 
-OPENED_LATER = ("work",)  # a worker's calls need a worker's key
 ROUTE = re.compile(r'span_route="(.+?)"')
 VERB = re.compile(r"self\._(get|post|delete)")
 
@@ -20,9 +25,7 @@ VERB = re.compile(r"self\._(get|post|delete)")
 def test_every_operation_has_its_example_and_every_example_its_operation(client):
     paths = client.get("/v1/openapi.json").json()["paths"]
     operations = {(method, path): one for path, methods in paths.items() for method, one in methods.items()}
-    assert [
-        key for key, one in operations.items() if not example_of(*key) and one["tags"][-1] not in OPENED_LATER
-    ] == []
+    assert [key for key in operations if not example_of(*key)] == []
     described = {example_of(*key) for key in operations}
     assert [name for name, example in EXAMPLES.items() if example not in described] == []
 
@@ -41,18 +44,55 @@ def test_an_example_names_the_method_that_makes_the_call(operation):
     assert returned_by(example.method)
 
 
-def test_every_example_runs(stack, live_sdk, workspace, alice, tmp_path, monkeypatch):
+def test_every_example_runs_and_is_answered_as_described(stack, live_sdk, workspace, alice, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     actor = Actor.of_member(alice)
     store = make_store(actor)
     for lane in (Lane.REVIEW, Lane.REVIEW, Lane.QUARANTINE):
         make_proposal(actor, store, lane=lane)
-    names = {"client": live_sdk}
+    queue = create_environment({"name": "queue", "config": {"type": "self_hosted"}}, actor=actor)
+    key = issue_environment_key(queue, "the worker", actor=actor)[1]
+    names = {"client": live_sdk, "queue_id": queue.pk, "environment_key": key}
+    answers = Answers(live_sdk.get("/v1/openapi.json", cast_to=object))
+    live_sdk._client.event_hooks["response"].append(answers.look)
     for operation, example in EXAMPLES.items():
         try:
             exec(example.code, names)
         except Exception as error:
             pytest.fail(f"{operation}: {error}\n{example.code}")
+    assert answers.wrong == []
+    assert [own for own in OWN_ANSWERS if own not in answers.seen] == []
+
+
+class Answers:
+    """Compares what is answered with what the document says of it; of our own there is no member more, either."""
+
+    def __init__(self, document):
+        self.schemas = document["components"]["schemas"]
+        for name in (name for name, kind in vars(own_answers).items() if is_typeddict(kind)):
+            self.schemas[name]["additionalProperties"] = False
+        operations = [(path, method) for path, methods in document["paths"].items() for method in methods]
+        self.operations = [
+            (method.upper(), path.removeprefix("/v1"), document["paths"][path][method]["responses"]["200"])
+            for path, method in sorted(operations, key=lambda operation: operation[0].count("{"))
+        ]
+        self.seen, self.wrong = set(), []
+
+    def look(self, response):
+        if response.status_code == 200 and response.headers["content-type"].startswith("application/json"):
+            response.read()
+            self.compare(response.request.method, response.request.url.path.removeprefix("/v1"), response.json())
+
+    def compare(self, method, address, answer):
+        path, described = next(
+            (path, described)
+            for known, path, described in self.operations
+            if known == method and re.fullmatch(re.sub(r"{\w+}", "[^/]+", path), address)
+        )
+        self.seen.add(f"{method} {path}")
+        schema = {**described["content"]["application/json"]["schema"], "components": {"schemas": self.schemas}}
+        for error in Draft202012Validator(schema).iter_errors(answer):
+            self.wrong.append(f"{method} {path} {error.json_path}: {error.message}"[:300])
 
 
 def nameless(path):
