@@ -107,12 +107,15 @@
   });
 
   for (const name of ["htmx:sendError", "htmx:timeout"]) {
-    document.addEventListener(name, () => {
+    document.addEventListener(name, (event) => {
       const note = Object.assign(document.createElement("p"), { className: "note note-bad", textContent: "The server does not answer. Nothing was sent; try again." });
       note.setAttribute("role", "alert");
+      note.dataset.unsent = "";
       $("#messages").replaceChildren(note);
+      if (event.detail.requestConfig.verb === "post") note.scrollIntoView({ block: "nearest" });
     });
   }
+  document.addEventListener("htmx:afterOnLoad", () => { $("[data-unsent]")?.remove(); });
 
   // After a swap the new region says where attention belongs; a pinned list keeps its end in view.
   document.addEventListener("htmx:afterSettle", (event) => {
