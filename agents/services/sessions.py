@@ -353,6 +353,8 @@ def wake_thread(thread: Thread, *, at_once: bool = False) -> None:
 @transaction.atomic
 def archive_session(session: Session, *, actor: Actor) -> Session:
     """End a session for good; idempotent. A running one is refused, and so is one whose message waits for a worker."""
+    if session.is_archived:
+        return session  # without the lock, which leaves a new time
     session = lock_session(session.pk)
     if session.is_archived:
         return session

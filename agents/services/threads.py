@@ -14,6 +14,8 @@ from agents.outbox import emit
 @transaction.atomic
 def archive_thread(thread: Thread, *, actor: Actor) -> Thread:
     """End an idle child thread for good, which makes room for another; idempotent."""
+    if thread.is_archived:
+        return thread  # without the lock, which leaves a new time
     session = lock_session(thread.session_id)
     thread.refresh_from_db()
     if thread.is_archived:

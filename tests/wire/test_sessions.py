@@ -237,7 +237,12 @@ def test_a_dreams_trace_is_retrieved_by_id_and_listed_nowhere(wire, session):
 
 def test_an_archived_session_is_over_and_stays_readable(wire, session):
     archived = wire.beta.sessions.archive(session.id)
-    assert (archived.status, wire.beta.sessions.archive(session.id).archived_at) == ("terminated", archived.archived_at)
+    again = wire.beta.sessions.archive(session.id)
+    assert (archived.status, again.archived_at, again.updated_at) == (
+        "terminated",
+        archived.archived_at,
+        archived.updated_at,
+    )
     assert list(wire.beta.sessions.list()) == []
     assert [found.id for found in wire.beta.sessions.list(include_archived=True)] == [session.id]
     assert wire.beta.sessions.events.list(session.id).data[-1].type == "session.status_terminated"

@@ -83,8 +83,10 @@ def test_an_idle_child_is_archived_once_and_both_streams_say_so(wire, threads, t
     come_to_rest(trace, child)
     archived = threads.archive(child.pk, session_id=trace.pk)
     assert archived.status == "terminated"
+    session = wire.beta.sessions.retrieve(trace.pk)
     assert threads.archive(child.pk, session_id=trace.pk).archived_at == archived.archived_at
-    assert wire.beta.sessions.retrieve(trace.pk).status == "running"
+    assert wire.beta.sessions.retrieve(trace.pk).updated_at == session.updated_at
+    assert session.status == "running"
     on_child = threads.events.list(child.pk, session_id=trace.pk).data[-1]
     on_parent = wire.beta.sessions.events.list(trace.pk).data[-1]
     assert on_child.type == "session.thread_status_terminated"
