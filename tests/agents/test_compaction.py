@@ -173,17 +173,16 @@ def test_a_message_of_megabytes_is_shortened_and_does_not_loop(model, make_sessi
     assert session.events.get(type="user.message").payload["content"][0]["text"] == "word " * 1_000_000
 
 
-def test_a_result_of_megabytes_is_shortened_and_does_not_loop(model, actor, environment, practice, clean_redis, say):
+def test_a_result_of_megabytes_is_shortened_without_a_summary(model, actor, environment, practice, clean_redis, say):
     fetch = {"type": "custom", "name": "fetch", "description": "Fetches.", "input_schema": {"type": "object"}}
     agent = create_agent({"name": "Fetcher", "model": "claude-opus-4-5", "tools": [fetch]}, actor=actor)
     session = create_session({"agent": agent.pk, "environment_id": environment.pk}, actor=actor)
-    answers(model, lambda: answer(use("fetch"), stop_reason="tool_use"), said("It fetched a lot."), said("Good."))
+    answers(model, lambda: answer(use("fetch"), stop_reason="tool_use"), said("Good."))
     call = next(event for event in say(session, message("Fetch it")) if event.type == "agent.custom_tool_use")
     content = [{"type": "text", "text": "line\n" * 1_000_000}]
     result = {"type": "user.custom_tool_result", "custom_tool_use_id": call.event_id, "content": content}
-    assert outline(say(session, result)) == ["user.custom_tool_result", *RUNNING, COMPACTED, *ANSWERED, *IDLE]
-    assert max(len(text_of(request)) for request in model.requests) < 500_000
-    assert "Fetch it" in text_of(model.requests[-1])
+    assert outline(say(session, result)) == ["user.custom_tool_result", *RUNNING, *ANSWERED, *IDLE]
+    assert len(text_of(model.requests[-1])) < 500_000
 
 
 def test_a_model_that_says_it_is_too_long_is_asked_again_with_less(model, make_session, clean_redis, say):
