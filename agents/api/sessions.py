@@ -223,12 +223,11 @@ def _with_status(rows: QuerySet[Session], statuses: list[str], workspace: Worksp
     is_idle, is_running = SessionStatus.IDLE in statuses, SessionStatus.RUNNING in statuses
     if is_idle == is_running:
         return [stored] if statuses else []
-    found = Thread.objects.filter(workspace=workspace, session__status=SessionStatus.IDLE).waiting()
-    waiting: Any = found.values_list("session_id", flat=True)
+    waiting: Any = Thread.objects.filter(workspace=workspace).waiting().values_list("session_id", flat=True)
     if len(ids := list(waiting[: WAITING_MAX + 1])) <= WAITING_MAX:
         waiting = ids
     if is_idle:
-        return [stored.exclude(pk__in=waiting)]
+        return [stored.exclude(status=SessionStatus.IDLE, pk__in=waiting)]
     return [stored, rows.filter(status=SessionStatus.IDLE, pk__in=waiting)] if ids else [stored]
 
 
