@@ -126,13 +126,34 @@ def test_what_is_typed_while_a_message_is_on_its_way_stays(
         message.press_sequentially(" And then")
         route.continue_()
 
+    expect(page.get_by_text("Nothing happened yet.")).to_be_visible()
     page.route("**/send/", type_on)
     message.fill("The first.")
     message.press("Control+Enter")
     expect(message).to_have_value("And then")
     expect(message).to_be_focused()
     expect(log(page).locator(".said", has_text=re.compile("^The first.$"))).to_be_visible()
+    expect(page.get_by_text("Nothing happened yet.")).to_be_hidden()
     assert errors == []
+
+
+def test_what_could_not_be_sent_stays_and_says_so_where_one_looks(
+    stack: Stack, session: Session, as_alice: Client, page: Page
+) -> None:
+    opened(page, stack, as_alice, session)
+    page.set_viewport_size({"width": 800, "height": 420})
+    message = page.get_by_label("Message", exact=True)
+    say(page, program({"text": "\n".join(["A long answer."] * 60)}))
+    expect(log(page)).to_contain_text("A long answer.")
+    page.route("**/send/", lambda route: route.abort())
+    message.fill("And one more.")
+    message.press("Control+Enter")
+    expect(page.get_by_role("alert")).to_be_in_viewport()
+    expect(message).to_have_value("And one more.")
+    page.unroute("**/send/")
+    message.press("Control+Enter")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(message).to_have_value("")
 
 
 def test_the_page_catches_up_once_the_web_process_is_back(
