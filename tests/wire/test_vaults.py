@@ -157,7 +157,7 @@ def test_no_row_no_log_and_no_error_holds_a_secret(wire, call, vault, add, caplo
         ({**BEARER, "token": ""}, "auth.token:"),
         ({**BEARER, "mcp_server_url": "ftp://a.example"}, "auth.mcp_server_url:"),
         ({**BEARER, "more": 1}, "auth.more:"),
-        ({**BEARER, "type": "moon"}, "auth:"),
+        ({**BEARER, "type": "moon"}, "auth.type:"),
         ({**OAUTH, "expires_at": "2020-01-01T00:00:00Z"}, "auth.expires_at:"),
         ({**OAUTH, "expires_at": 1_900_000_000}, "auth.expires_at:"),
         ({**OAUTH, "refresh": {**REFRESH, "token_endpoint": "nowhere"}}, "auth.refresh.token_endpoint:"),
