@@ -57,9 +57,7 @@ def access_row[Row: WorkspaceOwned](
             row = model.objects.in_workspace(workspace).filter(pk=row_id, **filters).first()
         else:
             row = _row_in(model).first(workspace.pk, row_id)
-    if row is None:
-        raise NotFound(f"{noun} {row_id[:SHOWN_ID]!r} was not found.", code=code)
-    return row
+    return _there(row, row_id, noun, code)
 
 
 @cache
@@ -69,9 +67,12 @@ def _row_in(model: type[WorkspaceOwned]) -> PreparedQuery[Any]:
 
 def _row_of[Row: Model](rows: QuerySet[Row], row_id: str, noun: str, *, code: str | None = None) -> Row:
     """The same among rows that are already narrowed to what may be seen."""
-    row = None if "\x00" in row_id else rows.filter(pk=row_id).first()
+    return _there(None if "\x00" in row_id else rows.filter(pk=row_id).first(), row_id, noun, code)
+
+
+def _there[Row](row: Row | None, row_id: str, noun: str, code: str | None) -> Row:
     if row is None:
-        raise NotFound(f"{noun} {row_id!r} was not found.", code=code)
+        raise NotFound(f"{noun} {row_id[:SHOWN_ID]!r} was not found.", code=code)
     return row
 
 
