@@ -18,17 +18,28 @@ def search_results(blocks: Iterable[Block]) -> Iterator[Block]:
 
 def sendable(messages: list[Message], *, takes_blocks: bool) -> list[Message]:
     """As text where an endpoint does not know such blocks: some refuse the request, and every one that repeats it,
-    others leave them out without a word. Endpoints that know them refuse a request in which some may be cited and
-    others not; then none may, as no event holds a citation."""
+    others leave them out without a word. Endpoints that know them refuse those that say nothing, which are text, too;
+    and a request in which some may be cited and others not: then none may, as no event holds a citation."""
     if not takes_blocks:
         return _with(messages, as_text)
-    wishes = {_is_cited(block) for message in messages for block in search_results(message["content"])}
-    return _with(messages, _uncited) if len(wishes) > 1 else messages
+    found = [block for message in messages for block in search_results(message["content"])]
+    if any(map(_is_blank, found)):
+        return sendable(_with(messages, _told), takes_blocks=True)
+    return _with(messages, _uncited) if len({_is_cited(block) for block in found}) > 1 else messages
 
 
 def as_text(block: Block) -> Block:
     lines = [f"{block['title']} ({block['source']})", *(part["text"] for part in block["content"])]
     return {"type": "text", "text": "\n".join(lines)}
+
+
+def _told(block: Block) -> Block:
+    return as_text(block) if _is_blank(block) else block
+
+
+def _is_blank(block: Block) -> bool:
+    texts = [part["text"] for part in block["content"]]
+    return not texts or not all(text.strip() for text in (block["title"], block["source"], *texts))
 
 
 def _is_cited(block: Block) -> bool:

@@ -150,6 +150,16 @@ def test_results_that_may_be_cited_and_others_are_never_sent_together(scene):
     assert sent.content[0].citations.enabled
 
 
+@pytest.mark.parametrize("blank", [{"content": []}, {"content": [{"type": "text", "text": " "}]}, {"title": ""}])
+def test_a_clients_result_that_says_nothing_is_no_block_that_endpoints_refuse(scene, blank):
+    with told([use("find", "{}"), text("done")]) as requests:
+        s = scene(FIND)
+        s.act(says("Find"))
+        s.act(custom_result(s["a"], "", content=[CITED, {**CITED, **blank}]))
+    (found,) = results_in(requests[1])
+    assert [block["type"] for block in found["content"]] == ["search_result", "text"]
+
+
 def test_without_an_engine_no_model_is_offered_the_tool(scene, settings):
     settings.LUCID_SEARCH_URL = ""
     with told([text("done")]) as requests:
