@@ -1,4 +1,4 @@
-"""Sync Django behind the asynchronous server: one hop to a thread and one back for every answer.
+"""Sync Django behind the asynchronous server: one hop to a thread and one back for an ordinary answer.
 
 Why not a2wsgi's own responder: it waits for the event loop at every piece of an answer, three times for the smallest
 one, which took 1.7 ms of a list's 4.8 ms, and once more for a body that is there already; what it knows of WSGI's
