@@ -73,6 +73,9 @@ class Body:
             schema.get("properties", {}).pop(name, None)
         if "required" in schema:
             schema["required"] = [name for name in schema["required"] if name not in self.left_out]
+        for one in (schema, *schema.get("$defs", {}).values()):
+            if "properties" in one:
+                one.setdefault("additionalProperties", False)  # as `_Rewriter` has it
         return schema
 
     def _strict(self, schema: Any) -> Any:

@@ -1,6 +1,7 @@
 """The examples of the API's document: one per operation, and all of them run from top to bottom."""
 
 import inspect
+import json
 import re
 from typing import is_typeddict
 
@@ -18,6 +19,7 @@ from agents.services.environments import create_environment
 from dreams.models import Lane
 from tests.pages.reviews import make_proposal, make_store
 
+JSON = "application/json"
 ROUTE = re.compile(r'span_route="(.+?)"')
 VERB = re.compile(r"self\._(get|post|delete)")
 
@@ -65,7 +67,7 @@ def test_every_example_runs_and_is_answered_as_described(stack, live_sdk, worksp
 
 
 class Answers:
-    """Compares what is answered with what the document says of it; of our own there is no member more, either."""
+    """Compares what is sent and answered with what the document says of it; of our own there is no member more."""
 
     def __init__(self, document):
         self.schemas = document["components"]["schemas"]
@@ -73,26 +75,29 @@ class Answers:
             self.schemas[name]["additionalProperties"] = False
         operations = [(path, method) for path, methods in document["paths"].items() for method in methods]
         self.operations = [
-            (method.upper(), path.removeprefix("/v1"), document["paths"][path][method]["responses"]["200"])
+            (method.upper(), path.removeprefix("/v1"), document["paths"][path][method])
             for path, method in sorted(operations, key=lambda operation: operation[0].count("{"))
         ]
         self.seen, self.wrong = set(), []
 
     def look(self, response):
-        if response.status_code == 200 and response.headers["content-type"].startswith("application/json"):
-            response.read()
-            self.compare(response.request.method, response.request.url.path.removeprefix("/v1"), response.json())
-
-    def compare(self, method, address, answer):
+        method, address = response.request.method, response.request.url.path.removeprefix("/v1")
         path, described = next(
             (path, described)
             for known, path, described in self.operations
             if known == method and re.fullmatch(re.sub(r"{\w+}", "[^/]+", path), address)
         )
         self.seen.add(f"{method} {path}")
-        schema = {**described["content"]["application/json"]["schema"], "components": {"schemas": self.schemas}}
-        for error in Draft202012Validator(schema).iter_errors(answer):
-            self.wrong.append(f"{method} {path} {error.json_path}: {error.message}"[:300])
+        if JSON in described.get("requestBody", {}).get("content", {}):
+            self.compare(f"{method} {path}", described["requestBody"], json.loads(response.request.content or "{}"))
+        if response.status_code == 200 and response.headers["content-type"].startswith(JSON):
+            response.read()
+            self.compare(f"answer to {method} {path}", described["responses"]["200"], response.json())
+
+    def compare(self, what, described, found):
+        schema = {**described["content"][JSON]["schema"], "components": {"schemas": self.schemas}}
+        for error in Draft202012Validator(schema).iter_errors(found):
+            self.wrong.append(f"{what} {error.json_path}: {error.message}"[:300])
 
 
 def nameless(path):
