@@ -306,6 +306,7 @@ def _permissions(request: HtmxHttpRequest, proposal: Proposal, mode: str) -> dic
         "may_decide": may_decide,
         "may_reject": may_reject,
         "may_edit": may_edit,
+        "others_decide": open_again and not may_review,
         "may_release": may_review and proposal.is_waiting and proposal.lane == Lane.QUARANTINE,
         "may_undo": may_review and proposal.status in inbox.UNDOABLE and proposal.lane != Lane.REJECT,
     }
@@ -360,6 +361,13 @@ def _quotes(rows: list[Evidence]) -> list[dict[str, Any]]:
     ]
 
 
-def _same_file(proposal: Proposal) -> list[Proposal]:
+def _same_file(proposal: Proposal) -> list[tuple[Proposal, bool]]:
+    """What else waits for this file, and whether it is about the same entries: then it goes stale with an approval."""
     found = inbox.pending(proposal.workspace).filter(store=proposal.store_id, path=proposal.path)
-    return list(found.exclude(pk=proposal.pk).order_by("-risk_rank", "pk")[:SAME_FILE_SHOWN])
+    others = found.exclude(pk=proposal.pk).order_by("-risk_rank", "pk")[:SAME_FILE_SHOWN]
+    mine = _entry_ids(proposal)
+    return [(other, not mine.isdisjoint(_entry_ids(other))) for other in others]
+
+
+def _entry_ids(proposal: Proposal) -> set[str]:
+    return {target["entry_id"] for target in proposal.targets}

@@ -315,3 +315,19 @@ def test_a_long_change_pushes_nothing_out_of_sight(as_rita: Client, actor: Actor
     assert ('class="diff diff-long" tabindex="0"' in page, "scroll inside it" in page) == (True, True)
     assert 'href="#checks-title" title="It contradicts w-bbbb."' in page.partition('class="diff')[0]
     assert "diff-long" not in as_rita.get(url(make_proposal(actor, store))).content.decode()
+
+
+def test_what_goes_stale_with_an_approval_is_named_beside_it(as_rita: Client, actor: Actor, store: MemoryStore) -> None:
+    proposal = make_proposal(actor, store, "w-aaaa", kind="supersede", after=OLD.replace("--slow", "--slower"))
+    both = make_proposal(actor, store, "w-aaaa", "w-bbbb", kind="merge", after=OLD)
+    other = make_proposal(actor, store, "w-bbbb", kind="retire", after="")
+    waiting = as_rita.get(url(proposal)).content.decode().partition("Also waiting for this file")[2]
+    said = {
+        row.pk: "About the same entry" in waiting.partition(url(row))[2].partition("</li>")[0] for row in (both, other)
+    }
+    assert said == {both.pk: True, other.pk: False}
+
+
+def test_a_viewer_is_told_who_decides(as_bob: Client, as_rita: Client, proposal: Proposal) -> None:
+    said = [client.get(url(proposal)).content.decode() for client in (as_bob, as_rita)]
+    assert ["A reviewer or an admin of the workspace decides." in page for page in said] == [True, False]
