@@ -194,7 +194,7 @@ def test_packages_stay_forbidden_where_their_managers_are(wire, environment):
     ("body", "status", "message", "code"),
     [
         ({"config": {"type": "self_hosted"}}, 400, "config.type:", "invalid_config_type_change"),
-        ({"config": {"type": "moon"}}, 400, "config:", None),
+        ({"config": {"type": "moon"}}, 400, "config.type:", None),
         ({"config": {"type": "cloud", "packages": {"pip": "rich"}}}, 400, "config.packages.pip:", None),
         ({"name": ""}, 400, "name:", None),
         ({"scope": "account"}, 400, "scope:", None),
