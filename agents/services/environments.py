@@ -80,7 +80,7 @@ def archive_environment(environment: Environment, *, actor: Actor) -> Environmen
 @transaction.atomic
 def delete_environment(environment: Environment, *, actor: Actor) -> None:
     """Sessions that ended in it keep its id; while one may still run there it is refused."""
-    environment = _lock(environment)
+    environment = _lock(environment, waits_for_sessions=True)
     live = Session.objects.filter(environment=environment, kind=SessionKind.AGENT)
     if live.exclude(status=SessionStatus.TERMINATED).exists():
         raise Conflict(f"The environment {environment.pk} has sessions that are not over; archive them first.")
@@ -109,8 +109,11 @@ def check_reach(environment: Environment, snapshot: dict[str, Any]) -> None:
         )
 
 
-def _lock(environment: Environment) -> Environment:
-    """The row lock, held until the commit; the platform's own environments are nobody's to change."""
+def _lock(environment: Environment, *, waits_for_sessions: bool = False) -> Environment:
+    """The row lock, held until the commit; the platform's own environments are nobody's to change. With
+    `waits_for_sessions` it is had once every session that is being made here is there, or is not."""
+    if waits_for_sessions:
+        Environment.objects.select_for_update().filter(pk=environment.pk).first()
     Environment.objects.filter(pk=environment.pk).update(name=F("name"))
     locked: Environment | None = Environment.objects.kept().filter(pk=environment.pk).first()
     if locked is None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from agents import audit, queue
 from agents.actors import Actor
 from agents.definitions.multiagent import with_own_copies
-from agents.eventlog.append import NewEvent, append
+from agents.eventlog.append import NewEvent, append, lock_session
 from agents.eventlog.channel import publish
 from agents.eventlog.wire import agent_snapshot, deleted_event
 from agents.exceptions import InvalidRequest, NotFound
@@ -151,7 +151,9 @@ def _shown(changes: dict[str, Any]) -> dict[str, Any]:
 @transaction.atomic
 def detach_resource(resource: SessionResource, *, actor: Actor) -> None:
     """Take something away from a session; its sandbox no longer gets it at the next turn."""
-    session, detail = resource.session, f"{resource.kind} {resource.target_id}"
+    session, detail = lock_session(resource.session_id), f"{resource.kind} {resource.target_id}"
+    if not session.resources.filter(pk=resource.pk).exists():
+        raise NotFound(f"Resource {resource.pk!r} was not found.")  # it was taken away a moment ago
     resource_kinds()[resource.kind].detached(resource)
     resource.delete()
     audit.record(actor, "session.resource_removed", session.pk, name=session.title or "", detail=detail)

@@ -148,6 +148,8 @@ def open_session(
     )
     Thread.objects.create(session=session, agent_snapshot=snapshot, created_at=now, updated_at=now)
     if kind == SessionKind.AGENT:
+        # Once more: from here on, whoever wants to delete the environment waits and finds this session in it.
+        access_environment(actor, environment.pk)
         emit(actor.workspace, "session.created", session.pk)
         audit.record(actor, "session.created", session.pk, name=session.title or "")
     return session
