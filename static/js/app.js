@@ -106,6 +106,26 @@
     $(`[data-count="${CSS.escape(all.dataset.checkAll)}"]`).textContent = `${ticked} of ${boxes.length} are ticked.`;
   });
 
+  // What somebody wrote is not lost by a click beside it: leaving the page asks first, and so does approving the text as
+  // it was proposed while an own wording of it stands open.
+  const draft = () => [...document.querySelectorAll("[data-draft] textarea")].find((e) => visible(e) && e.value !== e.defaultValue);
+  let sent = false;
+  const stay = (event) => { if (!sent && draft()) event.preventDefault(); };
+  document.addEventListener("input", (event) => {
+    if (!event.target.closest("[data-draft]")) return;
+    sent = false;
+    addEventListener("beforeunload", stay);
+  });
+  document.addEventListener("submit", (event) => {
+    const open = draft();
+    if (open && event.target.contains(open)) { sent = true; return; }
+    if (!open || !event.target.matches("[data-as-proposed]")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    $("[data-draft-note]").hidden = false;
+    open.focus();
+  }, true);
+
   for (const name of ["htmx:sendError", "htmx:timeout"]) {
     document.addEventListener(name, (event) => {
       const note = Object.assign(document.createElement("p"), { className: "note note-bad", textContent: "The server does not answer. Nothing was sent; try again." });
