@@ -100,7 +100,9 @@ def test_a_proposal_is_read_edited_approved_and_undone(signed_in: Page, stack: S
 
     page.keyboard.press("e")
     page.get_by_label("Text that will be stored").fill("when `pay_order` refuses a gift card → ask for a credit card")
-    settled(page)
+    page.get_by_role("button", name="Approve a", exact=True).click()
+    expect(page.get_by_text("You changed the text.")).to_be_visible()
+    expect(page.get_by_label("Text that will be stored")).to_be_focused()
     page.keyboard.press("Control+Enter")
     expect(page.locator("#last-decision, #messages").filter(has_text="dited and approved").first).to_be_visible()
 
