@@ -8,8 +8,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.utils.module_loading import import_string
 
-PLUGS = ("MODEL_CLIENT", "SANDBOX_BACKEND", "OUTCOME_EVALUATOR")
-PLUG_LISTS = ("AGENT_TOOLSETS", "READINESS_CHECKS")
+PLUGS = ("MODEL_CLIENT", "SANDBOX_BACKEND", "SEARCH_PROVIDER")
+PLUG_TABLES = ("SESSION_RESOURCE_KINDS", "AGENT_EXTENSIONS")
 QUEUES = ("turns", "batch")
 SECRET_KEY_MIN_CHARS = 32
 
@@ -17,9 +17,8 @@ SECRET_KEY_MIN_CHARS = 32
 @register()
 def check_plugs(app_configs: Iterable[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Every dotted path of the plug section can be imported."""
-    paths = [(name, getattr(settings, name)) for name in PLUGS if getattr(settings, name)]
-    paths += [(name, path) for name in PLUG_LISTS for path in getattr(settings, name)]
-    paths += [("SESSION_RESOURCE_KINDS", path) for path in settings.SESSION_RESOURCE_KINDS.values()]
+    paths = [(name, getattr(settings, name)) for name in PLUGS]
+    paths += [(name, path) for name in PLUG_TABLES for path in getattr(settings, name).values()]
     return [
         Error(f"{name}: {path!r} cannot be imported: {problem}", id="lucid.E001")
         for name, path in paths
@@ -67,7 +66,7 @@ def _import_problem(path: str) -> str:
 
 
 def _module_problem(path: str) -> str:
-    """A resource kind is a whole module."""
+    """Resource kinds and extensions are whole modules."""
     from importlib import import_module
 
     try:

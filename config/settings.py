@@ -194,7 +194,6 @@ LUCID_MODELS_WITHOUT_SYSTEM_MESSAGES = env_list("LUCID_MODELS_WITHOUT_SYSTEM_MES
 MODEL_CLIENT = "agents.runtime.messages_api.MessagesClient"
 SANDBOX_BACKEND = "agents.sandbox.client.SandboxClient"
 SEARCH_PROVIDER = "agents.runtime.searxng.SearXng"
-AGENT_TOOLSETS: list[str] = []
 SESSION_RESOURCE_KINDS = {
     "file": "agents.services.file_resources",
     "github_repository": "agents.services.repository_resources",
@@ -205,5 +204,3 @@ AGENT_EXTENSIONS = {
     "outcomes": "outcomes.agent_outcomes",
     "dreaming": "dreams.agent_dreaming",
 }
-OUTCOME_EVALUATOR = ""
-READINESS_CHECKS: list[str] = []

@@ -18,7 +18,9 @@ def test_the_product_as_it_is_passes():
     ("name", "value", "expected"),
     [
         ("MODEL_CLIENT", "agents.nowhere.Client", "lucid.E001"),
+        ("SEARCH_PROVIDER", "agents.nowhere.Search", "lucid.E001"),
         ("SESSION_RESOURCE_KINDS", {"memory_store": "memory.nowhere"}, "lucid.E001"),
+        ("AGENT_EXTENSIONS", {"memory": "memory.nowhere"}, "lucid.E001"),
         ("SECURE_CSP", {"script-src": ["'self'", "'unsafe-inline'"]}, "lucid.E002"),
         ("SECURE_CSP", {"img-src": ["https://elsewhere.example"]}, "lucid.E002"),
         ("RQ_QUEUES", {"turns": {}}, "lucid.E003"),
