@@ -26,6 +26,8 @@ from agents.definitions.parts import Definition
 from agents.definitions.tools import BUILT_IN_TOOLS, TOOLSET
 from agents.environment_config import MANAGERS, SELF_HOSTED
 from agents.exceptions import InvalidRequest
+from agents.models import Environment
+from agents.services.environments import edition_of
 from agents.services.web_tools import missing_web_tools
 from agents.storable import storable
 
@@ -328,12 +330,21 @@ class EnvironmentForm(RefusableForm):
         help_text=f"One manager a line: {', '.join(MANAGERS)}.",
     )  # fmt: skip
     metadata = _text("Metadata", longest=20_000, area=_area(2, "team = support", is_code=True))
+    edition = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
 
     def __init__(self, data: Any = None, *, before: Any = None) -> None:
         super().__init__(data, initial=_environment_initial(before) if before else {})
         self.before = before
         if before:
             self.fields["type"].disabled = True
+
+    def over(self, theirs: Environment) -> list[tuple[str, str, str]]:
+        """What somebody else saved meanwhile, and lay this form over it: saving once more replaces theirs. Each field
+        that differs, with their value and the one typed here."""
+        saved = _environment_initial(theirs)
+        self.data = {**{name: self.data.get(name) for name in self.data}, "edition": saved.pop("edition")}
+        pairs = {name: (_in_words(saved[name]), _in_words(self[name].value())) for name in saved}
+        return [(str(self.fields[name].label), *pair) for name, pair in pairs.items() if pair[0] != pair[1]]
 
     def clean_packages(self) -> dict[str, list[str]]:
         listed = self._lines("packages", lambda text: pairs_from(text, ":"))
@@ -417,4 +428,11 @@ def _environment_initial(environment: Any) -> dict[str, Any]:
         "allow_package_managers": networking.get("allow_package_managers"),
         "packages": pair_lines(packages, ": "),
         "metadata": pair_lines(environment.metadata),
+        "edition": edition_of(environment),
     }
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return "yes" if value else "no"
+    return str(value).replace("\r\n", "\n").strip() or "nothing"

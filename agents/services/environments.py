@@ -19,6 +19,7 @@ from agents.outbox import emit
 
 # The default: a local box. What `packages` says is kept; the page says what applies on this machine.
 CLOUD = resolve_config(None)
+EDITED = "edited_meanwhile"
 
 
 def create_environment(body: dict[str, Any], *, actor: Actor, is_internal: bool = False) -> Environment:
@@ -45,13 +46,18 @@ def create_environment(body: dict[str, Any], *, actor: Actor, is_internal: bool 
     return environment
 
 
-def update_environment(environment: Environment, body: dict[str, Any], *, actor: Actor) -> Environment:
-    """Omitted members stay; sandboxes made from now on follow the new config. What changes nothing leaves no trace."""
+def update_environment(
+    environment: Environment, body: dict[str, Any], *, actor: Actor, edition: str = ""
+) -> Environment:
+    """Omitted members stay; sandboxes made from now on follow the new config. What changes nothing leaves no trace.
+    With the `edition` that somebody saw, `Conflict` when it is another one by now."""
     try:
         with transaction.atomic():
             environment = _lock(environment)
             if environment.is_archived:
                 raise InvalidRequest(f"The environment {environment.pk} is archived.", code="environment_archived")
+            if edition and edition != edition_of(environment):
+                raise Conflict(f"Somebody else saved the environment {environment.pk} meanwhile.", code=EDITED)
             changes = _changed_columns(environment, body)
             if changes:
                 Environment.objects.filter(pk=environment.pk).update(updated_at=timezone.now(), **changes)
@@ -62,6 +68,11 @@ def update_environment(environment: Environment, body: dict[str, Any], *, actor:
     except IntegrityError as error:
         raise _taken(body["name"]) from error
     return environment
+
+
+def edition_of(environment: Environment) -> str:
+    """The same as long as nobody changes it."""
+    return environment.updated_at.isoformat()
 
 
 @transaction.atomic

@@ -23,7 +23,7 @@ from agents.plugs import agent_extensions
 from agents.services.agents import archive_agent, create_agent, update_agent
 from agents.services.environments import create_environment
 from agents.services.sessions import create_session
-from agents.views.asking import ask_first
+from agents.views.asking import ask_first, turned_back
 from agents.views.tools import tools_problem
 
 FORM, START = "agents/agent_form.html", "agents/agent_start.html"
@@ -52,6 +52,8 @@ def agent_new(request: HtmxHttpRequest) -> HttpResponseBase:
 def agent_edit(request: HtmxHttpRequest, agent_id: str) -> HttpResponseBase:
     """What is saved is a new version, unless somebody else saved one first: then both are shown."""
     agent = access_agent(request.actor, agent_id)
+    if page_of_it := turned_back(request, agent, "agent"):
+        return page_of_it
     before = agent.versions.get(number=agent.version).definition
     form, parts = _forms(request, agent, before)
     if request.method == "POST" and _are_valid(form, parts):
@@ -74,6 +76,8 @@ def agent_edit(request: HtmxHttpRequest, agent_id: str) -> HttpResponseBase:
 def agent_start(request: HtmxHttpRequest, agent_id: str) -> HttpResponseBase:
     """A first message is all that a session needs."""
     agent = access_agent(request.actor, agent_id)
+    if page_of_it := turned_back(request, agent, "agent"):
+        return page_of_it
     form = _start_form(request)
     if request.method == "POST" and form.is_valid():
         try:

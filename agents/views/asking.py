@@ -3,13 +3,22 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.http import HttpResponse
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase
 
-from agents.http import HtmxHttpRequest, page
+from agents.http import HtmxHttpRequest, go, page
 
 TEMPLATE = "agents/ask_first.html"
 
 type Crumb = tuple[str, str]  # an address, and what stands there
+
+
+def turned_back(request: HtmxHttpRequest, kept: Any, to: str) -> HttpResponseBase | None:
+    """Nobody fills in a form that would be refused: what is archived leads to its own page, which says so."""
+    if request.method != "GET" or not kept.is_archived:
+        return None
+    messages.warning(request, f"{kept} is archived: it takes no more changes and starts nothing.")
+    return go(request, to, kept.pk)
 
 
 def ask_first(

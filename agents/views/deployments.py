@@ -18,7 +18,7 @@ from agents.models import Agent, Deployment, DeploymentRun, Environment, Role
 from agents.plugs import resource_kinds
 from agents.services import deployments as services
 from agents.services.deployment_runs import author_of, run_deployment
-from agents.views.asking import ask_first
+from agents.views.asking import ask_first, turned_back
 
 LIST, DETAIL = "agents/deployment_list.html", "agents/deployment_detail.html"
 FORM = "agents/deployment_form.html"
@@ -85,6 +85,8 @@ def deployment_new(request: HtmxHttpRequest) -> HttpResponseBase:
 @require_role(Role.ADMIN)
 def deployment_edit(request: HtmxHttpRequest, deployment_id: str) -> HttpResponseBase:
     deployment = access_deployment(request.actor, deployment_id)
+    if page_of_it := turned_back(request, deployment, "deployment"):
+        return page_of_it
     form = _form(request, deployment)
     if form.is_valid():
         try:

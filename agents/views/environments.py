@@ -16,7 +16,7 @@ from agents.models import Environment, Role, Session, SessionKind, SessionStatus
 from agents.services import environments as services
 from agents.services.work import stats_of
 from agents.templatetags.ui import plural
-from agents.views.asking import Crumb, ask_first
+from agents.views.asking import Crumb, ask_first, turned_back
 from agents.views.tools import tools_problem
 
 LIST, DETAIL = "agents/environment_list.html", "agents/environment_detail.html"
@@ -87,7 +87,8 @@ def environment_new(request: HtmxHttpRequest) -> HttpResponseBase:
 @require_http_methods(["GET", "POST"])
 @require_role(Role.ADMIN)
 def environment_edit(request: HtmxHttpRequest, environment_id: str) -> HttpResponseBase:
-    return _form_page(request, access_environment(request.actor, environment_id))
+    environment = access_environment(request.actor, environment_id)
+    return turned_back(request, environment, "environment") or _form_page(request, environment)
 
 
 @require_http_methods(["GET", "POST"])
@@ -155,18 +156,23 @@ def _why_kept(environment: Environment) -> str:
 
 def _form_page(request: HtmxHttpRequest, environment: Environment | None) -> HttpResponseBase:
     form = EnvironmentForm(request.POST if request.method == "POST" else None, before=environment)
+    theirs = None
     if request.method == "POST" and form.is_valid():
         try:
             if environment:
-                saved = services.update_environment(environment, form.body(), actor=request.actor)
+                edition = form.cleaned_data["edition"]
+                saved = services.update_environment(environment, form.body(), actor=request.actor, edition=edition)
             else:
                 saved = services.create_environment(form.body(), actor=request.actor)
         except Conflict as refusal:
-            form.add_error("name", refusal.message)
+            if environment and refusal.code == services.EDITED:
+                theirs = form.over(access_environment(request.actor, environment.pk))
+            else:
+                form.add_error("name", refusal.message)
         except DomainError as refusal:
             form.add_refusal(InvalidRequest(refusal.message))
         else:
             messages.success(request, "Saved." if environment else f"{saved.name} is ready.")
             return go(request, "environment", saved.pk)
-    context = {"section": "setup", "environment": environment, "form": form}
-    return page(request, FORM, context, status=422 if form.errors else 200)
+    context = {"section": "setup", "environment": environment, "form": form, "theirs": theirs}
+    return page(request, FORM, context, status=409 if theirs is not None else 422 if form.errors else 200)

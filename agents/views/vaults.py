@@ -17,7 +17,7 @@ from agents.models import AuthType, Credential, Role, Vault
 from agents.services import vaults as services
 from agents.services.credential_checks import validate_oauth
 from agents.vault_forms import CREDENTIAL_FORMS, CredentialForm, VaultForm, show_refusal
-from agents.views.asking import ask_first
+from agents.views.asking import ask_first, turned_back
 
 PAGE_SIZE = 50
 KIND_WORDS = {
@@ -75,6 +75,8 @@ def vault_detail(request: HtmxHttpRequest, vault_id: str) -> HttpResponse:
 @require_role(Role.ADMIN)
 def vault_edit(request: HtmxHttpRequest, vault_id: str) -> HttpResponseBase:
     vault = access_vault(request.actor, vault_id)
+    if page_of_it := turned_back(request, vault, "vault"):
+        return page_of_it
     form = VaultForm(request.POST or None, initial={"display_name": vault.display_name})
     if form.is_valid():
         try:
@@ -124,6 +126,8 @@ def vault_delete(request: HtmxHttpRequest, vault_id: str) -> HttpResponseBase:
 @require_role(Role.ADMIN)
 def credential_new(request: HtmxHttpRequest, vault_id: str) -> HttpResponseBase:
     vault = access_vault(request.actor, vault_id)
+    if page_of_it := turned_back(request, vault, "vault"):
+        return page_of_it
     kind = request.GET.get("kind", AuthType.STATIC_BEARER)
     if kind not in CREDENTIAL_FORMS:
         raise NotFound(f"There is no credential of the kind {kind!r}.")

@@ -150,3 +150,33 @@ def test_archiving_asks_first(as_alice, environment):
     as_alice.post(url)
     assert Environment.objects.get().is_archived
     assert "archived" in as_alice.get("/environments/").content.decode()
+
+
+def test_who_saves_over_somebody_elses_change_sees_both_first(as_alice, environment):
+    address = f"/environments/{environment.pk}/edit/"
+    mine = typed(as_alice, address, description="mine", allowed_hosts="mine.io")
+    as_alice.post(address, typed(as_alice, address, allowed_hosts="theirs.io"))
+    answer = as_alice.post(address, mine)
+    page = answer.content.decode()
+    assert answer.status_code == 409
+    assert all(words in page for words in ("Somebody else saved this environment meanwhile", "theirs.io", "mine.io"))
+    assert [label for label, *_ in answer.context["theirs"]] == ["Description", "Allowed hosts"]
+    again = {name: answer.context["form"][name].value() for name in mine}
+    assert as_alice.post(address, again).status_code == 303
+    environment.refresh_from_db()
+    assert environment.config["networking"]["allowed_hosts"] == ["mine.io"]
+
+
+def test_nobody_fills_in_a_form_for_what_is_archived(as_alice, environment):
+    address = f"/environments/{environment.pk}/edit/"
+    late = typed(as_alice, address, description="late")
+    as_alice.post(f"/environments/{environment.pk}/archive/")
+    opened = as_alice.get(address, follow=True)
+    assert opened.redirect_chain == [(f"/environments/{environment.pk}/", 303)]
+    assert "it takes no more changes" in opened.content.decode()
+    sent = as_alice.post(address, late)
+    assert (sent.status_code, "is archived" in sent.content.decode(), "late" in sent.content.decode()) == (
+        422,
+        True,
+        True,
+    )
