@@ -12,6 +12,7 @@ from agents.exceptions import DomainError, NotFound
 from agents.middleware import API_PREFIX
 
 TEMPLATES = {403: "403.html", 404: "404.html"}
+REFUSED = "refused.html"
 
 
 class WrongMethod(DomainError):
@@ -73,8 +74,9 @@ def _page_above(path: str) -> str:
 
 def error_page(request: HttpRequest, error: DomainError) -> HttpResponse:
     """The refusal in words, with its status."""
-    template = TEMPLATES.get(error.status, "refused.html")
-    response = render(request, template, {"error_message": error.message}, status=error.status)
+    template = TEMPLATES.get(error.status, REFUSED)
+    context = {"error_message": error.message, "back": _page_above(request.path) if template == REFUSED else ""}
+    response = render(request, template, context, status=error.status)
     response["HX-Retarget"] = "#messages"
     response["HX-Reswap"] = "innerHTML show:window:top"
     response["HX-Reselect"] = ".bare-card > .card"

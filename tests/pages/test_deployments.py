@@ -217,3 +217,11 @@ def test_a_pause_meanwhile_is_no_conflict(as_alice, make, typed):
     edition = re.search(r'name="edition" value="(\w+)"', text_of(as_alice.get(f"/deployments/{made.pk}/edit/")))[1]
     as_alice.post(f"/deployments/{made.pk}/pause/")
     assert as_alice.post(f"/deployments/{made.pk}/edit/", typed | {"edition": edition}).status_code == 303
+
+
+def test_a_start_that_is_refused_leads_back_to_the_deployment(as_alice, make):
+    deployment = make()
+    as_alice.post(f"/deployments/{deployment.pk}/archive/")
+    answer = as_alice.post(f"/deployments/{deployment.pk}/run/")
+    assert answer.status_code == 400
+    assert f'href="/deployments/{deployment.pk}/"' in answer.content.decode()
