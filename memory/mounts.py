@@ -21,6 +21,7 @@ from memory.tiers import READ_WRITE
 # Always in the folder. Without it the folder was lost or wiped, and no missing file was deleted by itself.
 MARKER = "/.memory-store"
 MARKER_TEXT = "This folder is a memory store. Files here are kept for later sessions.\n"
+FILE_NAME_MAX_BYTES = 255  # of the file systems that folders lie on
 
 
 @dataclass(slots=True)
@@ -128,13 +129,21 @@ def _write(store: MemoryStore, change: Change, actor: Actor) -> None:
 
 
 def _put(resource: SessionResource, sandbox: Sandbox, leftovers: Mapping[str, str]) -> None:
-    stored = dict(Memory.objects.filter(store_id=resource.target_id).values_list("path", "content"))
+    rows = Memory.objects.filter(store_id=resource.target_id).values_list("path", "content")
+    stored = {path: content for path, content in rows if _can_be_a_file(path)}
     sandbox.sync_mount(resource.session_id, mount_of(resource), {**leftovers, **stored, MARKER: MARKER_TEXT})
     _save(resource, synced={path: digest(text) for path, text in stored.items()})
 
 
 def _hashes(store: MemoryStore) -> dict[str, str]:
-    return dict(Memory.objects.filter(store=store).values_list("path", "content_sha256"))
+    rows = Memory.objects.filter(store=store).values_list("path", "content_sha256")
+    return {path: known for path, known in rows if _can_be_a_file(path)}
+
+
+def _can_be_a_file(path: str) -> bool:
+    """What cannot stays in the store and out of the folder, where its absence must not count as a deletion."""
+    is_in_the_way = path == MARKER or path.startswith(f"{MARKER}/")
+    return not is_in_the_way and all(len(name.encode()) <= FILE_NAME_MAX_BYTES for name in path.split("/"))
 
 
 def _save(resource: SessionResource, **members: object) -> None:

@@ -247,6 +247,19 @@ def test_a_read_only_folder_is_filled_and_never_collected(session, store):
     assert text_of(store, "/a.md") == "one"
 
 
+def test_what_cannot_be_a_file_stays_in_the_store_and_out_of_the_folder(session, store, workspace):
+    paths = ["/" + "n" * 256, "/" + "é" * 128 + "/a.md", MARKER]
+    for path in paths:
+        services.create_memory(store, path=path, content="kept", actor=platform(workspace))
+    attached, folders = attach(session, store), Folders()
+    resources.before_turn(attached, folders)
+    folder = folders.files["/mnt/memory/team-notes"]
+    assert sorted(folder) == [MARKER, "/_index.md", "/a.md"]
+    folder["/a.md"] = "two"
+    assert resources.after_tools(attached, folders) == []
+    assert [text_of(store, path) for path in ["/a.md", *paths]] == ["two", "kept", "kept", "kept"]
+
+
 def test_the_next_turn_keeps_what_a_killed_worker_left(mounted, store):
     attached, folders, folder = mounted
     folder["/a.md"] = "two"
