@@ -177,7 +177,8 @@ def _answered(dream: Dream, phase: str) -> str:
     """How far the two phases are that ask a model."""
     if phase not in ("map", "reduce"):
         return ""
-    return f"{plural(dream.requests.filter(kind=phase).count(), 'request')} answered"
+    answered = dream.requests.filter(kind=phase, answer__isnull=False).count()
+    return f"{plural(answered, 'request')} answered"
 
 
 def _in_words(key: str, number: int) -> str:

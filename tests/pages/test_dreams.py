@@ -98,7 +98,9 @@ def test_the_phase_that_is_not_complete_is_shown(
     for place, name in enumerate(("pin", "select", "digest", "mine")):
         began = dream.created_at
         dream.phases.create(position=place, name=name, status="completed", started_at=began, ended_at=began)
-    dream.requests.create(kind="map", key="sesn_1", thread_id="sthr_1")
+    dream.requests.create(kind="map", key="sesn_1", thread_id="sthr_1", answer={"items": []})
+    dream.requests.create(kind="map", key="sesn_2", thread_id="sthr_2", problem="Connection refused.")
+    dream.requests.create(kind="map", key="sesn_3", thread_id="sthr_3")
     Dream.objects.update(status=status)
     page = as_bob.get(f"/dreams/{dream.pk}/").content.decode()
     phases = page.partition('id="phases-title"')[2].partition("</ol>")[0]
