@@ -125,7 +125,7 @@ def test_an_engine_that_is_not_there_is_the_calls_error(search, settings, url):
 
 def test_an_engine_that_hangs_is_left_after_its_time(search, monkeypatch):
     monkeypatch.setattr("agents.limits.SEARCH_SECONDS", 0.3)
-    assert search(path="/hangs").text.endswith("It did not answer within 0.3 seconds.")
+    assert "The search engine gave no answer. It did not answer " in search(path="/hangs").text
 
 
 def test_an_interrupt_ends_the_wait(search, engine):
