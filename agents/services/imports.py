@@ -14,8 +14,9 @@ from agents.actors import Actor
 from agents.definitions import BUILT_IN_TOOLS, TOOLSET
 from agents.eventlog.append import NewEvent, append
 from agents.eventlog.fold import usage_shape
+from agents.exceptions import InvalidRequest
 from agents.ids import new_id
-from agents.limits import SESSION_TITLE_MAX
+from agents.limits import AGENT_NAME_MAX, SESSION_TITLE_MAX
 from agents.models import Agent, AgentVersion, Environment, Session, SessionKind, Thread, Verdict, VerdictResult
 from agents.services.agents import create_agent, update_agent
 from agents.services.environments import CLOUD, create_environment
@@ -41,7 +42,10 @@ class ImportReport:
 
 
 def import_transcripts(lines: Iterable[Any], agent_name: str, *, actor: Actor) -> ImportReport:
-    """`lines` are JSON texts or objects, one transcript each; the agent is made when there is none of that name."""
+    """`lines` are JSON texts or objects, one transcript each; the agent goes by its name or id, and is made when there
+    is none of that name."""
+    if not 1 <= len(agent_name) <= AGENT_NAME_MAX:
+        raise InvalidRequest(f"agent: it must be a name of 1 to {AGENT_NAME_MAX} characters.")
     report = ImportReport()
     found = list(_read_all(lines, report))
     if not found:
@@ -154,9 +158,10 @@ def _declared(version: AgentVersion) -> set[str]:
 
 
 def _agent_for(name: str, transcripts: list[Transcript], actor: Actor) -> tuple[Agent, AgentVersion]:
-    """The agent of that name. One that an import made also learns the tools that are new in this file."""
+    """The agent of that name or id. One that an import made also learns the tools that are new in this file."""
     tools = _tools(transcripts)
-    agent = Agent.objects.in_workspace(actor.workspace).live().filter(name=name, is_internal=False).first()
+    agents = Agent.objects.in_workspace(actor.workspace).live().filter(is_internal=False)
+    agent = agents.filter(pk=name).first() or agents.filter(name=name).first()
     if agent is None:
         first = transcripts[0]
         body = {

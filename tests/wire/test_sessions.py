@@ -354,6 +354,15 @@ def test_transcripts_are_imported_once_and_bad_ones_are_named(wire, call):
     assert "agent.message" in [event.type for event in wire.beta.sessions.events.list(session.id)]
 
 
+def test_the_agent_of_an_import_goes_by_its_id_too(wire, call, agent):
+    report = call("POST", "sessions/import", json.dumps({"agent": agent.id, "transcripts": [CHAT]})).json()
+    assert wire.beta.sessions.retrieve(report["session_ids"][0]).agent.id == agent.id
+    assert [found.id for found in wire.beta.agents.list()] == [agent.id]
+    for wrong in ("", "x" * 257):
+        refused = call("POST", "sessions/import", json.dumps({"agent": wrong, "transcripts": [CHAT]}))
+        assert (refused.status_code, refused.json()["error"]["message"][:6]) == (400, "agent:")
+
+
 def test_json_lines_are_imported_with_the_agents_name_in_the_query(call):
     lines = f"{json.dumps(CHAT)}\nnot json\n"
     report = call("POST", "sessions/import?agent=Old", lines, content_type="application/jsonl").json()
