@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from typing import Any
+from urllib.parse import urlsplit
 
 import anthropic
 import httpx2
@@ -94,7 +95,7 @@ class MessagesClient:
             raise _failed("The model endpoint did not answer in time.") from error
         except (anthropic.APIConnectionError, httpx2.HTTPError) as error:
             cause = error.__cause__ or error
-            raise _failed(f"The model endpoint {settings.ANTHROPIC_BASE_URL} cannot be reached: {cause}.") from error
+            raise _failed(f"The model endpoint {_shown()} cannot be reached: {cause}.") from error
         except (anthropic.APIError, ValueError, RecursionError) as error:
             raise _failed("The model endpoint answered something that is not JSON.") from error
         return read_reply(body)
@@ -137,6 +138,12 @@ def _whole(chunks: Iterable[bytes]) -> bytes:
         if len(data) > limits.MODEL_REPLY_MAX_BYTES:
             raise _failed(f"The model endpoint answered more than {limits.MODEL_REPLY_MAX_BYTES:,} bytes.")
     return bytes(data)
+
+
+def _shown() -> str:
+    """Its address without the user and password that it may name: clients read what went wrong."""
+    parts = urlsplit(settings.ANTHROPIC_BASE_URL)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
 
 def _failed(message: str) -> ModelError:

@@ -32,8 +32,11 @@ BACKOFF_FIRST_SECONDS = 0.5
 BACKOFF_MAX_SECONDS = 4.0  # whoever is killed again and again is back in time for the promise of ten seconds
 STEADY_SECONDS = 60.0  # a child that lived this long starts again at once
 STOP_POLL_SECONDS = 0.02
-# What other programs have no business with: the sandbox host above all.
-SECRETS = ("SECRET_KEY", "LUCID_SEALING_KEYS", "ANTHROPIC_API_KEY", "DATABASE_URL", "REDIS_URL")
+# What other programs have no business with, the sandbox host above all; an address may hold a password.
+SECRETS = (
+    *("SECRET_KEY", "LUCID_SEALING_KEYS", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "DATABASE_URL", "REDIS_URL"),
+    *("LUCID_SEARCH_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+)
 
 _guarded: list[int] = []  # programs that this process started and ends
 

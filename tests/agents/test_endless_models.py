@@ -1,5 +1,6 @@
-"""A model endpoint that never comes to an end costs one request, not a worker."""
+"""A model endpoint that never comes to an end costs one request, not a worker; one that is away costs no secret."""
 
+import socket
 import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -57,3 +58,13 @@ def test_an_answer_that_trickles_is_given_up(endpoint):
 def test_an_answer_without_end_is_cut_off(endpoint):
     with pytest.raises(ModelError, match=f"more than {limits.MODEL_REPLY_MAX_BYTES:,} bytes"):
         MessagesClient().answer(REQUEST, timeout=60.0)
+
+
+def test_the_password_in_an_endpoints_address_is_told_to_nobody(monkeypatch):
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))  # and nobody listens
+        address = f"127.0.0.1:{deaf.getsockname()[1]}"
+        monkeypatch.setattr(settings, "ANTHROPIC_BASE_URL", f"http://me:hidden@{address}")
+        with pytest.raises(ModelError, match=f"The model endpoint http://{address} cannot be reached") as failed:
+            MessagesClient().answer(REQUEST, timeout=10.0)
+    assert "hidden" not in str(failed.value)
