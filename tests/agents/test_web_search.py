@@ -9,7 +9,7 @@ from agents import jobs
 from agents.models import Event, Thread
 from agents.prices import RUNTIME
 from agents.runtime.tools.web_search import web_search
-from agents.runtime.tools.web_sources import is_open_page, page_of
+from agents.runtime.tools.web_sources import is_open_page, page_of, was_shown
 from agents.sandbox.base import SandboxStopped
 from agents.services.agents import create_agent
 from agents.services.sessions import send_events
@@ -232,6 +232,15 @@ def test_hits_are_bounded_and_each_page_comes_once(search, engine):
     assert sources(outcome) == ["HTTPS://A.io:443/0/", *(f"https://a.io/{n}" for n in range(1, 10))]
     last = outcome.content[-1]
     assert (len(last["title"]), len(last["content"][0]["text"]), "\x00" in last["title"]) == (300, 2_000, False)
+
+
+def test_what_a_search_found_may_be_fetched_where_searches_count_as_a_source(search):
+    asked = [("1", "agent.tool_use", {"name": "web_search"})]
+    told = [*asked, ("2", "agent.tool_result", {"tool_use_id": "1", "content": search().content})]
+    none = {"user_input": {"type": "none"}, "server_tool_results": {"type": "none"}}
+    only = {"type": "only", "tools": [{"type": "tool_reference", "name": "web_search"}]}
+    assert was_shown("https://news.b.example/zorp?page=2", told, {**none, "server_tool_results": only})
+    assert not was_shown("https://news.b.example/zorp?page=2", told, none)
 
 
 # In sessions
