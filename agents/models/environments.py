@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from django.db import models
+from django.db import connection, models
 
 from agents import limits
 from agents.models.base import Archivable, PublicIdField, WorkspaceOwned, WorkspaceQuerySet
@@ -12,6 +12,15 @@ class EnvironmentQuerySet(WorkspaceQuerySet):
     def kept(self) -> Self:
         """Without the deleted ones."""
         return self.filter(deleted_at=None)
+
+    def hold(self, environment_id: str) -> bool:
+        """Whether it is there, and then nobody deletes it until the commit. `select_for_update` would do as well, but
+        sessions that begin in one environment would wait for each other."""
+        shared = " FOR KEY SHARE" if connection.vendor == "postgresql" else ""  # on SQLite nobody else writes now
+        sql, values = self.kept().filter(pk=environment_id).values("pk").query.sql_with_params()
+        with connection.cursor() as cursor:
+            cursor.execute(sql + shared, values)
+            return cursor.fetchone() is not None
 
 
 class Environment(Archivable, WorkspaceOwned):

@@ -100,6 +100,12 @@ def delete_environment(environment: Environment, *, actor: Actor) -> None:
     audit.record(actor, "environment.deleted", environment.pk, name=environment.name)
 
 
+def hold(environment: Environment) -> None:
+    """For a session that begins: who deletes the environment from now on waits, and finds the session in it."""
+    if not Environment.objects.hold(environment.pk):
+        raise _missing(environment)
+
+
 def check_mounts(environment: Environment, kinds: Collection[str]) -> None:
     """Whether a session with resources of those kinds can start here."""
     other = next((kind for kind in kinds if kind != "memory_store"), None)
@@ -128,7 +134,7 @@ def _lock(environment: Environment, *, waits_for_sessions: bool = False) -> Envi
     Environment.objects.filter(pk=environment.pk).update(name=F("name"))
     locked: Environment | None = Environment.objects.kept().filter(pk=environment.pk).first()
     if locked is None:
-        raise NotFound(f"Environment {environment.pk!r} was not found.", code="environment_not_found")
+        raise _missing(environment)
     if locked.is_internal:
         raise InvalidRequest(f"The environment {locked.pk} belongs to the platform itself.")
     return locked
@@ -159,6 +165,10 @@ def _checked_description(description: str | None) -> str | None:
     if len(description or "") > ENVIRONMENT_DESCRIPTION_MAX:
         raise InvalidRequest(f"description: it may have at most {ENVIRONMENT_DESCRIPTION_MAX:,} characters.")
     return description
+
+
+def _missing(environment: Environment) -> NotFound:
+    return NotFound(f"Environment {environment.pk!r} was not found.", code="environment_not_found")
 
 
 def _taken(name: str) -> Conflict:

@@ -44,7 +44,7 @@ from agents.overrides import overridden
 from agents.plugs import model_client, resource_kinds
 from agents.services import budgets
 from agents.services.agent_extensions import default_resources
-from agents.services.environments import check_mounts, check_reach
+from agents.services.environments import check_mounts, check_reach, hold
 from agents.services.named_files import check_named_files
 from agents.services.rosters import snapshot_of
 from agents.services.skills import check_pins, pin
@@ -148,8 +148,7 @@ def open_session(
     )
     Thread.objects.create(session=session, agent_snapshot=snapshot, created_at=now, updated_at=now)
     if kind == SessionKind.AGENT:
-        # Once more: from here on, whoever wants to delete the environment waits and finds this session in it.
-        access_environment(actor, environment.pk)
+        hold(environment)
         emit(actor.workspace, "session.created", session.pk)
         audit.record(actor, "session.created", session.pk, name=session.title or "")
     return session
