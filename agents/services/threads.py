@@ -17,7 +17,7 @@ def archive_thread(thread: Thread, *, actor: Actor) -> Thread:
     if thread.is_archived:
         return thread  # without the lock, which leaves a new time
     session = lock_session(thread.session_id)
-    thread.refresh_from_db()
+    thread = session.threads.get(pk=thread.pk)
     if thread.is_archived:
         return thread
     if thread.is_primary:
