@@ -149,8 +149,8 @@ def _table(proposals: list[Proposal]) -> list[dict[str, Any]]:
 
 
 def _phases(dream: Dream) -> list[dict[str, Any]]:
-    rows = []
-    for phase in dream.phases.defer("output"):
+    rows, done = [], list(dream.phases.defer("output"))
+    for phase in done:
         seconds = (phase.ended_at - phase.started_at).total_seconds() if phase.ended_at else None
         counted = {key: value for key, value in phase.summary.items() if isinstance(value, int)}
         # The gate has a count for every lane: those that nothing went to are not worth a word.
@@ -158,7 +158,7 @@ def _phases(dream: Dream) -> list[dict[str, Any]]:
         counts = ", ".join(_in_words(key, value) for key, value in said.items())
         what = PHASES.get(phase.name, "")
         rows.append({"phase": phase, "what": what, "seconds": seconds, "counts": counts})
-    return rows + _unfinished(dream, [row["phase"] for row in rows])
+    return rows + _unfinished(dream, done)
 
 
 def _unfinished(dream: Dream, done: list[DreamPhase]) -> list[dict[str, Any]]:
@@ -168,7 +168,8 @@ def _unfinished(dream: Dream, done: list[DreamPhase]) -> list[dict[str, Any]]:
         return []
     name, is_over = ahead[0], DreamStatus(dream.status).is_final
     status = PhaseStatus.FAILED if is_over else PhaseStatus.RUNNING
-    phase = DreamPhase(dream=dream, name=name, status=status, started_at=done[-1].ended_at)
+    began_at = done[-1].ended_at or done[-1].started_at
+    phase = DreamPhase(dream=dream, name=name, status=status, started_at=began_at)
     said = "ended here" if is_over else "under way"
     return [{"phase": phase, "what": PHASES[name], "seconds": None, "counts": _answered(dream, name), "said": said}]
 
