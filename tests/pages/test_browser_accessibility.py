@@ -6,7 +6,10 @@ from playwright.sync_api import Page
 
 from agents.actors import Actor
 from agents.models import Session, SessionKind
+from agents.services.agents import create_agent
+from agents.services.environments import create_environment
 from agents.services.tenancy import issue_api_key
+from agents.services.vaults import create_credential, create_vault
 from dreams import reviewing
 from dreams.policies import create_policy, run_policy
 from memory.models import Memory
@@ -15,6 +18,8 @@ from tests.pages.reviews import NEW, PATH, add_evidence, make_proposal, make_ses
 from tests.stack import Stack
 
 pytestmark = pytest.mark.browser
+
+CREDENTIAL = {"type": "static_bearer", "mcp_server_url": f"https://mcp.example.com/{'long' * 50}", "token": "t"}
 
 
 @pytest.fixture
@@ -43,7 +48,8 @@ def addresses(stack: Stack, actor: Actor) -> list[str]:
         f"/memory/{store.pk}/versions/{old}/redact/", f"/memory/{store.pk}/versions/{memory.head_version_id}/redact/",
         "/deployments/", "/deployments/new/", "/costs/", "/prices/", f"/sessions/{paused.pk}/",
         "/setup/", "/members/", f"/members/{actor.id}/", f"/members/{actor.id}/remove/", "/password/",
-        "/api-keys/", f"/api-keys/{key.pk}/", f"/api-keys/{key.pk}/revoke/", "/audit/", "/workspace/", "/workspaces/",
+        "/agents/new/", "/webhooks/new/", "/operations/", "/api-keys/", f"/api-keys/{key.pk}/",
+        f"/api-keys/{key.pk}/revoke/", "/audit/", "/workspace/", "/workspaces/",
     ]  # fmt: skip
 
 
@@ -56,6 +62,30 @@ def make_paused_session(actor: Actor) -> Session:
     paused = {"status": "idle", "stop_reason": {"type": "budget_reached"}, "kind": SessionKind.AGENT}
     Session.objects.filter(pk=session.pk).update(spent=spent, budget=budget, **paused)
     return session
+
+
+@pytest.fixture
+def long_addresses(stack: Stack, actor: Actor) -> list[str]:
+    """Pages of the admin that name things, of which one has a name as long as it may be, in one word."""
+    word = "Straßenverkehrsordnung" * 11
+    agent = create_agent({"name": word, "description": word, "model": "claude-opus-5"}, actor=actor)
+    environment = create_environment({"name": word, "description": word}, actor=actor)
+    vault = create_vault({"display_name": word}, actor=actor)
+    create_credential(vault, {"display_name": word, "auth": CREDENTIAL}, actor=actor)
+    lists = ["/agents/", "/environments/", "/vaults/", "/audit/"]
+    agent_pages = [f"/agents/{agent.pk}/{page}" for page in ("", "edit/", "start/", "versions/", "archive/")]
+    return [*lists, *agent_pages, f"/environments/{environment.pk}/", f"/vaults/{vault.pk}/"]
+
+
+def test_no_name_is_wider_than_a_phone(stack: Stack, long_addresses: list[str], as_alice: Client, page: Page) -> None:
+    sign_in(page, stack, as_alice)
+    page.set_viewport_size({"width": 320, "height": 640})
+    found = []
+    for address in long_addresses:
+        page.goto(stack.url + address)
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found.append(address)
+    assert not found
 
 
 def test_no_page_breaks_a_rule(stack: Stack, addresses: list[str], as_alice: Client, page: Page) -> None:
