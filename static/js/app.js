@@ -130,12 +130,15 @@
     document.addEventListener(name, (event) => {
       const note = Object.assign(document.createElement("p"), { className: "note note-bad", textContent: "The server does not answer. Nothing was sent; try again." });
       note.setAttribute("role", "alert");
-      note.dataset.unsent = "";
+      note.dataset.unsent = $('[data-unsent="post"]') ? "post" : event.detail.requestConfig.verb;
       $("#messages").replaceChildren(note);
       if (event.detail.requestConfig.verb === "post") note.scrollIntoView({ block: "nearest" });
     });
   }
-  document.addEventListener("htmx:afterOnLoad", () => { $("[data-unsent]")?.remove(); });
+  // That something was not sent is true until something is; a page that only looks again knows nothing of it.
+  document.addEventListener("htmx:afterOnLoad", (event) => {
+    $(event.detail.requestConfig.verb === "post" ? "[data-unsent]" : '[data-unsent="get"]')?.remove();
+  });
 
   // After a swap the new region says where attention belongs; a pinned list keeps its end in view.
   document.addEventListener("htmx:afterSettle", (event) => {
