@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from agents.addresses import is_allowed
 from agents.exceptions import InvalidRequest
 from agents.limits import ENVIRONMENT_HOSTS_MAX, ENVIRONMENT_PACKAGES_MAX, HOST_NAME_MAX, PACKAGE_NAME_MAX
+from agents.package_names import EXAMPLES, is_package
+from agents.sandbox.base import Packages
 
 SELF_HOSTED = "self_hosted"
 # What the workers of a self-hosted environment carry out; the other built-in tools run here wherever the session does.
@@ -92,6 +94,13 @@ def reachable_hosts(config: Mapping[str, Any], mcp_urls: Iterable[str]) -> tuple
     return tuple(dict.fromkeys(hosts))
 
 
+def wanted_packages(config: Mapping[str, Any]) -> Packages | None:
+    """What is to be installed for its sandboxes, None for nothing. No secret and no MCP server is for installers."""
+    given = config.get("packages") or {}
+    names = {manager: tuple(given[manager]) for manager in MANAGERS if given.get(manager)}
+    return Packages(names, reachable_hosts(config, ())) if names else None
+
+
 def _hosts(hosts: Sequence[str]) -> list[str]:
     field = "config.networking.allowed_hosts"
     if len(hosts) > ENVIRONMENT_HOSTS_MAX:
@@ -115,7 +124,9 @@ def _packages(packages: Sequence[str], manager: str) -> list[str]:
     if len(packages) > ENVIRONMENT_PACKAGES_MAX:
         raise InvalidRequest(f"{field}: at most {ENVIRONMENT_PACKAGES_MAX} packages are allowed.")
     for index, package in enumerate(packages):
-        # What begins with a dash, a package manager would read as an option.
-        if not 1 <= len(package) <= PACKAGE_NAME_MAX or package.startswith("-") or not package.isprintable():
-            raise InvalidRequest(f"{field}.{index}: {package!r} is no package, with or without its version.")
+        if len(package) > PACKAGE_NAME_MAX or not is_package(package, manager):
+            shown = package[:PACKAGE_NAME_MAX]
+            raise InvalidRequest(
+                f"{field}.{index}: {shown!r} is no package, with or without its version, such as {EXAMPLES[manager]}."
+            )
     return list(packages)

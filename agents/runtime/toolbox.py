@@ -11,6 +11,7 @@ from agents.exceptions import DomainError
 from agents.limits import BASH_OUTPUT_MAX_BYTES
 from agents.models import Event, SessionResource
 from agents.plugs import resource_kinds, sandbox
+from agents.runtime.packages import have_packages, packages_note
 from agents.runtime.permissions import UNCLEAR, Judgement, judge
 from agents.runtime.skills import Shelf
 from agents.runtime.tools.builtin import tool_definitions
@@ -18,7 +19,7 @@ from agents.runtime.tools.mcp import McpServers
 from agents.runtime.tools.web import web_fetch
 from agents.runtime.tools.web_search import web_search
 from agents.runtime.uploads import lay_uploads
-from agents.sandbox.base import Mount, Network, SandboxStopped, SandboxUnavailable, ToolOutcome
+from agents.sandbox.base import Mount, Network, Packages, SandboxStopped, SandboxUnavailable, ToolOutcome
 from agents.services.networks import network_of_session, unreachable_credentials
 from agents.services.outputs import PROMPT as OUTPUTS_PROMPT
 from agents.services.outputs import publish_outputs
@@ -34,7 +35,14 @@ SHOWN = ("name", "description", "input_schema")  # what the model sees of a cust
 class Toolbox:
     """The tools of one session; a fresh one for every lease, so that mounts are brought up to date once per turn."""
 
-    def __init__(self, session_id: str, agent: dict[str, Any], *, is_self_hosted: bool = False) -> None:
+    def __init__(
+        self,
+        session_id: str,
+        agent: dict[str, Any],
+        *,
+        is_self_hosted: bool = False,
+        packages: Packages | None = None,
+    ) -> None:
         self.session_id = session_id
         self.is_self_hosted = is_self_hosted
         self._toolset = next((tool for tool in agent["tools"] if tool["type"] == TOOLSET), None)
@@ -53,6 +61,7 @@ class Toolbox:
         self._skills = Shelf(session_id, agent)
         self._problems: list[str] = []  # of making ready, told with the next results
         self._network: Network | None = None
+        self._packages = packages
         self._ran: set[str] = set()  # since results were last collected
         self._is_fresh = True
         self.errors: list[dict[str, Any]] = []  # of making ready, as the wire's; whoever logs them takes them away
@@ -77,6 +86,8 @@ class Toolbox:
         """What the system prompt says of the session's resources."""
         notes = [resource_kinds()[kind].prompt(resources) for kind, resources in self._resources.items()]
         notes.append(self._skills.note)
+        if self._packages is not None and "bash" in self._names:
+            notes.append(packages_note(self._packages))
         return [*notes, OUTPUTS_PROMPT] if self._names & WRITING and not self.is_self_hosted else notes
 
     def use(self, name: str, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -113,13 +124,14 @@ class Toolbox:
                 return web_fetch(self.session_id, arguments, self._config(FETCH), stop=stop)
             if name == SEARCH:
                 return web_search(arguments, self._config(SEARCH), stop=stop)
-            self._refresh()
+            self._refresh(stop)
             outcome: ToolOutcome = sandbox().run_tool(
                 self.session_id,
                 name,
                 arguments,
                 mounts=self._mounts,
                 network=self._network,
+                packages=self._packages,
                 stop=stop,
                 output_bytes=BASH_OUTPUT_MAX_BYTES,
             )
@@ -165,13 +177,15 @@ class Toolbox:
         self._told.update(new)
         return [*problems, *new]
 
-    def _refresh(self) -> None:
+    def _refresh(self, stop: Callable[[], bool] | None) -> None:
         if self._is_fresh:
             lay_uploads(self.session_id, sandbox())
             for kind, resources in self._resources.items():
                 self.errors += resource_kinds()[kind].before_turn(resources, sandbox()) or []
             self._network = network_of_session(self.session_id)
             self.errors += unreachable_credentials(self.session_id, self._network)
+            if self._packages is not None:
+                self.errors += have_packages(self._packages, sandbox(), stop)
             self._problems = [error["message"] for error in self.errors] + self._skills.place(sandbox())
             self._is_fresh = False
         self._lay_results()

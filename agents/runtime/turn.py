@@ -11,7 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from agents import limits, queue
-from agents.environment_config import SELF_HOSTED, WORKERS_TOOLS
+from agents.environment_config import SELF_HOSTED, WORKERS_TOOLS, wanted_packages
 from agents.eventlog import statements
 from agents.eventlog.append import NewEvent, append, model_of
 from agents.eventlog.statements import INTERRUPT
@@ -115,7 +115,10 @@ class Turn:
 
     @cached_property
     def toolbox(self) -> Toolbox:
-        return Toolbox(self.session_id, self.thread.agent_snapshot, is_self_hosted=bool(self.elsewhere))
+        packages = wanted_packages(self._terms[3])
+        return Toolbox(
+            self.session_id, self.thread.agent_snapshot, is_self_hosted=bool(self.elsewhere), packages=packages
+        )
 
     @property
     def has_toolbox(self) -> bool:

@@ -41,12 +41,29 @@ class Network:
 
     hosts: tuple[str, ...] | None = None
     variables: tuple[Variable, ...] = ()
+    trusted: tuple[str, ...] = ()  # `host:port` that an operator named, and that may lead anywhere
+
+
+@dataclass(frozen=True)
+class Packages:
+    """What an environment wants installed: manager -> packages; `hosts` as in its network, for the installers."""
+
+    names: Mapping[str, tuple[str, ...]]
+    hosts: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class PackagesState:
+    """How far the packages of one manager are on this machine; `said` are the installer's last lines."""
+
+    state: Literal["waiting", "installing", "installed", "failed"]
+    said: str = ""
 
 
 def network_of(values: Mapping[str, Any]) -> Network:
     """What `dataclasses.asdict` and JSON made of a network."""
     variables = [Variable(**{**each, "hosts": _hosts_of(each["hosts"])}) for each in values["variables"]]
-    return Network(_hosts_of(values["hosts"]), tuple(variables))
+    return Network(_hosts_of(values["hosts"]), tuple(variables), tuple(map(str, values.get("trusted") or ())))
 
 
 def _hosts_of(hosts: Sequence[str] | None) -> tuple[str, ...] | None:
@@ -149,10 +166,15 @@ class Sandbox(Protocol):
         *,
         mounts: Sequence[Mount] = (),
         network: Network | None = None,
+        packages: Packages | None = None,
         timeout: float | None = None,
         stop: Callable[[], bool] | None = None,
         output_bytes: int | None = None,
     ) -> ToolOutcome: ...
+
+    def install_packages(self, packages: Packages, *, stop: Callable[[], bool] | None = None) -> Mapping[str, str]: ...
+
+    def packages_state(self, packages: Packages) -> Mapping[str, PackagesState]: ...
 
     def put_files(self, session_id: str, files: Mapping[str, bytes]) -> None: ...
 

@@ -5,7 +5,9 @@ import json
 import os
 import signal
 import time
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from agents.sandbox import limits, wire
@@ -29,6 +31,17 @@ class BoxStuck(Exception):
     """The box did not answer in time."""
 
 
+@dataclass(frozen=True)
+class Provisions:
+    """Packages by manager: the names of what is wanted, and of what of it is there."""
+
+    wanted: Mapping[str, str] = field(default_factory=dict)
+    here: Mapping[str, str] = field(default_factory=dict)
+
+
+NOTHING = Provisions()
+
+
 class Box:
     """`begin` before the first `call`; one call at a time; `close` ends every process inside."""
 
@@ -39,6 +52,7 @@ class Box:
         self.mounts = mounts
         self.last_used = time.monotonic()
         self.calls = 0  # going on or waiting
+        self.provisions = NOTHING
         self.gate: Gate | None = None  # to the network, if it has any
         self._process = process
         self._status_fd = status_fd

@@ -18,6 +18,8 @@ from agents.sandbox.base import (
     Network,
     OutputFile,
     OutputListing,
+    Packages,
+    PackagesState,
     RefusedFile,
     SandboxLost,
     SandboxReport,
@@ -49,14 +51,15 @@ class SandboxClient:
         *,
         mounts: Sequence[Mount] = (),
         network: Network | None = None,
+        packages: Packages | None = None,
         timeout: float | None = None,
         stop: Callable[[], bool] | None = None,
         output_bytes: int | None = None,
     ) -> ToolOutcome:
-        """Run a built-in tool. A box that is opened for it reaches `network`, as far as the host lets any out; of one
-        that is open, only the secrets are brought up to date. `timeout` can only shorten the platform's own; when
-        `stop` turns true, the call is killed and SandboxStopped is raised. `output_bytes`: how much of a command's
-        output comes back, where that is not the SDK's 100 KiB."""
+        """Run a built-in tool. A box that is opened for it reaches `network`, as far as the host lets any out, and has
+        what of `packages` is installed; of one that is open, only the secrets are brought up to date. `timeout` can
+        only shorten the platform's own; when `stop` turns true, the call is killed and SandboxStopped is raised.
+        `output_bytes`: how much of a command's output comes back, where that is not the SDK's 100 KiB."""
         answer = self._ask(
             {
                 "operation": "run_tool",
@@ -65,6 +68,7 @@ class SandboxClient:
                 "input": dict(input) if isinstance(input, Mapping) else input,
                 "mounts": [{"path": mount.path, "access": mount.access} for mount in mounts],
                 "network": None if network is None else asdict(network),
+                "packages": None if packages is None else asdict(packages),
                 "timeout": timeout,
                 "output_bytes": output_bytes,
             },
@@ -72,6 +76,18 @@ class SandboxClient:
             stop=stop,
         )
         return ToolOutcome(answer["content"], answer["is_error"])
+
+    def install_packages(self, packages: Packages, *, stop: Callable[[], bool] | None = None) -> dict[str, str]:
+        """Have them on this machine for boxes that are opened from now on; returns by manager what went wrong. An
+        install that was begun goes on when `stop` turns true."""
+        request = {"operation": "install_packages", "packages": asdict(packages)}
+        problems: dict[str, str] = self._ask(request, seconds=limits.PACKAGES_WAIT_SECONDS, stop=stop)["problems"]
+        return problems
+
+    def packages_state(self, packages: Packages) -> dict[str, PackagesState]:
+        """How far each manager's are, without beginning anything."""
+        answer = self._ask({"operation": "packages_state", "packages": asdict(packages)}, patience=0.0)
+        return {manager: PackagesState(*found) for manager, found in answer["states"].items()}
 
     def put_files(self, session_id: str, files: Mapping[str, bytes]) -> None:
         """Write whole files below /workspace, /mnt/session/uploads or /mnt/session/outputs."""

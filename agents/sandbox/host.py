@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from agents.sandbox import limits, wire
 from agents.sandbox.egress.gates import Egress
+from agents.sandbox.installers import APT_FOLDER
 from agents.sandbox.machine import NOBODY, Machine
 from agents.sandbox.operations import Operations
 from agents.sandbox.parent import die_with_parent
@@ -112,6 +113,7 @@ async def run(options: argparse.Namespace) -> None:
         uid=options.uid,
         memory=options.memory_mib * limits.MIB,
         folder_size=options.folder_mib * limits.MIB,
+        apt_folder=options.apt_folder,
     )
     if options.egress:
         machine.egress = Egress(options.egress_private, machine.root)
@@ -135,6 +137,7 @@ async def run(options: argparse.Namespace) -> None:
     if os.getppid() == parent:
         await host.finish(options.finish_seconds)
     await host.hang_up()
+    await operations.packages.stop()
     await pool.close_all()
     if machine.egress is not None:
         await machine.egress.stop()
@@ -151,6 +154,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--finish-seconds", type=float, default=6.0, help="for calls under way when it is stopped")
     parser.add_argument("--memory-mib", type=int, default=limits.BOX_MEMORY // limits.MIB, help="of one box")
     parser.add_argument("--folder-mib", type=int, default=limits.BOX_FOLDER_SIZE // limits.MIB, help="of one session")
+    parser.add_argument("--apt-folder", default=APT_FOLDER, help="where apt's sources are named")
     parser.add_argument("--egress", action="store_true", help="let boxes reach what their environments allow")
     parser.add_argument("--egress-private", action="append", default=[], help="an address inside a private network")
     options = parser.parse_args(argv)

@@ -4,11 +4,11 @@ import os
 import shutil
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agents.sandbox import limits
+from agents.sandbox import installers, limits
 from agents.sandbox.base import Mount, Network
 
 VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -59,6 +59,15 @@ class Outside:
     trust: str = ""
 
 
+@dataclass(frozen=True)
+class Installed:
+    """What a box has below /opt/packages: manager -> the folder as the box's user can reach it."""
+
+    folders: Mapping[str, str] = field(default_factory=dict)
+    is_writable: bool = False  # in the box of the installer alone
+    apt: str = ""  # the folder of apt's configuration, where it is asked
+
+
 def bubblewraps() -> Iterator[str]:
     """Candidates, best first: the system's own may have an AppArmor profile that the wheel's lacks."""
     if found := shutil.which("bwrap"):
@@ -93,16 +102,18 @@ def command(
     status_fd: int,
     filter_fd: int,
     outside: Outside,
+    installed: Installed,
 ) -> list[str]:
     """The whole command line of one box; `filter_fd` holds its system call filter, -1 for none."""
     return [
         bwrap,
-        *isolation(status_fd, outside.environment),
+        *isolation(status_fd, outside.environment, () if installed.is_writable else installed.folders),
         *(("--seccomp", str(filter_fd)) if filter_fd >= 0 else ()),
         *system(),
         *interpreter(sources),
         *kernel_folders(),
         *session(folders, mounts),
+        *packages(installed),
         *(("--ro-bind", outside.trust, TRUST) if outside.trust else ()),
         *("--remount-ro", "/mnt", "--remount-ro", "/"),
         *("--chdir", "/workspace", "--"),
@@ -110,12 +121,12 @@ def command(
     ]
 
 
-def isolation(status_fd: int, more: Mapping[str, str]) -> list[str]:
+def isolation(status_fd: int, more: Mapping[str, str], managers: Collection[str]) -> list[str]:
     arguments = ["--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session"]
     arguments += ["--as-pid-1", "--cap-drop", "ALL", "--hostname", "sandbox", "--uid", "1000", "--gid", "1000"]
     arguments += ["--json-status-fd", str(status_fd), "--clearenv"]
     environment = {
-        "PATH": SEARCH_PATH,
+        "PATH": installers.search_path(managers, SEARCH_PATH),
         "HOME": "/workspace",
         "USER": "agent",
         "LOGNAME": "agent",
@@ -126,7 +137,7 @@ def isolation(status_fd: int, more: Mapping[str, str]) -> list[str]:
         "PS1": "",
         "PS2": "",
     }
-    for name, value in {**more, **environment}.items():
+    for name, value in {**installers.variables(managers), **more, **environment}.items():
         arguments += ["--setenv", name, value]
     return arguments
 
@@ -184,4 +195,18 @@ def session(folders: SessionFolders, mounts: Sequence[Mount]) -> list[str]:
     for mount in mounts:
         option = "--bind" if mount.access == "read_write" else "--ro-bind"
         arguments += [option, os.path.join(folders.memory, mount.slug), mount.path]
+    return arguments
+
+
+def packages(installed: Installed) -> list[str]:
+    arguments = []
+    for manager, folder in installed.folders.items():
+        arguments += ["--bind" if installed.is_writable else "--ro-bind", folder, f"{installers.FOLDER}/{manager}"]
+    if installed.apt:
+        for name in installers.APT_FILES:
+            arguments += ["--ro-bind-try", os.path.join(installed.apt, name), f"{installers.APT_FOLDER}/{name}"]
+        arguments += ["--ro-bind", installers.APT_STATUS, installers.APT_STATUS]
+    if "npm" in installed.folders and not installed.is_writable:
+        link, target = installers.NODE_MODULES
+        arguments += ["--symlink", target, link]
     return arguments

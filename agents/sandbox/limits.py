@@ -25,6 +25,18 @@ BOX_TMP_SIZE = 256 * MIB  # /tmp and half of it for /dev/shm: both are memory
 
 SKILL_VERSIONS_MAX = 200  # unpacked versions that a machine keeps at hand: 6 GB, if each is as large as may be
 
+PACKAGES_INSTALL_SECONDS = 900.0  # of one manager's list
+PACKAGES_WAIT_SECONDS = 600.0  # that a turn waits for them at most; an install that takes longer goes on
+PACKAGES_AT_ONCE = 2  # installs on one machine
+PACKAGES_SIZE = 6 * 1024 * MIB  # of one manager's list, and of what it takes to build that
+PACKAGES_ENTRIES = 1_000_000  # files and folders of it
+PACKAGES_FILE_SIZE = 3 * 1024 * MIB  # libraries for graphics cards come in one piece
+PACKAGES_STORE_SIZE = 24 * 1024 * MIB  # of all lists that a machine keeps; the longest unused ones go first
+PACKAGES_STORE_MAX = 100  # lists
+PACKAGES_AGAIN_FACTOR = 2.0  # a failure is repeated after twice the time that it took,
+PACKAGES_AGAIN_MAX_SECONDS = 600.0  # and after this at the latest
+PACKAGES_SAID_MAX = 1_500  # characters of an installer's last words
+
 FILE_READ_MAX_BYTES = 64 * MIB  # `read_file`
 FILE_MAX_BYTES = 500 * MIB  # wire contract: of an upload that is mounted, and of an output that is kept
 RESULTS_MAX_BYTES = 256 * MIB  # of all long results of a session that are kept as files

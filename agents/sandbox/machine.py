@@ -5,11 +5,11 @@ import compileall
 import os
 import shutil
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agents.sandbox import launch, limits, seccomp
+from agents.sandbox import installers, launch, limits, seccomp
 from agents.sandbox.base import Mount, Network, SandboxUnavailable
 from agents.sandbox.boxes import Box, OpenFailed
 from agents.sandbox.egress.gates import Egress, Gate
@@ -26,6 +26,23 @@ SESSION_FOLDERS = ("workspace", "uploads", "outputs", "memory", "skills", "state
 AGENT_FOLDERS = ("workspace", "outputs")
 
 
+@dataclass(frozen=True)
+class Order:
+    """What a box is opened for. `installed`: manager -> a folder below the root; `outside`: what an installer is told of
+    the network, whose box may write these folders and take more room."""
+
+    session_id: str
+    mounts: tuple[Mount, ...] = ()
+    network: Network | None = None
+    installed: Mapping[str, str] = field(default_factory=dict)
+    outside: launch.Outside | None = None
+    shell_was_lost: bool = False
+
+    @property
+    def is_install(self) -> bool:
+        return self.outside is not None
+
+
 @dataclass
 class Machine:
     """One sandbox root on one machine."""
@@ -34,6 +51,7 @@ class Machine:
     uid: int = NOBODY
     memory: int = limits.BOX_MEMORY
     folder_size: int = limits.BOX_FOLDER_SIZE
+    apt_folder: str = installers.APT_FOLDER
     owner: Owner = field(init=False)
     bwrap: str = ""
     egress: Egress | None = None  # no way out for any box
@@ -106,17 +124,15 @@ class Machine:
     def mount_folder(self, session_id: str, mount_path: str) -> str:
         return os.path.join(self.folder(session_id), "memory", Mount(mount_path, "read_only").slug)
 
-    async def open(
-        self, session_id: str, mounts: Sequence[Mount], network: Network | None, *, shell_was_lost: bool
-    ) -> Box:
+    async def open(self, order: Order) -> Box:
         """A running box, or SandboxUnavailable with cause and remedy."""
-        self.prepare(session_id, mounts)
+        self.prepare(order.session_id, order.mounts)
         if not os.path.exists("/bin/bash"):
             raise SandboxUnavailable("this machine has no /bin/bash", "Install bash")
         failures: list[str] = []
         for bwrap in [self.bwrap] if self.bwrap else self.candidates:
             try:
-                box = await self.start(bwrap, session_id, mounts, network, shell_was_lost)
+                box = await self.start(bwrap, order)
             except OpenFailed as error:
                 failures.append(str(error))
                 continue
@@ -128,23 +144,22 @@ class Machine:
             )
         raise SandboxUnavailable(*explain(failures[0], in_container=in_container()))
 
-    async def start(
-        self, bwrap: str, session_id: str, mounts: Sequence[Mount], network: Network | None, shell_was_lost: bool
-    ) -> Box:
-        seen = os.path.join(self.seen_root, session_id)
+    async def start(self, bwrap: str, order: Order) -> Box:
+        seen = os.path.join(self.seen_root, order.session_id)
         folders = launch.SessionFolders(*(os.path.join(seen, name) for name in SESSION_FOLDERS[:5]))
         status_read, status_write = os.pipe()
         filter_fd = open_filter()
-        handover = Handover(self.egress, network)
+        handover = Handover(self.egress, order.network)
         inherited = [fd for fd in (status_write, filter_fd, handover.inner_fd) if fd >= 0]
         command = launch.command(
             bwrap,
             self.sources,
             folders,
-            mounts,
+            order.mounts,
             status_fd=status_write,
             filter_fd=filter_fd,
-            outside=self.outside(handover.network),
+            outside=order.outside or self.outside(handover.network),
+            installed=self.seen(order),
         )
         try:
             process = await asyncio.create_subprocess_exec(
@@ -169,13 +184,18 @@ class Machine:
         finally:
             for fd in inherited:
                 os.close(fd)
-        box = Box(session_id, process, status_read, tuple(mounts))
+        box = Box(order.session_id, process, status_read, order.mounts)
         try:
-            await box.begin(self.configuration(mounts, handover.inner_fd, shell_was_lost=shell_was_lost))
+            await box.begin(self.configuration(order, handover.inner_fd))
             box.gate = handover.gate()
         finally:
             handover.close()
         return box
+
+    def seen(self, order: Order) -> launch.Installed:
+        folders = {manager: os.path.join(self.seen_root, path) for manager, path in order.installed.items()}
+        apt = self.apt_folder if order.is_install and "apt" in folders else ""
+        return launch.Installed(folders, order.is_install, apt)
 
     def outside(self, network: Network | None) -> launch.Outside:
         if network is None or self.egress is None:
@@ -183,19 +203,20 @@ class Machine:
         bundle = os.path.join(self.seen_root, self.egress.bundle()) if network.variables else ""
         return launch.outside(network, bundle)
 
-    def configuration(self, mounts: Sequence[Mount], proxy_fd: int, *, shell_was_lost: bool) -> dict[str, object]:
+    def configuration(self, order: Order, proxy_fd: int) -> dict[str, object]:
         """What the code inside a box is told once."""
+        measured = [f"{installers.FOLDER}/{manager}" for manager in order.installed] if order.is_install else []
         return {
-            "shell_was_lost": shell_was_lost,
+            "shell_was_lost": order.shell_was_lost,
             "proxy": {"fd": proxy_fd, "port": limits.EGRESS_PORT},
-            "roots": roots(mounts),
+            "roots": roots(order.mounts, measured),
             "limits": {
                 "processes": limits.BOX_PROCESSES,
                 "process_memory": min(limits.BOX_PROCESS_MEMORY, self.memory),
                 "memory": self.memory,
-                "file_size": limits.BOX_FILE_SIZE,
-                "folder_size": self.folder_size,
-                "folder_entries": limits.BOX_FOLDER_ENTRIES,
+                "file_size": limits.PACKAGES_FILE_SIZE if order.is_install else limits.BOX_FILE_SIZE,
+                "folder_size": limits.PACKAGES_SIZE if order.is_install else self.folder_size,
+                "folder_entries": limits.PACKAGES_ENTRIES if order.is_install else limits.BOX_FOLDER_ENTRIES,
                 "cpu_seconds": limits.BOX_CPU_SECONDS,
                 "open_files": limits.BOX_OPEN_FILES,
             },
@@ -229,7 +250,7 @@ class Handover:
             self.ends[0].close()
 
 
-def roots(mounts: Sequence[Mount]) -> dict[str, object]:
+def roots(mounts: Sequence[Mount], more: Sequence[str] = ()) -> dict[str, object]:
     """What the file tools may touch, and what counts as the session's files."""
     writable = [mount.path for mount in mounts if mount.access == "read_write"]
     return {
@@ -242,7 +263,7 @@ def roots(mounts: Sequence[Mount]) -> dict[str, object]:
         ],
         "sealed": "/mnt/memory",
         "open_below": writable,
-        "measured": ["/workspace", "/mnt/session/outputs", *writable],
+        "measured": ["/workspace", "/mnt/session/outputs", *writable, *more],
     }
 
 

@@ -13,6 +13,9 @@ from weakref import WeakValueDictionary
 
 from agents.sandbox import arguments, exchange, folders, limits
 from agents.sandbox.base import BadPath, Mount, SandboxUnavailable, network_of
+from agents.sandbox.boxes import NOTHING
+from agents.sandbox.mirrors import mirrors_of
+from agents.sandbox.packages import PackageStore, packages_of
 from agents.sandbox.pool import Pool, failure
 from agents.sandbox.skills import SkillStore
 
@@ -25,6 +28,7 @@ NAMES = [
     *("sync_uploads", "put_upload", "put_folder", "list_outputs", "take_output"),
     *("keep_result",),
     *("put_skill", "place_skill"),
+    *("install_packages", "packages_state"),
     *("release", "destroy", "probe", "stats"),
 ]
 TRASH_AT_ONCE = 500  # what fits on a command line
@@ -47,6 +51,9 @@ class Operations:
         os.makedirs(self.trash, mode=0o700, exist_ok=True)
         self.skills = SkillStore(self.machine.root, self.trash)
         self._skills = asyncio.Lock()  # no version is unpacked, linked and let go of at once
+        self.packages = PackageStore(
+            self.machine, mirrors_of(os.environ), self.trash, in_use=pool.packages_in_use, clear=self.clear_trash
+        )
         self.taken = os.path.join(self.machine.root, ".taken")  # copies of outputs, until whoever asked has read them
         with suppress(FileNotFoundError):
             os.rename(self.taken, os.path.join(self.trash, secrets.token_hex(8)))
@@ -84,7 +91,9 @@ class Operations:
             checked["output_bytes"] = int(request["output_bytes"])
         network = network_of(request["network"]) if request.get("network") else None
         seconds = min(float(request.get("timeout") or limits.TOOL_TIMEOUT_SECONDS), limits.TOOL_TIMEOUT_SECONDS)
-        return await self.pool.run_tool(session_id, name, checked, mounts, seconds, network)
+        wanted = request.get("packages")
+        provisions = self.packages.provisions(packages_of(wanted)) if wanted else NOTHING
+        return await self.pool.run_tool(session_id, name, checked, mounts, seconds, network, provisions)
 
     async def put_files(self, request: dict[str, Any]) -> dict[str, Any]:
         session_id = session_of(request)
@@ -199,6 +208,13 @@ class Operations:
             folder, note = self.inside(session_id, "skills"), self.inside(session_id, f"state/skill-{name}")
             await asyncio.to_thread(self.skills.place, version, folder, name, note)
         return {"is_here": True}
+
+    async def install_packages(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"problems": await self.packages.install(packages_of(request["packages"]))}
+
+    async def packages_state(self, request: dict[str, Any]) -> dict[str, Any]:
+        states = self.packages.states(packages_of(request["packages"]))
+        return {"states": {manager: [found.state, found.said] for manager, found in states.items()}}
 
     async def release(self, request: dict[str, Any]) -> dict[str, Any]:
         await self.pool.release(session_of(request))

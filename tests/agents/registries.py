@@ -1,0 +1,200 @@
+"""Package registries on loopback with packages made here: an index for pip, a registry for npm, a repository for apt."""
+
+import base64
+import hashlib
+import io
+import json
+import os
+import subprocess
+import tarfile
+import tempfile
+import threading
+import zipfile
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from tests.agents.sandboxes import Installation, ReachableInstallation, RunningHost
+
+# What the code of a package gets to see while it is being installed, kept in the package for whoever looks later.
+NOSY = """
+import json, os, socket, zipfile
+
+def reaches(port):
+    with socket.create_connection(("127.0.0.1", 3128), timeout=60) as proxy:
+        proxy.sendall(f"GET http://localhost:{port}/ HTTP/1.1\\r\\nhost: localhost\\r\\n\\r\\n".encode())
+        return proxy.makefile("rb").readline().decode()
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    seen = {
+        "environment": dict(os.environ),
+        "files": {place: sorted(os.listdir(place)) for place in ("/mnt", "/mnt/session", "/mnt/memory", "/opt/packages")},
+        "own": sorted(os.listdir("/workspace")),
+        "other_port": reaches(1),
+    }
+    name = "nosy-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(folder, name), "w") as wheel:
+        wheel.writestr("nosy.py", f"SEEN = {seen!r}")
+        wheel.writestr("nosy-1.0.dist-info/METADATA", "Metadata-Version: 2.1\\nName: nosy\\nVersion: 1.0\\n")
+        wheel.writestr("nosy-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr("nosy-1.0.dist-info/RECORD", "")
+    return name
+"""
+
+
+def wheel(name, version):
+    data = io.BytesIO()
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr(f"{name}.py", f"VERSION = {version!r}\n\n\ndef main():\n    print('{name} says', VERSION)\n")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/entry_points.txt", f"[console_scripts]\n{name}-say = {name}:main\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return f"{name}-{version}-py3-none-any.whl", data.getvalue()
+
+
+def tarball(files):
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as archive:
+        for path, text in files.items():
+            entry = tarfile.TarInfo(path)
+            entry.size, entry.mode = len(text.encode()), 0o755
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return data.getvalue()
+
+
+def source(name):
+    build = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    head = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+    files = {"PKG-INFO": head, "pyproject.toml": build, "backend.py": NOSY}
+    return f"{name}-1.0.tar.gz", tarball({f"{name}-1.0/{path}": text for path, text in files.items()})
+
+
+def node_package(name, version):
+    program = name.rpartition("/")[2]
+    made = {
+        "name": name,
+        "version": version,
+        "main": "index.js",
+        "bin": {f"{program}-say": "say.js"},
+        "scripts": {"postinstall": "echo made > made"},
+    }
+    said = f"exports.say = () => '{name} says {version}'\n"
+    files = {"package.json": json.dumps(made), "index.js": said}
+    files["say.js"] = "#!/usr/bin/env node\nconsole.log(require('./index.js').say())\n"
+    return made, tarball({f"package/{path}": text for path, text in files.items()})
+
+
+class Registry(BaseHTTPRequestHandler):
+    """Serves `server.python` and `server.node`; a file named in `server.held` is not answered before its event."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.server.seen.append((self.path, self.headers.get("authorization")))
+        kind, _, rest = unquote(self.path).lstrip("/").partition("/")
+        found = {"simple": self.index, "wheels": self.file, "npm": self.packument, "apt": self.repository}.get(kind)
+        body, content_type = (found and found(rest)) or (None, "")
+        self.send_response(200 if body is not None else 404)
+        self.send_header("content-type", content_type)
+        self.send_header("content-length", str(len(body or b"")))
+        self.end_headers()
+        self.wfile.write(body or b"")
+
+    def index(self, name):
+        names = [file for file in self.server.python if file.partition("-")[0] == name.strip("/")]
+        links = "".join(f'<a href="/wheels/{file}">{file}</a>' for file in names)
+        return links.encode() if links else None, "text/html"
+
+    def file(self, name):
+        if hold := self.server.held.get(name):
+            self.server.reached.set()
+            hold.wait(300)
+        return self.server.python.get(name), "application/octet-stream"
+
+    def packument(self, name):
+        if name.endswith(".tgz"):
+            return self.server.node[name.removesuffix(".tgz")][1], "application/octet-stream"
+        versions = {}
+        for key, (made, data) in self.server.node.items():
+            if made["name"] == name:
+                integrity = f"sha512-{base64.b64encode(hashlib.sha512(data).digest()).decode()}"
+                tarball = f"http://localhost:{self.server.port}/npm/{key}.tgz"
+                versions[made["version"]] = {**made, "dist": {"tarball": tarball, "integrity": integrity}}
+        if not versions:
+            return None, ""
+        told = {"name": name, "dist-tags": {"latest": max(versions)}, "versions": versions}
+        return json.dumps(told).encode(), "application/json"
+
+    def repository(self, path):
+        return self.server.debian.get(path), "application/octet-stream"
+
+    def log_message(self, *args):
+        pass
+
+
+@contextmanager
+def running_registry(context=None):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Registry)
+    server.daemon_threads = True
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    server.port = server.server_address[1]
+    server.seen, server.held, server.reached, server.debian = [], {}, threading.Event(), {}
+    server.python = dict([wheel("tiny", "1.0"), wheel("tiny", "2.0"), wheel("slow", "1.0"), source("nosy")])
+    packages = [node_package("small", "1.0.0"), node_package("small", "2.0.0"), node_package("@scope/part", "1.0.0")]
+    server.node = {f"{made['name']}-{made['version']}": (made, data) for made, data in packages}
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        for hold in server.held.values():
+            hold.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def debian_package(folder):
+    """A program and the library's folder of it, in the shape of a repository."""
+    made = Path(folder, "hello-lucid")
+    (made / "DEBIAN").mkdir(parents=True)
+    control = "Package: hello-lucid\nVersion: 1.0\nArchitecture: all\nMaintainer: a <a@a.io>\nDescription: says hello\n"
+    (made / "DEBIAN" / "control").write_text(control)
+    (made / "usr" / "bin").mkdir(parents=True)
+    program = made / "usr" / "bin" / "hello-lucid"
+    program.write_text("#!/bin/sh\necho hello from a package\n")
+    program.chmod(0o755)
+    subprocess.run(["dpkg-deb", "--build", "--root-owner-group", made, Path(folder, "hello.deb")], check=True)
+    data = Path(folder, "hello.deb").read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    told = f"{control}Filename: ./hello.deb\nSize: {len(data)}\nSHA256: {digest}\n"
+    return {"./hello.deb": data, "hello.deb": data, "./Packages": told.encode(), "Packages": told.encode()}
+
+
+@contextmanager
+def running_package_host(registry, *options, user=None, environment=None):
+    folder = tempfile.mkdtemp(prefix="pkg")
+    installation = Installation() if user is None else ReachableInstallation(folder)
+    if user is not None:
+        os.chown(folder, user, user)
+    address = f"http://localhost:{registry.port}"
+    mirrors = {"PIP_INDEX_URL": f"{address}/simple/", "NPM_CONFIG_REGISTRY": f"{address}/npm/"}
+    unset = {name: value for name, value in installation.environment.items() if not name.startswith("PIP_")}
+    installation.environment = {**unset, **mirrors, **(environment or {})}
+    host = RunningHost(folder, "--egress", *options, user=user, installation=installation)
+    try:
+        report = host.client.probe()
+        if not report.works:
+            pytest.skip(f"no box can be opened on this machine: {report.reason}")
+        yield host
+    finally:
+        if host.process.poll() is None:
+            host.stop()
+        subprocess.run(["chmod", "-R", "u+rwx", folder], check=False)
+        subprocess.run(["rm", "-rf", folder], check=False)
