@@ -32,15 +32,15 @@ get install --yes --no-install-recommends --download-only -- {names}
 for each in $base/archives/*.deb; do [ ! -e "$each" ] || dpkg-deb --extract "$each" "$target"; done""",
     "cargo": 'CARGO_HOME=/workspace/cargo cargo install --root "$target" -- {names}',
     "gem": 'gem install --no-document --install-dir "$target" --bindir "$target/bin" {names}',
-    "go": 'export GOBIN="$target/bin" GOPATH=/workspace/go GOCACHE=/workspace/cache GOFLAGS=-modcacherw GOTOOLCHAIN=local\n'
-    'for name in {names}; do go install -- "$name"; done',
+    "go": """export GOBIN="$target/bin" GOPATH=/workspace/go GOCACHE=/workspace/cache GOFLAGS=-modcacherw
+for name in {names}; do go install -- "$name"; done""",
     "npm": 'npm install --prefix "$target" --no-audit --no-fund --no-update-notifier --no-progress --loglevel=error'
     " -- {names}",
     # A pip that the machine has is used as it is: to unpack another takes longer than most packages.
     "pip": """{python} -m venv --without-pip --system-site-packages "$target"
 python="$target/bin/python"
 if "$python" -c "import pip" 2>/dev/null; then
-  printf '#!%s\\nimport sys\\nfrom pip._internal.cli.main import main\\nsys.exit(main())\\n' "$python" >"$target/bin/pip"
+  printf '#!/bin/sh\\nexec "%s" -m pip "$@"\\n' "$python" >"$target/bin/pip"
   chmod 755 "$target/bin/pip"
 else
   "$python" -m ensurepip

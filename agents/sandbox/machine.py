@@ -28,8 +28,8 @@ AGENT_FOLDERS = ("workspace", "outputs")
 
 @dataclass(frozen=True)
 class Order:
-    """What a box is opened for. `installed`: manager -> a folder below the root; `outside`: what an installer is told of
-    the network, whose box may write these folders and take more room."""
+    """What a box is opened for. `installed`: manager -> a folder below the root; `outside`: what an installer is told
+    of the network, whose box may write these folders and take more room."""
 
     session_id: str
     mounts: tuple[Mount, ...] = ()

@@ -1,7 +1,7 @@
 """The registries that an operator named for this host, as installers in boxes are told of them.
 
-Operators name them as for the package managers themselves, in the environment of the sandbox host. A password in such an
-address never enters a box, where the code of any package could read it: the egress proxy puts it in, over https."""
+Operators name them as for the package managers themselves, in the environment of the sandbox host. A password in such
+an address never enters a box, where the code of any package could read it: the egress proxy puts it in, over https."""
 
 import re
 import secrets

@@ -1,4 +1,4 @@
-"""Package registries on loopback with packages made here: an index for pip, a registry for npm, a repository for apt."""
+"""Registries on loopback with packages made here: an index for pip, a registry for npm, a repository for apt."""
 
 import base64
 import hashlib
@@ -23,6 +23,8 @@ from tests.agents.sandboxes import Installation, ReachableInstallation, RunningH
 NOSY = """
 import json, os, socket, zipfile
 
+PLACES = ("/mnt", "/mnt/session", "/mnt/memory", "/opt/packages")
+
 def reaches(port):
     with socket.create_connection(("127.0.0.1", 3128), timeout=60) as proxy:
         proxy.sendall(f"GET http://localhost:{port}/ HTTP/1.1\\r\\nhost: localhost\\r\\n\\r\\n".encode())
@@ -31,7 +33,7 @@ def reaches(port):
 def build_wheel(folder, config_settings=None, metadata_directory=None):
     seen = {
         "environment": dict(os.environ),
-        "files": {place: sorted(os.listdir(place)) for place in ("/mnt", "/mnt/session", "/mnt/memory", "/opt/packages")},
+        "files": {place: sorted(os.listdir(place)) for place in PLACES},
         "own": sorted(os.listdir("/workspace")),
         "other_port": reaches(1),
     }
@@ -145,7 +147,8 @@ def running_registry(context=None):
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     server.port = server.server_address[1]
     server.seen, server.held, server.reached, server.debian = [], {}, threading.Event(), {}
-    server.python = dict([wheel("tiny", "1.0"), wheel("tiny", "2.0"), wheel("slow", "1.0"), source("nosy")])
+    wheels = [("tiny", "1.0"), ("tiny", "2.0"), ("slow", "1.0"), ("calm", "1.0"), ("once", "1.0")]
+    server.python = dict([*(wheel(name, version) for name, version in wheels), source("nosy")])
     packages = [node_package("small", "1.0.0"), node_package("small", "2.0.0"), node_package("@scope/part", "1.0.0")]
     server.node = {f"{made['name']}-{made['version']}": (made, data) for made, data in packages}
     thread = threading.Thread(target=server.serve_forever)

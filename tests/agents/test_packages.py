@@ -1,4 +1,4 @@
-"""The packages of environments: installed once in a box of their own, there in every sandbox, and hostile all the same."""
+"""The packages of environments: installed once in a box of their own, there in every sandbox, and never trusted."""
 
 import ast
 import base64
@@ -17,7 +17,7 @@ from agents.exceptions import InvalidRequest
 from agents.models import Event, Thread
 from agents.package_names import is_package
 from agents.sandbox import limits as bounds
-from agents.sandbox.base import Network, Packages
+from agents.sandbox.base import Network, Packages, SandboxLost, SandboxStopped
 from agents.sandbox.egress.authority import Leaves, make_authority
 from agents.sandbox.egress.gates import system_certificates
 from agents.sandbox.mirrors import Mirrors, authorities_in, holds_password, mirrors_of
@@ -50,6 +50,11 @@ def installed(host, packages):
     assert {state.state for state in host.client.packages_state(packages).values()} == {"installed"}
 
 
+def waits_in_vain(host, packages):
+    with pytest.raises(SandboxLost):
+        host.client.install_packages(packages)
+
+
 def said(host, command, packages, session="sesn_1", **options):
     outcome = host.bash(command, session, packages=packages, **options)
     assert not outcome.is_error, outcome.text
@@ -80,13 +85,13 @@ def test_what_an_environment_names_is_there_in_every_sandbox(registry, user):
 
 def test_one_list_is_installed_once_however_many_wait_for_it(host, registry):
     registry.seen.clear()
-    lists = [Packages({"pip": ("tiny==2.0",)}), Packages({"pip": ("tiny==2.0", "tiny==2.0")})]
+    lists = [Packages({"pip": ("once",)}), Packages({"pip": ("once", "once")})]
     threads = [threading.Thread(target=installed, args=(host, each)) for each in lists * 2]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert [path for path, _ in registry.seen] == ["/simple/tiny/", "/wheels/tiny-2.0-py3-none-any.whl"]
+    assert [path for path, _ in registry.seen].count("/wheels/once-1.0-py3-none-any.whl") == 1
 
 
 def test_names_of_contents_tell_apart_what_installs_differently():
@@ -152,7 +157,7 @@ def test_a_host_that_is_killed_in_the_middle_of_an_install_leaves_nothing_half_d
     hold = registry.held["slow-1.0-py3-none-any.whl"] = threading.Event()
     registry.reached.clear()
     with running_package_host(registry) as host:
-        waiting = threading.Thread(target=lambda: pytest.raises(Exception, host.client.install_packages, packages))
+        waiting = threading.Thread(target=waits_in_vain, args=(host, packages))
         waiting.start()
         assert registry.reached.wait(PATIENCE)
         assert host.client.packages_state(packages)["pip"].state == "installing"
@@ -171,7 +176,7 @@ def test_whoever_stops_waiting_stops_no_install(host, registry):
     packages = Packages({"pip": ("slow", "tiny")})
     hold = registry.held["slow-1.0-py3-none-any.whl"] = threading.Event()
     registry.reached.clear()
-    with pytest.raises(Exception, match="stopped"):
+    with pytest.raises(SandboxStopped):
         host.client.install_packages(packages, stop=registry.reached.is_set)
     assert host.client.packages_state(packages)["pip"].state == "installing"
     hold.set()
@@ -251,14 +256,7 @@ def test_what_was_not_used_for_longest_goes_first_and_nothing_that_a_box_shows(t
         (tmp_path / ".packages" / f"{name}.size").write_text("100")
         os.utime(place, (1_000_000 - age, 1_000_000 - age))
     store._make_room("d")
-    assert sorted(path.name for path in (tmp_path / ".packages").iterdir()) == [
-        "a",
-        "a.size",
-        "c",
-        "c.size",
-        "d",
-        "d.size",
-    ]
+    assert sorted(path.name for path in (tmp_path / ".packages").iterdir() if path.is_dir()) == ["a", "c", "d"]
 
 
 PACKAGES = {
@@ -298,12 +296,12 @@ def test_a_session_of_such_an_environment(
 ):
     settings.LUCID_SANDBOX_SOCKET = str(host.socket)
     plugs.sandbox.cache_clear()
-    config = {"type": "cloud", "packages": {"pip": ["tiny==1.0"], "npm": ["nothing-of-that-name@1"]}}
+    config = {"type": "cloud", "packages": {"pip": ["calm"], "npm": ["nothing-of-that-name@1"]}}
     environment = create_environment({"name": "box", "config": config}, actor=actor)
     session = make_session(environment_id=environment.pk)
     before = as_alice.get(f"/environments/{environment.pk}/").content.decode()
     assert "pip: not installed yet." in before
-    program = json.dumps({"steps": [{"tool": "bash", "input": {"command": "tiny-say"}}, {"text": "done"}]})
+    program = json.dumps({"steps": [{"tool": "bash", "input": {"command": "calm-say"}}, {"text": "done"}]})
     message = {"type": "user.message", "content": [{"type": "text", "text": f"practice: {program}"}]}
     send_events(session, [message], actor=actor)
     jobs.run_thread(Thread.objects.get(session=session).pk)
@@ -312,7 +310,7 @@ def test_a_session_of_such_an_environment(
     assert (told["type"], told["retry_status"]) == ("unknown_error", {"type": "retrying"})
     assert told["message"].startswith("The environment's npm packages are not installed: ")
     result = events.get(type="agent.tool_result").payload
-    assert result["content"][0]["text"] == "tiny says 1.0"
+    assert result["content"][0]["text"] == "calm says 1.0"
     assert told["message"] in result["content"][-1]["text"]
     session.refresh_from_db()
     assert session.stop_reason == {"type": "end_turn"}
