@@ -27,13 +27,15 @@ def get_costs(request: ApiRequest) -> dict[str, Any]:
     `unpriced_tokens` says how much that is, and `priced_list_cost` is the rest. A null model is running
     time and searches, a null agent a dream."""
     names = list(dict.fromkeys(queries.many(request, "group_by", costs.GROUPS)))
-    rows = costs.rows_between(request.auth.workspace, queries.bounds(request, "created_at", OPERATORS))
-    cells = costs.cells_of(rows, book_of(request.auth.workspace))
+    found = costs.sessions_between(request.auth.workspace, queries.bounds(request, "created_at", OPERATORS))
+    sums = costs.grouped(costs.cells_of(found, book_of(request.auth.workspace), names), names)
     return {
         "type": "cost_report",
         "currency": CURRENCY,
         "group_by": names,
-        "data": [_row(dict(zip(names, key, strict=True)), total) for key, total in costs.grouped(cells, names).items()],
+        "data": [
+            _row(dict(zip(names, key, strict=True)), total) for key, total in costs.counted(sums, found, names).items()
+        ],
     }
 
 
@@ -41,8 +43,8 @@ def _row(group: dict[str, Any], total: costs.Sum) -> dict[str, Any]:
     return {
         "type": "cost",
         **{name: value.isoformat() if isinstance(value, date) else value or None for name, value in group.items()},
-        "sessions": len(total.sessions),
-        "completed_sessions": len(total.completed),
+        "sessions": total.sessions,
+        "completed_sessions": total.completed,
         "tokens": total.tokens,
         "cache_read_input_tokens": total.cached_tokens,
         "unpriced_tokens": total.unpriced_tokens,

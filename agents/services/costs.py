@@ -1,28 +1,28 @@
 """What a workspace's sessions and dreams cost at list price, summed by day, kind, agent or model."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from heapq import nlargest
 from typing import Any, NamedTuple
 
-from agents.models import Session, SessionKind, VerdictResult, Workspace
+from django.db.models import QuerySet
+
+from agents.models import Session, SessionKind, Workspace
 from agents.prices import RUNTIME, Cost, PriceBook, cost_of, lines_of, token_count
+from agents.services import spent_sums
+from agents.services.spent_sums import GROUPS, Counters
 
 COUNTED = (SessionKind.AGENT, SessionKind.DREAM)  # imported sessions brought no usage along
-GROUPS = ("day", "kind", "agent_id", "model")
-FIELDS = ("pk", "kind", "agent_id", "is_practice", "verdict", "escalated_at", "spent")
-
 MANY = 1_000_000
-
-type Counters = dict[str, Any]  # as a session's `spent` has them for a day and a model
+__all__ = ["GROUPS", "Cell", "Sum", "cells_of", "counted", "dearest", "grouped", "merged", "sessions_of"]
 
 
 @dataclass(slots=True, kw_only=True)
 class Sum:
-    """`usd` holds what has a price, `practice_usd` the part of it that the practice model answered."""
+    """`usd` holds what has a price, `practice_usd` the part of it that the practice model answered. `sessions` and
+    `completed` are known where the sum was `counted`."""
 
     usd: Decimal = Decimal(0)
     practice_usd: Decimal = Decimal(0)
@@ -30,14 +30,13 @@ class Sum:
     input_tokens: int = 0
     cached_tokens: int = 0
     unpriced_tokens: int = 0
-    sessions: set[str] = field(default_factory=set)
-    completed: set[str] = field(default_factory=set)
+    sessions: int = 0
+    completed: int = 0
 
     def merge(self, other: "Sum") -> None:
+        """What was used; a session may be in both, so those are counted for each grouping anew."""
         for name in ("usd", "practice_usd", "tokens", "input_tokens", "cached_tokens", "unpriced_tokens"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.sessions |= other.sessions
-        self.completed |= other.completed
 
     @property
     def is_known(self) -> bool:
@@ -54,12 +53,12 @@ class Sum:
 
     @property
     def per_session(self) -> Decimal | None:
-        return self.usd / len(self.sessions) if self.sessions and self.is_known else None
+        return self.usd / self.sessions if self.sessions and self.is_known else None
 
     @property
     def per_completed(self) -> Decimal | None:
         """What a session that did its job costs, the others' cost included; None where that cannot be said."""
-        return self.usd / len(self.completed) if self.completed and self.is_known else None
+        return self.usd / self.completed if self.completed and self.is_known else None
 
     @property
     def cache_percent(self) -> int | None:
@@ -76,42 +75,33 @@ class Cell(NamedTuple):
     model: str
 
 
-@dataclass(slots=True)
-class _Poured:
-    """What the sessions of one group used together."""
-
-    counters: Counters = field(default_factory=dict)
-    sessions: set[str] = field(default_factory=set)
-    completed: set[str] = field(default_factory=set)
+def sessions_of(workspace: Workspace, **filters: Any) -> QuerySet[Session]:
+    """The sessions and dreams that fit and have used something."""
+    return Session.objects.in_workspace(workspace).filter(kind__in=COUNTED, **filters).exclude(spent={})
 
 
-def rows_of(workspace: Workspace, **filters: Any) -> list[tuple[Any, ...]]:
-    """The sessions and dreams that fit and have used something, as `FIELDS`."""
-    found = Session.objects.in_workspace(workspace).filter(kind__in=COUNTED, **filters).exclude(spent={})
-    return list(found.values_list(*FIELDS))
-
-
-def rows_between(workspace: Workspace, created_at: dict[str, datetime]) -> list[tuple[Any, ...]]:
+def sessions_between(workspace: Workspace, created_at: dict[str, datetime]) -> QuerySet[Session]:
     """`created_at` has the operators of the query: gt, gte, lt, lte."""
-    return rows_of(workspace, **{f"created_at__{operator}": moment for operator, moment in created_at.items()})
+    return sessions_of(workspace, **{f"created_at__{operator}": moment for operator, moment in created_at.items()})
 
 
-def cells_of(rows: Iterable[tuple[Any, ...]], book: PriceBook) -> dict[Cell, Sum]:
-    """The finest groups, which every other sum is put together from: there are few of them. Prices are per token and
-    hour, so a group is priced once and not each of its sessions."""
+def cells_of(found: QuerySet[Session], book: PriceBook, names: Sequence[str] = GROUPS) -> dict[Cell, Sum]:
+    """The finest groups that sums by these names are put together from; where a name is left out, its member is empty.
+    Prices are per token and hour, so a group is priced once and not each of its sessions."""
     cells: dict[Cell, Sum] = {}
-    for (day, kind, agent_id, model, is_practice), poured in _poured(rows).items():
+    for (day, kind, agent_id, model), is_practice, counters in spent_sums.used(found, names):
         cell = Cell(date.fromisoformat(day), kind, agent_id, model)
-        cells.setdefault(cell, Sum()).merge(_summed(cell, poured, is_practice, book))
+        cells.setdefault(cell, Sum()).merge(_summed(cell, counters, is_practice, book))
     return cells
 
 
-def dearest(rows: Iterable[tuple[Any, ...]], book: PriceBook, number: int) -> list[tuple[str, Cost]]:
-    """The ids of the sessions and dreams that cost most, the dearest first. Exact sums of them all would take longer
-    than the rest of the page, so floats find the candidates."""
+def dearest(found: QuerySet[Session], cells: Iterable[Cell], book: PriceBook, number: int) -> list[tuple[str, Cost]]:
+    """The ids of the sessions and dreams that cost most, the dearest first. The database finds candidates by floats;
+    `cells` names the days and models that they are made of."""
     weights = _Weights(book)
-    candidates = nlargest(2 * number, rows, key=lambda row: weights.of(row[-1]))
-    costs = ((row[0], cost_of(row[-1], book)) for row in candidates)
+    rates = [weights.row(*key) for key in sorted({(cell.day.isoformat(), cell.model) for cell in cells})]
+    candidates = found.filter(pk__in=spent_sums.dearest(found, rates, 2 * number))
+    costs = ((pk, cost_of(spent, book)) for pk, spent in candidates.values_list("pk", "spent"))
     return nlargest(number, costs, key=lambda entry: (entry[1].usd, entry[1].unpriced_tokens))
 
 
@@ -120,66 +110,22 @@ class _Weights:
 
     def __init__(self, book: PriceBook) -> None:
         self._book = book
-        self._known: dict[tuple[str, str, str, str], float | None] = {}
 
-    def of(self, spent: Mapping[str, Mapping[str, Counters]]) -> tuple[float, int]:
-        """Dollars, and tokens without a price."""
-        usd, unpriced = 0.0, 0
-        for day, models in spent.items():
-            for model, counters in models.items():
-                found = self._usd(day, model, "", counters)
-                usd += found or 0.0
-                unpriced += token_count(counters) if found is None else 0
-        return usd, unpriced
+    def row(self, day: str, model: str) -> spent_sums.Rates:
+        """With the weights of the counters, those of long prompts, and whether there is no price at all."""
+        plain = [self._one(day, model, {name: MANY}) for name in spent_sums.COUNTERS]
+        long = [self._one(day, model, {"long": {name: MANY}}) for name in spent_sums.TOKENS]
+        weights = [weight or 0.0 for weight in (*plain, *long)]
+        return [day, model, int(model != RUNTIME and None in plain), *weights]
 
-    def _usd(self, day: str, model: str, part: str, counters: Counters) -> float | None:
-        usd = 0.0
-        for name, value in counters.items():
-            if isinstance(value, dict):
-                usd += self._usd(day, model, name, value) or 0.0
-            elif value:
-                one = self._one(day, model, part, name)
-                if one is None:
-                    return None
-                usd += one * value
-        return usd
-
-    def _one(self, day: str, model: str, part: str, name: str) -> float | None:
-        key = (day, model, part, name)
-        if key not in self._known:
-            counters: Counters = {part: {name: MANY}} if part else {name: MANY}
-            [line] = lines_of({day: {model: counters}}, self._book)
-            self._known[key] = None if line.usd is None else float(line.usd) / MANY
-        return self._known[key]
+    def _one(self, day: str, model: str, counters: Counters) -> float | None:
+        [line] = lines_of({day: {model: counters}}, self._book)
+        return None if line.usd is None else float(line.usd) / MANY
 
 
-def _poured(rows: Iterable[tuple[Any, ...]]) -> Mapping[tuple[str, str, str, str, bool], "_Poured"]:
-    """By day, kind, agent, model, and whether the practice model answered."""
-    poured: defaultdict[tuple[str, str, str, str, bool], _Poured] = defaultdict(_Poured)
-    for pk, kind, agent_id, is_practice, verdict, escalated_at, spent in rows:
-        is_completed = verdict == VerdictResult.COMPLETED and escalated_at is None
-        whose = ("dream", "") if kind == SessionKind.DREAM else ("session", agent_id)
-        for day, models in spent.items():
-            for model, counters in models.items():
-                cell = poured[(day, *whose, model, is_practice)]
-                _pour(cell.counters, counters)
-                cell.sessions.add(pk)
-                if is_completed:
-                    cell.completed.add(pk)
-    return poured
-
-
-def _pour(into: Counters, counters: Counters) -> None:
-    for name, value in counters.items():
-        if isinstance(value, dict):
-            _pour(into.setdefault(name, {}), value)
-        elif value:
-            into[name] = into.get(name, 0) + value
-
-
-def _summed(key: Cell, cell: _Poured, is_practice: bool, book: PriceBook) -> Sum:
-    [line] = lines_of({key.day.isoformat(): {key.model: cell.counters}}, book)
-    counters = cell.counters if key.model != RUNTIME else {}
+def _summed(key: Cell, used: Counters, is_practice: bool, book: PriceBook) -> Sum:
+    [line] = lines_of({key.day.isoformat(): {key.model: used}}, book)
+    counters = used if key.model != RUNTIME else {}
     return Sum(
         usd=line.usd or Decimal(0),
         practice_usd=(line.usd or Decimal(0)) if is_practice else Decimal(0),
@@ -187,8 +133,6 @@ def _summed(key: Cell, cell: _Poured, is_practice: bool, book: PriceBook) -> Sum
         input_tokens=token_count(counters) - int(counters.get("output_tokens") or 0),
         cached_tokens=int(counters.get("cache_read_input_tokens") or 0),
         unpriced_tokens=line.tokens if line.usd is None else 0,
-        sessions=cell.sessions,
-        completed=cell.completed,
     )
 
 
@@ -203,3 +147,14 @@ def grouped(cells: Mapping[Cell, Sum], names: Sequence[str]) -> dict[tuple[Any, 
     """By these members of a cell, in order."""
     sums = merged(cells, lambda cell: tuple(getattr(cell, name) for name in names))
     return dict(sorted(sums.items(), key=lambda entry: tuple(str(part) for part in entry[0])))
+
+
+def counted(sums: dict[tuple[Any, ...], Sum], found: QuerySet[Session], names: Sequence[str]) -> dict[Any, Sum]:
+    """The same sums, grouped by these names, with how many sessions have a part in each."""
+    for key, sessions, completed in spent_sums.counts(found, names):
+        typed = tuple(
+            date.fromisoformat(part) if name == "day" else part for name, part in zip(names, key, strict=True)
+        )
+        if typed in sums:
+            sums[typed].sessions, sums[typed].completed = sessions, completed
+    return sums

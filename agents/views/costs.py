@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
@@ -14,11 +15,12 @@ from agents.http import HtmxHttpRequest, page
 from agents.models import Agent, Role, Session
 from agents.price_forms import CostFilter
 from agents.prices import RUNTIME, Cost
-from agents.services.costs import Cell, Sum, cells_of, dearest, grouped, merged, rows_of
+from agents.services.costs import Cell, Sum, cells_of, counted, dearest, grouped, merged, sessions_of
 from agents.services.prices import book_of
 from agents.views.audit import csv_cell
 
 DEAREST = 20
+AGENT = ("agent_id",)
 BARS_MAX = 92  # days; more would be thinner than a pixel on a phone
 COLUMNS = (
     *("day", "kind", "agent_id", "agent", "model", "sessions", "tokens", "unpriced_tokens"),
@@ -30,9 +32,9 @@ COLUMNS = (
 @require_role(Role.VIEWER)
 def costs(request: HtmxHttpRequest) -> HttpResponse:
     form = CostFilter(request.GET)
-    rows, book, (since, until) = _rows(request, form), book_of(request.workspace), form.days()
-    cells = cells_of(rows, book)
-    kinds = merged(cells, lambda cell: cell.kind)
+    found, book, (since, until) = _found(request, form), book_of(request.workspace), form.days()
+    cells = cells_of(found, book)
+    kinds = counted(grouped(cells, ("kind",)), found, ("kind",))
     context: dict[str, Any] = {
         "section": "costs",
         "form": form,
@@ -41,15 +43,15 @@ def costs(request: HtmxHttpRequest) -> HttpResponse:
         "now": timezone.now(),
         "query": request.GET.urlencode(),
         "runtime": book.runtime,
-        "total": merged(cells, lambda cell: "").get("", Sum()),
-        "sessions": kinds.get("session", Sum()),
-        "dreams": kinds.get("dream", Sum()),
+        "total": counted(grouped(cells, ()), found, ()).get((), Sum()),
+        "sessions": kinds.get(("session",), Sum()),
+        "dreams": kinds.get(("dream",), Sum()),
         "bars": (bars := _bars(cells, since, until)),
         "dearest_day": max(sum(parts) for _, parts in bars),
         "days": grouped(cells, ("day",)),
-        "agents": _by_agent(request, cells),
+        "agents": _by_agent(request, cells, found),
         "models": _dearest(merged(cells, lambda cell: cell.model)),
-        "dearest": _sessions(dearest(rows, book, DEAREST)),
+        "dearest": _sessions(dearest(found, cells, book, DEAREST)),
         "runtime_key": RUNTIME,
     }
     return page(request, "agents/costs.html", context)
@@ -60,15 +62,16 @@ def costs(request: HtmxHttpRequest) -> HttpResponse:
 def costs_export(request: HtmxHttpRequest) -> HttpResponse:
     """One row per day, kind, agent and model."""
     form = CostFilter(request.GET)
-    cells = cells_of(_rows(request, form), book_of(request.workspace))
+    found = _found(request, form)
+    sums = grouped(cells_of(found, book_of(request.workspace)), Cell._fields)
     since, until = form.days()
     headers = {"Content-Disposition": f'attachment; filename="costs-{since}-{until}.csv"'}
     response = HttpResponse(content_type="text/csv; charset=utf-8", headers=headers)
     writer = csv.writer(response)
     writer.writerow(COLUMNS)
     names = _names(request)
-    for (day, kind, agent_id, model), total in grouped(cells, Cell._fields).items():
-        counts = (len(total.sessions), total.tokens, total.unpriced_tokens)
+    for (day, kind, agent_id, model), total in counted(sums, found, Cell._fields).items():
+        counts = (total.sessions, total.tokens, total.unpriced_tokens)
         usd = "" if total.known_usd is None else _usd(total)
         named = (agent_id, csv_cell(names.get(agent_id, "")), csv_cell(model or "running time"))
         writer.writerow([day, kind, *named, *counts, usd, f"{total.practice_usd:.6f}"])
@@ -79,9 +82,9 @@ def _usd(total: Sum) -> str:
     return f"{total.usd:.6f}"
 
 
-def _rows(request: HtmxHttpRequest, form: CostFilter) -> list[tuple[Any, ...]]:
+def _found(request: HtmxHttpRequest, form: CostFilter) -> QuerySet[Session]:
     first, last = form.moments()
-    return rows_of(request.workspace, created_at__gte=first, created_at__lte=last)
+    return sessions_of(request.workspace, created_at__gte=first, created_at__lte=last)
 
 
 def _bars(cells: dict[Cell, Sum], since: date, until: date) -> list[tuple[str, tuple[Decimal, Decimal]]]:
@@ -97,10 +100,10 @@ def _spent(sums: dict[Any, Sum], day: date, kind: str) -> Decimal:
     return found.usd if found else Decimal()
 
 
-def _by_agent(request: HtmxHttpRequest, cells: dict[Cell, Sum]) -> list[tuple[str, str, Sum]]:
+def _by_agent(request: HtmxHttpRequest, cells: dict[Cell, Sum], found: QuerySet[Session]) -> list[tuple[str, str, Sum]]:
     names = _names(request)
-    sums = merged({cell: found for cell, found in cells.items() if cell.agent_id}, lambda cell: cell.agent_id)
-    return [(agent_id, names.get(agent_id, agent_id), total) for agent_id, total in _dearest(sums)]
+    sums = counted(grouped({cell: each for cell, each in cells.items() if cell.agent_id}, AGENT), found, AGENT)
+    return [(agent_id, names.get(agent_id, agent_id), total) for (agent_id,), total in _dearest(sums)]
 
 
 def _names(request: HtmxHttpRequest) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.bench.report import Row, print_table
 from tests.stack import running_up, short_folder
 
-PARTS = ("memory", "turns", "throughput", "streams", "long", "dream", "inbox", "lists", "uploads", "crowd")
+PARTS = ("memory", "turns", "throughput", "streams", "long", "dream", "inbox", "lists", "costs", "uploads", "crowd")
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
 
 def measure(folder: Path, parts: list[str], transcripts: Path | None) -> list[Row]:
     prepare_django(folder)
-    from tests.bench import crowd, dream, inbox, lists, long, streams, turns, uploads
+    from tests.bench import costs, crowd, dream, inbox, lists, long, streams, turns, uploads
     from tests.bench.client import Product
     from tests.bench.memory import idle_and_after
 
@@ -46,6 +46,7 @@ def measure(folder: Path, parts: list[str], transcripts: Path | None) -> list[Ro
             "dream": lambda: dream.time_to_review(product, transcripts),
             "inbox": lambda: inbox.server_time(product),
             "lists": lambda: lists.server_time(product),
+            "costs": lambda: costs.sums(product),
             "uploads": lambda: uploads.memory(product),
         }
         for name in parts:

@@ -85,9 +85,9 @@ def take_stock() -> None:
         cursor.execute("ANALYZE")
 
 
-def measured(product: Product, what: str, path: str, goal: int = 50) -> Row:
+def measured(product: Product, what: str, path: str, goal: int = 50, loads: int = LOADS) -> Row:
     taken = []
-    for _ in range(LOADS):
+    for _ in range(loads):
         began = time.perf_counter()
         get(product, path)
         taken.append((time.perf_counter() - began) * 1000)
