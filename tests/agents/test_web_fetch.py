@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from agents import jobs
+from agents.eventlog.fold import usage_shape
 from agents.models import Event, Thread
 from agents.prices import RUNTIME
 from agents.readable import TEXT_MAX, readable
@@ -277,6 +278,29 @@ def test_a_turn_fetches_only_what_was_named_and_counts_it(make_session, actor, c
     session.refresh_from_db()
     (spent,) = session.spent.values()
     assert spent[RUNTIME]["web_fetch_requests"] == 2
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("result", "counted"), [("allow", 1), ("deny", 0)])
+def test_a_fetch_that_a_person_allowed_is_counted(make_session, actor, clean_redis, pages, fetch, result, counted):
+    asks = {"name": "web_fetch", "permission_policy": {"type": "always_ask"}}
+    agent = create_agent(
+        {"name": "Reader", "model": "practice-1", "tools": [{**TOOLSET, "configs": [asks]}]}, actor=actor
+    )
+    session = make_session(agent=agent.pk)
+    call = {"tool": "web_fetch", "input": {"url": f"{pages.base}/"}}
+    asked = f"practice: {json.dumps({'steps': [call, {'text': 'done'}]})}"
+    send_events(session, [{"type": "user.message", "content": [{"type": "text", "text": asked}]}], actor=actor)
+    thread = Thread.objects.get(session=session)
+    jobs.run_thread(thread.pk)
+    use = Event.objects.get(session=session, type="agent.tool_use")
+    said = {"type": "user.tool_confirmation", "tool_use_id": use.event_id, "result": result}
+    send_events(session, [said], actor=actor)
+    jobs.run_thread(thread.pk)
+    session.refresh_from_db()
+    shown = usage_shape(session.usage, 0.0, spent=session.spent)
+    assert shown.get("server_tool_use", {}).get("web_fetch_requests", 0) == counted
+    assert session.stop_reason == {"type": "end_turn"}
 
 
 @pytest.mark.django_db(transaction=True)
