@@ -73,6 +73,10 @@ def beginning(*blocks: Iterable[Event]) -> Iterator[Event]:
             yield {**event, "index": index}
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128  # all slots of a worker ask at once; of five places in line, one asker would not get any
+
+
 @contextmanager
 def scripted_model() -> Iterator[ScriptedModel]:
     model = ScriptedModel()
@@ -109,7 +113,7 @@ def scripted_model() -> Iterator[ScriptedModel]:
             self.end_headers()
             self.wfile.write(json.dumps({"type": "error", "error": error}).encode())
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", 0), Handler)
     model.url = f"http://127.0.0.1:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:
