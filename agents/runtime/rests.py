@@ -47,7 +47,7 @@ def finish(
     with transaction.atomic():
         session = lock_session(turn.session_id)
         closing = _idle(turn, session, stop_reason, stop_details)
-        if statements.some_mail.exists(turn.thread.pk):
+        if turn.is_interrupted():
             events = [*events, *_interrupts(turn)]  # too late to stop anything, and still of this turn
         if drops_mail:
             InboxEvent.objects.filter(thread=turn.thread).delete()
