@@ -10,7 +10,9 @@ import contextlib
 import fcntl
 import os
 import signal
+import socket
 import sys
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -23,6 +25,7 @@ from agents.sandbox.parent import die_with_parent
 from agents.sandbox.pool import Pool
 
 IDLE_LOOK_SECONDS = 10.0
+ACCEPT_SECONDS = 0.1
 
 
 class AlreadyRunning(Exception):
@@ -37,9 +40,10 @@ class Host:
         self.calls: set[asyncio.Task[None]] = set()
 
     async def finish(self, seconds: float) -> None:
-        """Let the calls under way end."""
-        if self.calls:
-            await asyncio.wait(self.calls, timeout=seconds)
+        """Let the calls under way end, those included that connected a moment ago."""
+        deadline = time.monotonic() + seconds
+        while self.calls and (rest := deadline - time.monotonic()) > 0:
+            await asyncio.wait(self.calls, timeout=rest)
 
     async def hang_up(self) -> None:
         """End every call without an answer: its caller must not take the end of a box for the agent's doing."""
@@ -103,6 +107,15 @@ async def listen(host: Host, path: str) -> asyncio.Server:
     return server
 
 
+def turn_away(path: str) -> None:
+    """From now on whoever connects is refused, and waits for the next host; the listener keeps those before."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(f"{path}.end")
+    with wire.short_path(f"{path}.end") as name, socket.socket(socket.AF_UNIX) as nobody:
+        nobody.bind(name)
+    os.rename(f"{path}.end", path)
+
+
 async def run(options: argparse.Namespace) -> None:
     parent = os.getppid()
     lock = own(options.root)
@@ -131,9 +144,10 @@ async def run(options: argparse.Namespace) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), min(IDLE_LOOK_SECONDS, options.idle_seconds / 2))
         await pool.close_idle()
+    turn_away(options.socket)
+    await asyncio.sleep(ACCEPT_SECONDS)  # who stood in line at the socket is let in before it is closed
     server.close()
     clearing.cancel()
-    # The socket's name stays: whoever finds nobody behind it waits for the next host.
     if os.getppid() == parent:
         await host.finish(options.finish_seconds)
     await host.hang_up()
