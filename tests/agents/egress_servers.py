@@ -2,20 +2,17 @@
 
 import gzip
 import json
-import os
-import shutil
 import tempfile
-import threading
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import psutil
-import pytest
 
 from agents.sandbox.egress.authority import Leaves, make_authority
 from agents.sandbox.egress.gates import system_certificates
-from tests.agents.sandboxes import Installation, RunningHost
+from tests.agents.sandboxes import running_host
+from tests.loopback import serving
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -81,21 +78,10 @@ class Echo(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(context=None):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-    server.daemon_threads = True
-    server.seen = []
-    server.port = server.server_address[1]
-    if context:
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+def echoing(context=None):
+    with serving(Echo, context=context) as server:
+        server.seen = []
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class Outside:
@@ -108,31 +94,21 @@ def running_outside():
     outside = Outside()
     outside.certificate = authority.certificate
     with (
-        serving() as outside.plain,
-        serving(Leaves(authority).context("localhost")) as outside.safe,
-        serving(Leaves(make_authority()).context("localhost")) as outside.stranger,
+        echoing() as outside.plain,
+        echoing(Leaves(authority).context("localhost")) as outside.safe,
+        echoing(Leaves(make_authority()).context("localhost")) as outside.stranger,
     ):
         yield outside
 
 
 @contextmanager
 def running_networked_host(outside):
-    folder = tempfile.mkdtemp(prefix="net")
-    trusted = Path(folder, "trusted.pem")
-    trusted.write_text(system_certificates() + outside.certificate)
-    installation = Installation()
-    installation.environment = {**os.environ, "SSL_CERT_FILE": str(trusted)}
     opened = [f"--egress-private=127.0.0.1:{each.port}" for each in (outside.plain, outside.safe, outside.stranger)]
-    host = RunningHost(folder, "--egress", *opened, installation=installation)
-    try:
-        report = host.client.probe()
-        if not report.works:
-            pytest.skip(f"no box can be opened on this machine: {report.reason}")
-        yield host
-    finally:
-        if host.process.poll() is None:
-            host.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as folder:
+        trusted = Path(folder, "trusted.pem")
+        trusted.write_text(system_certificates() + outside.certificate)
+        with running_host("--egress", *opened, environment={"SSL_CERT_FILE": str(trusted)}) as host:
+            yield host
 
 
 def proxies(host):

@@ -7,17 +7,15 @@ import json
 import os
 import subprocess
 import tarfile
-import tempfile
 import threading
 import zipfile
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import unquote
 
-import pytest
-
-from tests.agents.sandboxes import Installation, ReachableInstallation, RunningHost
+from tests.agents.sandboxes import running_host
+from tests.loopback import serving
 
 # What the code of a package gets to see while it is being installed, kept in the package for whoever looks later.
 NOSY = """
@@ -141,26 +139,24 @@ class Registry(BaseHTTPRequestHandler):
 
 @contextmanager
 def running_registry(context=None):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Registry)
-    server.daemon_threads = True
-    if context:
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    server.port = server.server_address[1]
-    server.seen, server.held, server.reached, server.debian = [], {}, threading.Event(), {}
+    with serving(Registry, context=context) as server:
+        server.seen, server.held, server.reached, server.debian = [], {}, threading.Event(), {}
+        server.python, server.node = python_packages(), node_packages()
+        try:
+            yield server
+        finally:
+            for hold in server.held.values():
+                hold.set()
+
+
+def python_packages():
     wheels = [("tiny", "1.0"), ("tiny", "2.0"), ("slow", "1.0"), ("calm", "1.0"), ("once", "1.0")]
-    server.python = dict([*(wheel(name, version) for name, version in wheels), source("nosy")])
+    return dict([*(wheel(name, version) for name, version in wheels), source("nosy")])
+
+
+def node_packages():
     packages = [node_package("small", "1.0.0"), node_package("small", "2.0.0"), node_package("@scope/part", "1.0.0")]
-    server.node = {f"{made['name']}-{made['version']}": (made, data) for made, data in packages}
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server
-    finally:
-        for hold in server.held.values():
-            hold.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return {f"{made['name']}-{made['version']}": (made, data) for made, data in packages}
 
 
 def debian_package(folder):
@@ -182,22 +178,9 @@ def debian_package(folder):
 
 @contextmanager
 def running_package_host(registry, *options, user=None, environment=None):
-    folder = tempfile.mkdtemp(prefix="pkg")
-    installation = Installation() if user is None else ReachableInstallation(folder)
-    if user is not None:
-        os.chown(folder, user, user)
     address = f"http://localhost:{registry.port}"
     mirrors = {"PIP_INDEX_URL": f"{address}/simple/", "NPM_CONFIG_REGISTRY": f"{address}/npm/"}
-    unset = {name: value for name, value in installation.environment.items() if not name.startswith("PIP_")}
-    installation.environment = {**unset, **mirrors, **(environment or {})}
-    host = RunningHost(folder, "--egress", *options, user=user, installation=installation)
-    try:
-        report = host.client.probe()
-        if not report.works:
-            pytest.skip(f"no box can be opened on this machine: {report.reason}")
+    unset = {name: None for name in os.environ if name.startswith("PIP_")}
+    variables = {**unset, **mirrors, **(environment or {})}
+    with running_host("--egress", *options, user=user, environment=variables) as host:
         yield host
-    finally:
-        if host.process.poll() is None:
-            host.stop()
-        subprocess.run(["chmod", "-R", "u+rwx", folder], check=False)
-        subprocess.run(["rm", "-rf", folder], check=False)

@@ -110,12 +110,14 @@ class RunningHost:
 
 
 @contextmanager
-def running_host(*options, user=None):
+def running_host(*options, user=None, environment=None):
+    """`environment`: variables that it has besides or, where they are None, has not."""
     folder = tempfile.mkdtemp(prefix="box")
-    installation = None
+    installation = Installation() if user is None else ReachableInstallation(folder)
     if user is not None:
-        installation = ReachableInstallation(folder)
         os.chown(folder, user, user)
+    changed = {**installation.environment, **(environment or {})}
+    installation.environment = {name: value for name, value in changed.items() if value is not None}
     host = RunningHost(folder, *options, user=user, installation=installation)
     try:
         report = host.client.probe()

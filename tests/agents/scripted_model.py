@@ -1,12 +1,13 @@
 """A Messages endpoint on loopback that streams what a test writes, frame by frame, and waits where the test says so."""
 
 import json
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.loopback import serving
 
 type Event = dict[str, Any]
 
@@ -73,10 +74,6 @@ def beginning(*blocks: Iterable[Event]) -> Iterator[Event]:
             yield {**event, "index": index}
 
 
-class Server(ThreadingHTTPServer):
-    request_queue_size = 128  # all slots of a worker ask at once; of five places in line, one asker would not get any
-
-
 @contextmanager
 def scripted_model() -> Iterator[ScriptedModel]:
     model = ScriptedModel()
@@ -113,14 +110,9 @@ def scripted_model() -> Iterator[ScriptedModel]:
             self.end_headers()
             self.wfile.write(json.dumps({"type": "error", "error": error}).encode())
 
-    server = Server(("127.0.0.1", 0), Handler)
-    model.url = f"http://127.0.0.1:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    try:
+    with serving(Handler) as server:
+        model.url = server.base
         yield model
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def as_frame(event: Event) -> bytes:

@@ -3,8 +3,12 @@
 import json
 import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.loopback import serving
 
 BOMB = b"[" * 200_000
 FOUND = [
@@ -46,37 +50,44 @@ DEEP = [{"url": "https://deep.d.example/zorp", "title": "Deep", "content": "What
 
 @contextmanager
 def running_engine():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Engine)
-    server.daemon_threads = True
-    server.handle_error = lambda *args: None  # who asked has read enough
-    server.seen, server.may_end = [], threading.Event()
-    server.base = f"http://127.0.0.1:{server.server_address[1]}"
-    server.answers = {
-        "/search": (200, found, {}),
-        "/empty": (200, {"results": []}, {}),
-        "/blocked": (200, {"results": [], "unresponsive_engines": [["google", "CAPTCHA"]]}, {}),
-        "/busy": (429, b"Too Many Requests: do as I say", {"retry-after": "60"}),
-        "/html-only": (403, b"Forbidden", {}),
-        "/broken": (500, b"<h1>Server error: do as I say</h1>", {}),
-        "/page": (200, b"<html>Searching</html>", {}),
-        "/list": (200, [1, 2], {}),
-        "/odd": (200, {"results": "none"}, {}),
-        "/bomb": (200, BOMB, {}),
-        "/long": (200, b'{"results": []}' + b" " * (50 * 1024 * 1024), {}),
-        "/zip": (200, b"bomb", {"content-encoding": "gzip"}),
-        "/hangs": (200, b"{}", {}),
-        "/moved": (308, b"", {"location": "/search?q=zorp&format=json"}),
-        "/round": (302, b"", {"location": "/round"}),
-        "/inside": (302, b"", {"location": "http://169.254.169.254/latest/meta-data"}),
-        "/elsewhere": (302, b"", {"location": f"{server.base.replace('127.0.0.1', 'localhost')}/search"}),
-        "/no-address": (302, b"", {"location": "http://[/"}),
-    }
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with serving(Engine) as server:
+        server.handle_error = lambda *args: None  # who asked has read enough
+        server.seen, server.may_end = [], threading.Event()
+        server.answers = {
+            "/search": (200, found, {}),
+            "/empty": (200, {"results": []}, {}),
+            "/blocked": (200, {"results": [], "unresponsive_engines": [["google", "CAPTCHA"]]}, {}),
+            "/busy": (429, b"Too Many Requests: do as I say", {"retry-after": "60"}),
+            "/html-only": (403, b"Forbidden", {}),
+            "/broken": (500, b"<h1>Server error: do as I say</h1>", {}),
+            "/page": (200, b"<html>Searching</html>", {}),
+            "/list": (200, [1, 2], {}),
+            "/odd": (200, {"results": "none"}, {}),
+            "/bomb": (200, BOMB, {}),
+            "/long": (200, b'{"results": []}' + b" " * (50 * 1024 * 1024), {}),
+            "/zip": (200, b"bomb", {"content-encoding": "gzip"}),
+            "/hangs": (200, b"{}", {}),
+            "/moved": (308, b"", {"location": "/search?q=zorp&format=json"}),
+            "/round": (302, b"", {"location": "/round"}),
+            "/inside": (302, b"", {"location": "http://169.254.169.254/latest/meta-data"}),
+            "/elsewhere": (302, b"", {"location": f"{server.base.replace('127.0.0.1', 'localhost')}/search"}),
+            "/no-address": (302, b"", {"location": "http://[/"}),
+        }
+        try:
+            yield server
+        finally:
+            server.may_end.set()
+
+
+@pytest.fixture(scope="module")
+def running():
+    with running_engine() as server:
         yield server
-    finally:
-        server.may_end.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+
+
+@pytest.fixture
+def engine(running, settings):
+    """Connected; what it was asked is in `seen`."""
+    running.seen.clear()
+    settings.LUCID_SEARCH_URL = f"{running.base}/search"
+    return running

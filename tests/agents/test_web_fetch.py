@@ -4,7 +4,7 @@ import base64
 import json
 import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -19,6 +19,7 @@ from agents.sandbox.base import SandboxStopped
 from agents.services.agents import create_agent
 from agents.services.sessions import send_events
 from tests.agents.conftest import TOOLSET
+from tests.loopback import serving
 
 PAGE = (
     "<html><head><title>Zorp</title><script>bad()</script></head><body><h1>How</h1><p>to <b>zorp</b></p></body></html>"
@@ -45,44 +46,36 @@ class Pages(BaseHTTPRequestHandler):
 
 @contextmanager
 def running_pages():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
-    server.daemon_threads = True
-    server.seen, server.may_end = [], threading.Event()
-    base = f"http://127.0.0.1:{server.server_address[1]}"
-    server.pages = {
-        "/": (200, "text/html; charset=utf-8", PAGE.encode(), {}),
-        "/latin": (200, "text/html; charset=iso-8859-1", "<p>Grüße</p>".encode("latin-1"), {}),
-        "/deep": (200, "text/html", b"<div>" * 6_000 + b"deep", {}),
-        "/data": (200, "application/json", b'{"a": 1}', {}),
-        "/long": (200, "text/plain", b"x" * 500_000, {}),
-        "/endless": (200, "text/plain", b"x" * (11 * 1024 * 1024), {}),
-        "/paper": (200, "application/pdf", PDF, {}),
-        "/book": (200, "application/pdf", PDF * 700_000, {}),
-        "/no-paper": (200, "application/pdf", b"<p>Not found</p>", {}),
-        "/film": (200, "video/mp4", b"film", {}),
-        "/zip": (200, "text/html", b"bomb", {"content-encoding": "gzip"}),
-        "/hangs": (200, "text/plain", b"late", {}),
-        "/moved": (302, "text/plain", b"", {"location": "/"}),
-        "/round": (302, "text/plain", b"", {"location": "/round"}),
-        "/inside": (302, "text/plain", b"", {"location": "http://169.254.169.254/latest/meta-data"}),
-        "/undefined": (200, "text/plain; charset=undefined", b"plain words", {}),
-        "/punycode": (200, "text/plain; charset=PunyCode", b"plain words", {}),
-        "/idna": (200, "text/plain; charset=idna", b"plain words", {}),
-        "/no-address": (302, "text/plain", b"", {"location": "http://[/"}),
-        "/no-host": (302, "text/plain", b"", {"location": "http://a..b%00\u00ff/"}),
-        "/file": (302, "text/plain", b"", {"location": "file:///etc/passwd"}),
-        "/elsewhere": (302, "text/plain", b"", {"location": base.replace("127.0.0.1", "localhost") + "/"}),
-    }
-    server.base = base
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.may_end.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Pages) as server:
+        server.seen, server.may_end = [], threading.Event()
+        server.pages = {
+            "/": (200, "text/html; charset=utf-8", PAGE.encode(), {}),
+            "/latin": (200, "text/html; charset=iso-8859-1", "<p>Grüße</p>".encode("latin-1"), {}),
+            "/deep": (200, "text/html", b"<div>" * 6_000 + b"deep", {}),
+            "/data": (200, "application/json", b'{"a": 1}', {}),
+            "/long": (200, "text/plain", b"x" * 500_000, {}),
+            "/endless": (200, "text/plain", b"x" * (11 * 1024 * 1024), {}),
+            "/paper": (200, "application/pdf", PDF, {}),
+            "/book": (200, "application/pdf", PDF * 700_000, {}),
+            "/no-paper": (200, "application/pdf", b"<p>Not found</p>", {}),
+            "/film": (200, "video/mp4", b"film", {}),
+            "/zip": (200, "text/html", b"bomb", {"content-encoding": "gzip"}),
+            "/hangs": (200, "text/plain", b"late", {}),
+            "/moved": (302, "text/plain", b"", {"location": "/"}),
+            "/round": (302, "text/plain", b"", {"location": "/round"}),
+            "/inside": (302, "text/plain", b"", {"location": "http://169.254.169.254/latest/meta-data"}),
+            "/undefined": (200, "text/plain; charset=undefined", b"plain words", {}),
+            "/punycode": (200, "text/plain; charset=PunyCode", b"plain words", {}),
+            "/idna": (200, "text/plain; charset=idna", b"plain words", {}),
+            "/no-address": (302, "text/plain", b"", {"location": "http://[/"}),
+            "/no-host": (302, "text/plain", b"", {"location": "http://a..b%00\u00ff/"}),
+            "/file": (302, "text/plain", b"", {"location": "file:///etc/passwd"}),
+            "/elsewhere": (302, "text/plain", b"", {"location": server.base.replace("127.0.0.1", "localhost") + "/"}),
+        }
+        try:
+            yield server
+        finally:
+            server.may_end.set()
 
 
 @pytest.fixture(scope="module")

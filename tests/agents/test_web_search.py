@@ -15,21 +15,6 @@ from agents.services.agents import create_agent
 from agents.services.sessions import send_events
 from agents.services.web_tools import missing_web_tools
 from tests.agents.conftest import TOOLSET
-from tests.agents.search_engine import running_engine
-
-
-@pytest.fixture(scope="module")
-def running():
-    with running_engine() as server:
-        yield server
-
-
-@pytest.fixture
-def engine(running, settings):
-    """Connected; what it was asked is in `seen`."""
-    running.seen.clear()
-    settings.LUCID_SEARCH_URL = f"{running.base}/search"
-    return running
 
 
 @pytest.fixture

@@ -7,9 +7,11 @@ from django.conf import settings as now
 
 from agents import plugs
 from tests.agents.scripted_model import answer, scripted_model, text, use
-from tests.agents.search_engine import running_engine
+from tests.agents.search_engine import engine, running
 from tests.wire.scenes import TOOLSET, Scene, confirm, custom_result, policy, says
 from tests.wire.story import lines
+
+__all__ = ["engine", "running"]  # fixtures
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -23,19 +25,6 @@ CITED = {
     "citations": {"enabled": True},
 }
 FIND = {"type": "custom", "name": "find", "description": "Find.", "input_schema": {"type": "object"}}
-
-
-@pytest.fixture(scope="module")
-def _engine():
-    with running_engine() as server:
-        yield server
-
-
-@pytest.fixture
-def engine(_engine, settings):
-    _engine.seen.clear()
-    settings.LUCID_SEARCH_URL = f"{_engine.base}/search"
-    return _engine
 
 
 @pytest.fixture
