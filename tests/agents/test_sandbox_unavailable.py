@@ -32,7 +32,6 @@ def host_without_namespaces(tmp_path):
         host.process.kill()
         host.process.wait()
         host.process.stdout.close()
-        working.start()
 
 
 def test_machine_without_user_namespaces_gets_cause_and_remedy(host_without_namespaces):
