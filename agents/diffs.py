@@ -123,11 +123,6 @@ def compare(old: str, new: str) -> Diff:
     )
 
 
-def compare_words(old: str, new: str) -> tuple[Span, ...]:
-    """The word diff of two short texts that are known to belong together."""
-    return _word_spans(old, new)
-
-
 def count_words(old: str, new: str) -> tuple[int, int]:
     """Words added and removed, for the small bars of a list."""
     before, after = Counter(_words(old)), Counter(_words(new))

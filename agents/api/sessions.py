@@ -26,7 +26,7 @@ from agents.api.reach import check_events_of_worker
 from agents.api.shapes.sessions import TIMED_THREADS, escalation_shape, session_shape, verdict_shape
 from agents.client_events import check_events, check_initial_events
 from agents.exceptions import InvalidRequest
-from agents.limits import EVENTS_PAGE_MAX, SESSION_RESOURCES_PAGE_MAX, SESSION_TITLE_MAX
+from agents.limits import AGENT_VERSION_MAX, EVENTS_PAGE_MAX, SESSION_RESOURCES_PAGE_MAX, SESSION_TITLE_MAX
 from agents.metadata import check_metadata
 from agents.models import Session, SessionKind, SessionStatus, Thread, Verdict, Workspace
 from agents.services import imports, session_updates
@@ -34,7 +34,6 @@ from agents.services import sessions as services
 from agents.services.prices import book_of
 
 WAITING_MAX = 5_000  # sessions that a statement may name
-AGENT_VERSION_MAX = 2_147_483_647  # what the column holds
 ORDERS = (NEWEST_FIRST, OLDEST_FIRST)
 CREATED_AT = tuple(f"created_at[{operator}]" for operator in ("gt", "gte", "lt", "lte"))
 FILTERS = (

@@ -47,11 +47,6 @@ class Sum:
         return self.usd if self.is_known else None
 
     @property
-    def spent_usd(self) -> Decimal:
-        """Without what the practice model answered, which nobody is billed for."""
-        return self.usd - self.practice_usd
-
-    @property
     def per_session(self) -> Decimal | None:
         return self.usd / self.sessions if self.sessions and self.is_known else None
 

@@ -2,7 +2,7 @@
 
 import random
 
-from agents.diffs import Block, Diff, Kind, compare, compare_words, count_words
+from agents.diffs import Block, Diff, Kind, compare, count_words
 
 
 def changes(diff: Diff) -> list[Block]:
@@ -35,14 +35,17 @@ def test_a_changed_word_is_marked_inside_its_list_item() -> None:
 
 
 def test_a_flag_is_one_word() -> None:
-    spans = compare_words("add `--encoding utf-8`", "add `--encoding utf-8-sig`")
-    assert [span.text for span in spans if span.kind is not Kind.SAME] == ["utf-8", "utf-8-sig"]
+    (block,) = changes(compare("add `--encoding utf-8`", "add `--encoding utf-8-sig`"))
+    assert [span.text for span in block.spans if span.kind is not Kind.SAME] == ["utf-8", "utf-8-sig"]
 
 
 def test_neighbouring_changed_words_are_one_phrase() -> None:
-    spans = compare_words("please read the whole manual first", "please skim a short manual first")
-    assert [span.text for span in spans if span.kind is Kind.REMOVED] == ["read the whole"]
-    assert [span.text for span in spans if span.kind is Kind.ADDED] == ["skim a short"]
+    rest = "and only then touch anything that other people rely on every day"
+    (block,) = changes(
+        compare(f"please read the whole manual first, {rest}", f"please skim a short manual first, {rest}")
+    )
+    assert [span.text for span in block.spans if span.kind is Kind.REMOVED] == ["read the whole"]
+    assert [span.text for span in block.spans if span.kind is Kind.ADDED] == ["skim a short"]
 
 
 def test_an_added_item_leaves_its_neighbours_alone() -> None:
