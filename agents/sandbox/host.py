@@ -109,11 +109,12 @@ async def listen(host: Host, path: str) -> asyncio.Server:
 
 def turn_away(path: str) -> None:
     """From now on whoever connects is refused, and waits for the next host; the listener keeps those before."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(f"{path}.end")
-    with wire.short_path(f"{path}.end") as name, socket.socket(socket.AF_UNIX) as nobody:
-        nobody.bind(name)
-    os.rename(f"{path}.end", path)
+    with contextlib.suppress(OSError):  # a full disk is no reason to cut the calls under way
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{path}.end")
+        with wire.short_path(f"{path}.end") as name, socket.socket(socket.AF_UNIX) as nobody:
+            nobody.bind(name)
+        os.rename(f"{path}.end", path)
 
 
 async def run(options: argparse.Namespace) -> None:
