@@ -237,18 +237,19 @@ def _postgres(name: str, url: str) -> dict[str, Any]:
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(port or ""),
         "CONN_MAX_AGE": 0,
-        "OPTIONS": {**POSTGRES_OPTIONS, "options": POSTGRES_STARTUP, **_options(name, parts.query)},
+        "OPTIONS": _options(name, parts.query),
     }
 
 
 def _options(name: str, query: str) -> dict[str, Any]:
-    """Those of an address. What is switched off by 0 is a number; a password stays the text that it is."""
+    """Ours, and those of an address. What is switched off by 0 is a number; a password stays the text that it is."""
     options: dict[str, Any] = dict(parse_qsl(query))
     for option in POSTGRES_OPTIONS.keys() & options.keys():
         if not options[option].isdecimal():
             raise ImproperlyConfigured(f"{name}: {option}={options[option]!r} is not allowed: use a whole number")
         options[option] = int(options[option])
-    return options
+    startup = f"{POSTGRES_STARTUP} {options.get('options', '')}".rstrip()  # of two sayings the later one counts
+    return {**POSTGRES_OPTIONS, **options, "options": startup}
 
 
 def _shown(url: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import BooleanField, Case, Q, QuerySet, TextField, Value, When
 from django.db.models.functions import Cast
 
@@ -101,10 +101,7 @@ def _asked(found: QuerySet[Session], sql: str, *values: Any) -> list[tuple[Any, 
     )
     inner, parameters = rows.query.sql_with_params()
     columns = "id, kind, agent_id, is_practice, is_completed, spent"
-    with transaction.atomic(), connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            # It cannot know how few members these objects have, and would compile for longer than it then sums.
-            cursor.execute("SET LOCAL jit = off")
+    with connection.cursor() as cursor:
         cursor.execute(f"WITH used ({columns}) AS ({inner}) {sql}", [*parameters, *values])
         return list(cursor.fetchall())
 
