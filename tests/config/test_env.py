@@ -92,6 +92,15 @@ def test_a_postgres_address_is_taken_apart(tmp_path, monkeypatch):
     assert (read["OPTIONS"]["sslmode"], read["OPTIONS"]["passfile"]) == ("require", "007")
 
 
+def test_what_an_address_tells_the_server_at_the_start_is_told_besides_ours(tmp_path, monkeypatch):
+    def told(query):
+        monkeypatch.setenv("DATABASE_URL", f"postgres://db.example/lucid{query}")
+        return env.database("DATABASE_URL", tmp_path / "unused")["OPTIONS"]["options"]
+
+    assert told("") == "-c jit=off"
+    assert told("?options=-c%20search_path%3Dlucid") == "-c jit=off -c search_path=lucid"
+
+
 def test_statements_are_prepared_unless_a_postgres_address_says_otherwise(tmp_path, monkeypatch):
     def is_prepared(address):
         monkeypatch.setenv("DATABASE_URL", address)
