@@ -15,6 +15,9 @@ from agents.services.agents import create_agent
 from agents.services.sessions import send_events
 from agents.services.web_tools import missing_web_tools
 from tests.agents.conftest import TOOLSET
+from tests.agents.search_engine import engine, running
+
+__all__ = ["engine", "running"]  # fixtures
 
 
 @pytest.fixture
