@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from agents.forms import SignInForm
+from agents.forms.account import SignInForm
 from agents.views.account import ChangePassword, Welcome, workspace_choose, workspace_list
 from agents.views.agent_forms import agent_archive, agent_edit, agent_new, agent_start
 from agents.views.agent_versions import agent_compare, agent_versions

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.urls import URLPattern, URLResolver, include, path
 
-from agents.forms import SignInForm
+from agents.forms.account import SignInForm
 
 
 class AdminSignInForm(SignInForm, AdminAuthenticationForm):

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from agents.access import require_role
 from agents.exceptions import DomainError, NotFound, PermissionDenied
-from agents.forms import NewWorkspaceForm
+from agents.forms.account import NewWorkspaceForm
 from agents.http import HtmxHttpRequest, go, page
 from agents.middleware import WORKSPACE_KEY
 from agents.models import Member, Role

@@ -12,11 +12,12 @@ from django.views.decorators.http import require_http_methods
 
 from agents import diffs
 from agents.access import access_agent, access_environment, require_role
-from agents.definition_forms import KNOWN_MODELS, NEW_ENVIRONMENT, AgentForm, StartForm
 from agents.definitions import resolve
 from agents.definitions.as_text import as_text
 from agents.definitions.parts import Definition
 from agents.exceptions import Conflict, DomainError, InvalidRequest
+from agents.forms.agents import KNOWN_MODELS, AgentForm
+from agents.forms.sessions import NEW_ENVIRONMENT, StartForm
 from agents.http import HtmxHttpRequest, go, page
 from agents.models import Agent, AgentVersion, Environment, File, Role, Skill, Vault
 from agents.plugs import agent_extensions

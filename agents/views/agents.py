@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
 from agents.access import require_role
-from agents.forms import NameFilter
+from agents.forms.parts import NameFilter
 from agents.http import HtmxHttpRequest, newest_first, page
 from agents.models import Agent, AgentVersion, Role, Session
 

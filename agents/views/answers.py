@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST
 
 from agents.access import access_session, require_role
 from agents.exceptions import InvalidRequest
-from agents.forms import AnswerForm, ConfirmationForm
+from agents.forms.sessions import AnswerForm, ConfirmationForm
 from agents.http import HtmxHttpRequest
 from agents.models import Role, Session
 from agents.services.sessions import send_events

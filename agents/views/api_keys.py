@@ -8,7 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agents.access import access_api_key, require_role
-from agents.forms import SCOPE_WORDS, ApiKeyForm
+from agents.forms.api_keys import SCOPE_WORDS, ApiKeyForm
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import ApiKey, Role
 from agents.services import tenancy

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from agents.access import require_role
-from agents.forms import AuditFilter
+from agents.forms.audit import AuditFilter
 from agents.http import HtmxHttpRequest, newest_first, page
 from agents.models import ApiKey, AuditEvent, Member, Role
 

@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from agents.access import require_role
+from agents.forms.costs import CostFilter
 from agents.http import HtmxHttpRequest, page
 from agents.models import Agent, Role, Session
-from agents.price_forms import CostFilter
 from agents.prices import RUNTIME, Cost
 from agents.services.costs import Cell, Sum, cells_of, counted, dearest, grouped, merged, sessions_of
 from agents.services.prices import book_of

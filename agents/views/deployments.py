@@ -11,8 +11,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from agents.access import access_deployment, require_role
 from agents.actors import Actor
-from agents.deployment_forms import STORE, DeploymentFilter, DeploymentForm, Preview, by_clocks_of
 from agents.exceptions import Conflict, DomainError, InvalidRequest
+from agents.forms.deployments import STORE, DeploymentFilter, DeploymentForm, Preview, by_clocks_of
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Agent, Deployment, DeploymentRun, Environment, Role
 from agents.plugs import resource_kinds

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from agents.access import access_environment, access_environment_key, require_role
 from agents.exceptions import InvalidRequest
-from agents.forms import EnvironmentKeyForm
+from agents.forms.environments import EnvironmentKeyForm
 from agents.http import HtmxHttpRequest, go, page
 from agents.models import Role
 from agents.services.environment_keys import issue_environment_key, revoke_environment_key

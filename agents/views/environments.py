@@ -7,10 +7,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from agents.access import access_environment, require_role
-from agents.definition_forms import EnvironmentForm
 from agents.environment_config import MANAGERS
 from agents.exceptions import Conflict, DomainError, InvalidRequest
-from agents.forms import EnvironmentKeyForm, NameFilter
+from agents.forms.environments import EnvironmentForm, EnvironmentKeyForm
+from agents.forms.parts import NameFilter
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Environment, Role, Session, SessionKind, SessionStatus
 from agents.services import environments as services

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from agents.access import require_role
 from agents.downloads import send_file
 from agents.exceptions import DomainError
-from agents.file_forms import FileFilter, UploadForm
+from agents.forms.files import FileFilter, UploadForm
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import File, Role, SessionResource
 from agents.services import files as services

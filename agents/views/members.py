@@ -12,7 +12,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from agents.access import access_member, require_role
 from agents.exceptions import Conflict, DomainError, PermissionDenied
-from agents.forms import NameFilter, PersonForm, RoleForm
+from agents.forms.members import PersonForm, RoleForm
+from agents.forms.parts import NameFilter
 from agents.http import HtmxHttpRequest, Rows, go, page
 from agents.models import Member, Role
 from agents.services import tenancy

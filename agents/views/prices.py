@@ -9,9 +9,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from agents.access import access_row, require_role
+from agents.forms.prices import PriceForm, RuntimePriceForm
 from agents.http import HtmxHttpRequest, go, page
 from agents.models import Agent, AgentVersion, ModelPrice, Role
-from agents.price_forms import PriceForm, RuntimePriceForm
 from agents.prices import BUILT_IN, PriceBook
 from agents.services import prices
 from agents.views.agents import model_name

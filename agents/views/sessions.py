@@ -10,10 +10,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from agents.access import access_session, require_role
 from agents.exceptions import InvalidRequest
-from agents.forms import MessageForm, SessionFilter, VerdictForm
+from agents.forms.sessions import BudgetForm, MessageForm, SessionFilter, VerdictForm
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Agent, Event, Role, Session, SessionKind, SessionStatus
-from agents.price_forms import BudgetForm
 from agents.services.prices import book_of, estimated_tokens
 from agents.services.session_updates import update_session
 from agents.services.sessions import record_verdict, send_events

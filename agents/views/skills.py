@@ -10,7 +10,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 from agents.access import access_skill, access_skill_version, require_role
 from agents.api.skills import zip_response
 from agents.exceptions import DomainError, InvalidRequest
-from agents.forms import NameFilter, SkillForm
+from agents.forms.parts import NameFilter
+from agents.forms.skills import SkillForm
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Role, Skill, SkillVersion
 from agents.services import skills as services

@@ -11,12 +11,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from agents.access import access_credential, access_vault, has_role, require_role
 from agents.exceptions import DomainError, NotFound
-from agents.forms import NameFilter
+from agents.forms.parts import NameFilter, show_refusal
+from agents.forms.vaults import CREDENTIAL_FORMS, CredentialForm, VaultForm
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import AuthType, Credential, Role, Vault
 from agents.services import vaults as services
 from agents.services.credential_checks import validate_oauth
-from agents.vault_forms import CREDENTIAL_FORMS, CredentialForm, VaultForm, show_refusal
 from agents.views.asking import ask_first, turned_back
 
 PAGE_SIZE = 50

@@ -10,12 +10,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from agents.access import access_webhook_endpoint, has_role, require_role
 from agents.exceptions import DomainError
+from agents.forms.parts import show_refusal
+from agents.forms.webhooks import WebhookForm
 from agents.http import HtmxHttpRequest, go, page
 from agents.models import EndpointState, Role, WebhookEndpoint
 from agents.services import webhooks as services
-from agents.vault_forms import show_refusal
 from agents.views.asking import ask_first
-from agents.webhook_forms import WebhookForm
 
 
 @require_GET

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_http_methods
 
 from agents.access import require_role
 from agents.exceptions import DomainError
-from agents.forms import WorkspaceForm
+from agents.forms.workspace import WorkspaceForm
 from agents.http import HtmxHttpRequest, go, page
 from agents.models import Role
 from agents.services.tenancy import update_workspace

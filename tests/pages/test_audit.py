@@ -12,7 +12,7 @@ from django.test import Client
 
 from agents import audit
 from agents.actors import Actor
-from agents.forms import KINDS_OF_ACTION
+from agents.forms.audit import KINDS_OF_ACTION
 from agents.limits import SIGN_IN_FAILURES_MAX
 from agents.models import AuditEvent
 from agents.services.agents import create_agent

@@ -11,17 +11,14 @@ from django import forms
 from django.db.models import QuerySet
 
 from agents import cron, limits
-from agents.definition_forms import RefusableForm
 from agents.exceptions import InvalidRequest
-from agents.forms import MESSAGE_MAX_CHARS
+from agents.forms.parts import MESSAGE_MAX_CHARS, USD_MAX, RefusableForm
 from agents.models import Deployment, DeploymentStatus
-from agents.price_forms import USD_MAX
 from agents.services.deployments import edition_of
 
 STORE = "memory_store"
 ARCHIVED = "archived"
 CENT = Decimal("0.01")
-
 type Choice = tuple[str, str]
 
 

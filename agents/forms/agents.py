@@ -1,8 +1,8 @@
-"""Forms of the pages that make and change agents and environments, and start sessions of them."""
+"""The form of an agent: a definition as people fill it in."""
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
 from anthropic.types.beta.beta_managed_agents_model import BetaManagedAgentsModel
@@ -12,7 +12,6 @@ from agents import limits
 from agents.definitions.as_text import (
     OFF,
     POLICIES,
-    BadLine,
     json_entries,
     pair_lines,
     pairs_from,
@@ -24,10 +23,8 @@ from agents.definitions.as_text import (
 from agents.definitions.multiagent import COORDINATOR, DISABLED, MEMBERWISE, SELF, pins
 from agents.definitions.parts import Definition
 from agents.definitions.tools import BUILT_IN_TOOLS, TOOLSET
-from agents.environment_config import MANAGERS, SELF_HOSTED
 from agents.exceptions import InvalidRequest
-from agents.models import Environment
-from agents.services.environments import edition_of
+from agents.forms.parts import RefusableForm, area, text_field
 from agents.services.web_tools import missing_web_tools
 from agents.storable import storable
 
@@ -44,44 +41,6 @@ TOOL_WORDS = {
     "web_fetch": "Fetch a web page",
     "web_search": "Search the web",
 }
-NEW_ENVIRONMENT = "new"
-FIRST_WORDS_MAX = 80  # of the first message, as the title of a session that was given none
-
-
-def _area(rows: int, placeholder: str = "", *, is_code: bool = False) -> forms.Textarea:
-    attributes: dict[str, Any] = {"rows": rows, "placeholder": placeholder, "spellcheck": "false"}
-    return forms.Textarea(attrs={**attributes, **({"class": "code"} if is_code else {})})
-
-
-def _text(label: str, *, longest: int, area: forms.Textarea, help_text: str = "") -> forms.CharField:
-    return forms.CharField(
-        label=label, required=False, max_length=longest, widget=area, help_text=help_text, strip=False
-    )
-
-
-class RefusableForm(forms.Form):
-    """A form whose rules are the service's own: a refusal that names a member goes to the field of that name."""
-
-    # Where a member of the wire stands on the page, when not in a field of its own name.
-    places: Mapping[str, str] = {}
-
-    def add_refusal(self, refusal: InvalidRequest) -> None:
-        """Put the service's refusal where the person who typed it looks for it."""
-        path, found, words = refusal.message.partition(": ")
-        member, _, below = path.partition(".")
-        name = self.places.get(member, member)
-        if path in self.places:
-            name, below = self.places[path], ""
-        if found and name in self.fields and " " not in path:
-            self.add_error(name, f"{below}: {words}" if below else words[:1].upper() + words[1:])
-        else:
-            self.add_error(None, refusal.message)
-
-    def _lines(self, name: str, parse: Any) -> Any:
-        try:
-            return parse(self.cleaned_data[name])
-        except BadLine as bad:
-            raise forms.ValidationError(str(bad))
 
 
 class AgentForm(RefusableForm):
@@ -99,28 +58,28 @@ class AgentForm(RefusableForm):
     effort = forms.ChoiceField(label="Effort", choices=EFFORTS, initial="high")
     speed = forms.ChoiceField(label="Speed", choices=[("standard", "standard"), ("fast", "fast")], initial="standard")
     inference_geo = forms.CharField(label="Region", required=False, max_length=limits.INFERENCE_GEO_MAX)
-    description = _text("Description", longest=limits.AGENT_DESCRIPTION_MAX, area=_area(2))
-    system = _text(
+    description = text_field("Description", longest=limits.AGENT_DESCRIPTION_MAX, area=area(2))
+    system = text_field(
         "System prompt",
         longest=limits.AGENT_SYSTEM_MAX,
-        area=_area(8, "Who the agent is and how it works"),
+        area=area(8, "Who the agent is and how it works"),
     )
-    custom_tools = _text(
+    custom_tools = text_field(
         "Custom tools",
         longest=1_000_000,
-        area=_area(4, '[{"name": …, "description": …, "input_schema": {"type": "object"}}]', is_code=True),
+        area=area(4, '[{"name": …, "description": …, "input_schema": {"type": "object"}}]', is_code=True),
         help_text="A JSON list. Your own program answers their calls.",
     )
-    mcp_servers = _text(
+    mcp_servers = text_field(
         "MCP servers",
         longest=100_000,
-        area=_area(2, "tickets https://mcp.example.com/mcp ask", is_code=True),
+        area=area(2, "tickets https://mcp.example.com/mcp ask", is_code=True),
         help_text="One a line: name, address, and allow, ask, auto or off for its tools.",
     )
     skills = forms.MultipleChoiceField(label="Skills", required=False, widget=forms.CheckboxSelectMultiple)
     roster = forms.MultipleChoiceField(label="May call in", required=False, widget=forms.CheckboxSelectMultiple)
-    metadata = _text(
-        "Metadata", longest=20_000, area=_area(2, "team = support", is_code=True), help_text="One a line: key = value."
+    metadata = text_field(
+        "Metadata", longest=20_000, area=area(2, "team = support", is_code=True), help_text="One a line: key = value."
     )
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
@@ -259,132 +218,6 @@ class AgentForm(RefusableForm):
         return {"multiagent": {"type": MEMBERWISE, "subagents": subagents, **rest}}
 
 
-class StartForm(forms.Form):
-    """The first message of a session, where it runs, and what it is given."""
-
-    environment = forms.ChoiceField(label="Environment")
-    title = forms.CharField(label="Title", required=False, max_length=limits.SESSION_TITLE_MAX)
-    text = forms.CharField(
-        label="First message",
-        max_length=100_000,
-        widget=forms.Textarea(attrs={"rows": 5, "placeholder": "What should the agent do?"}),
-        error_messages={"required": "Write a message first."},
-    )
-    uploads = forms.MultipleChoiceField(label="Files to read", required=False, widget=forms.CheckboxSelectMultiple)
-    vaults = forms.MultipleChoiceField(label="Vaults it may use", required=False, widget=forms.CheckboxSelectMultiple)
-
-    def __init__(
-        self,
-        data: Any = None,
-        *,
-        environments: Sequence[tuple[str, str]],
-        uploads: Sequence[tuple[str, str]] = (),
-        vaults: Sequence[tuple[str, str]] = (),
-    ) -> None:
-        super().__init__(data)
-        environments = environments or [(NEW_ENVIRONMENT, "A new one, named default")]
-        for name, choices in (("environment", environments), ("uploads", uploads), ("vaults", vaults)):
-            field = self.fields[name]
-            assert isinstance(field, forms.ChoiceField)
-            field.choices = list(choices)
-
-    def body(self, agent_id: str, environment_id: str) -> dict[str, Any]:
-        """The wire's members of a session that starts at once."""
-        said = self.cleaned_data
-        message = {"type": "user.message", "content": [{"type": "text", "text": said["text"]}]}
-        start = {
-            "agent": agent_id,
-            "environment_id": environment_id,
-            "initial_events": [message],
-            "resources": [{"type": "file", "file_id": file_id} for file_id in said["uploads"]],
-            "vault_ids": said["vaults"],
-        }
-        return {**start, "title": said["title"] or said["text"].strip().splitlines()[0][:FIRST_WORDS_MAX]}
-
-
-class EnvironmentForm(RefusableForm):
-    """An environment as people fill it in; `before` is the stored one, None for a new one."""
-
-    places = {"config": "allowed_hosts"}
-
-    name = forms.CharField(label="Name", max_length=limits.ENVIRONMENT_NAME_MAX)
-    description = _text("Description", longest=limits.ENVIRONMENT_DESCRIPTION_MAX, area=_area(2))
-    type = forms.ChoiceField(
-        label="Where tools run",
-        choices=[("cloud", "On this installation"), (SELF_HOSTED, "On workers of your own")],
-        initial="cloud",
-    )
-    networking = forms.ChoiceField(
-        label="Network",
-        choices=[("unrestricted", "unrestricted"), ("limited", "limited to the hosts below")],
-        initial="unrestricted",
-    )
-    allowed_hosts = _text(
-        "Allowed hosts", longest=100_000, area=_area(2, "api.example.com\n*.example.org", is_code=True),
-        help_text="One a line; only with a limited network.",
-    )  # fmt: skip
-    allow_mcp_servers = forms.BooleanField(label="And the MCP servers of the agent", required=False)
-    allow_package_managers = forms.BooleanField(label="And the registries of package managers", required=False)
-    packages = _text(
-        "Packages", longest=100_000, area=_area(2, "pip: pandas==2.2 rich\nnpm: typescript", is_code=True),
-        help_text=f"One manager a line: {', '.join(MANAGERS)}.",
-    )  # fmt: skip
-    metadata = _text("Metadata", longest=20_000, area=_area(2, "team = support", is_code=True))
-    edition = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
-
-    def __init__(self, data: Any = None, *, before: Any = None) -> None:
-        super().__init__(data, initial=_environment_initial(before) if before else {})
-        self.before = before
-        if before:
-            self.fields["type"].disabled = True
-
-    def over(self, theirs: Environment) -> list[tuple[str, str, str]]:
-        """What somebody else saved meanwhile, and lay this form over it: saving once more replaces theirs. Each field
-        that differs, with their value and the one typed here."""
-        saved = _environment_initial(theirs)
-        self.data = {**{name: self.data.get(name) for name in self.data}, "edition": saved.pop("edition")}
-        pairs = {name: (_in_words(saved[name]), _in_words(self[name].value())) for name in saved}
-        return [(str(self.fields[name].label), *pair) for name, pair in pairs.items() if pair[0] != pair[1]]
-
-    def clean_packages(self) -> dict[str, list[str]]:
-        listed = self._lines("packages", lambda text: pairs_from(text, ":"))
-        if unknown := next((manager for manager in listed if manager not in MANAGERS), None):
-            raise forms.ValidationError(f"{unknown!r} is none of {', '.join(MANAGERS)}.")
-        return {manager: listed.get(manager, "").split() for manager in MANAGERS}
-
-    def clean_metadata(self) -> Any:
-        return self._lines("metadata", pairs_from)
-
-    def body(self) -> dict[str, Any]:
-        """The members of a create or an update, as the wire has them."""
-        said = self.cleaned_data
-        gone = dict.fromkeys(set(self.before.metadata) - set(said["metadata"])) if self.before else {}
-        return {
-            "name": said["name"],
-            "description": said["description"].replace("\r\n", "\n") or None,
-            "config": self._config(),
-            "metadata": {**said["metadata"], **gone},
-        }
-
-    def add_refusal(self, refusal: InvalidRequest) -> None:
-        if found := re.match(r"config\.packages\S*: (.*)", refusal.message, re.DOTALL):
-            self.add_error("packages", found[1])
-        elif found := re.match(r"config\.networking\S*: (.*)", refusal.message, re.DOTALL):
-            self.add_error("allowed_hosts", found[1])
-        else:
-            super().add_refusal(refusal)
-
-    def _config(self) -> dict[str, Any]:
-        said = self.cleaned_data
-        if said["type"] == SELF_HOSTED:
-            return {"type": SELF_HOSTED}
-        networking: dict[str, Any] = {"type": said["networking"]}
-        if said["networking"] == "limited":
-            networking["allowed_hosts"] = said["allowed_hosts"].split()
-            networking |= {name: said[name] for name in ("allow_mcp_servers", "allow_package_managers")}
-        return {"type": "cloud", "networking": networking, "packages": said["packages"]}
-
-
 def _config(switch: str) -> dict[str, Any]:
     policy = {} if switch == OFF else {"permission_policy": {"type": POLICIES[switch]}}
     return {"enabled": switch != OFF, **policy}
@@ -412,27 +245,3 @@ def _initial(before: Definition | None, version: int | None) -> dict[str, Any]:
 def _pretty(tools: list[dict[str, Any]]) -> str:
     shown = [{name: value for name, value in tool.items() if name != "type"} for tool in tools]
     return json.dumps(shown, indent=2, ensure_ascii=False)
-
-
-def _environment_initial(environment: Any) -> dict[str, Any]:
-    config = environment.config
-    networking = config.get("networking") or {"type": "unrestricted"}
-    packages = {manager: " ".join(names) for manager in MANAGERS if (names := config.get("packages", {}).get(manager))}
-    return {
-        "name": environment.name,
-        "description": environment.description,
-        "type": config["type"],
-        "networking": networking["type"],
-        "allowed_hosts": "\n".join(networking.get("allowed_hosts") or []),
-        "allow_mcp_servers": networking.get("allow_mcp_servers"),
-        "allow_package_managers": networking.get("allow_package_managers"),
-        "packages": pair_lines(packages, ": "),
-        "metadata": pair_lines(environment.metadata),
-        "edition": edition_of(environment),
-    }
-
-
-def _in_words(value: Any) -> str:
-    if isinstance(value, bool) or value is None:
-        return "yes" if value else "no"
-    return str(value).replace("\r\n", "\n").strip() or "nothing"

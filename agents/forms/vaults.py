@@ -3,9 +3,7 @@
 from typing import Any, ClassVar
 
 from django import forms
-from django.utils.text import capfirst
 
-from agents.exceptions import DomainError
 from agents.limits import DISPLAY_NAME_MAX, SECRET_MAX, SECRET_NAME_MAX, URL_MAX
 from agents.models import AuthType, Credential
 
@@ -20,13 +18,6 @@ def secret_field(label: str, **options: Any) -> forms.CharField:
     """What is typed is never sent back to the page, not even when the form is shown again."""
     widget = forms.PasswordInput(attrs={"autocomplete": "new-password", "spellcheck": "false"})
     return forms.CharField(label=label, max_length=SECRET_MAX, widget=widget, strip=False, **options)
-
-
-def show_refusal(form: forms.Form, error: DomainError) -> None:
-    """A service's refusal beside the field that it names, else above the form."""
-    place, _, said = error.message.partition(": ")
-    name = next((part for part in reversed(place.split(".")) if part in form.fields), None)
-    form.add_error(name, capfirst(said) if name else error.message)
 
 
 class VaultForm(forms.Form):
