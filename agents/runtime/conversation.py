@@ -13,7 +13,7 @@ from agents.eventlog.wire import COMPACTED, REQUEST_END, REQUEST_START, Logged, 
 from agents.file_sources import named_files
 from agents.runtime.compaction import summary_block
 from agents.runtime.context import Extent, shortened
-from agents.runtime.decide import INPUT_TYPES
+from agents.runtime.position import INPUT_TYPES
 from agents.runtime.prompt import Block, Message, blocks_of
 from agents.runtime.search_results import search_results
 

@@ -14,8 +14,7 @@ from agents.exceptions import Fenced
 from agents.leases import acquire, held, lease_of
 from agents.models import Thread
 from agents.plugs import model_client
-from agents.runtime import decide as steps
-from agents.runtime import inputs, model_requests, rests, summaries, tool_calls
+from agents.runtime import inputs, model_requests, rests, steps, summaries, tool_calls
 from agents.runtime.turn import Turn, stopping
 from agents.runtime.turn_events import error
 

@@ -17,7 +17,8 @@ from agents.fairness import others_first
 from agents.leases import RELEASED
 from agents.models import InboxEvent, Session
 from agents.prices import cost_of, monetary_amount
-from agents.runtime.decide import CALL_MEMBER, Rest
+from agents.runtime.position import CALL_MEMBER
+from agents.runtime.steps import Rest
 from agents.runtime.turn import Turn
 from agents.runtime.turn_events import error, interrupted, request_end
 from agents.services.budgets import REACHED, announce, is_reached

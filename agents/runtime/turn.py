@@ -20,8 +20,10 @@ from agents.leases import RELEASED, lease_of, rest_connection
 from agents.model_facts import window_of
 from agents.models import InboxEvent, Session, Thread
 from agents.prices import PriceBook
-from agents.runtime import decide as steps
 from agents.runtime.context import Window, tokens, weight, window
+from agents.runtime.decide import decide
+from agents.runtime.position import Position, position_of
+from agents.runtime.steps import Step
 from agents.runtime.toolbox import Toolbox
 from agents.runtime.turn_log import TurnLog
 from agents.services.budgets import is_reached
@@ -62,11 +64,11 @@ class Turn:
 
     # What comes next
 
-    def next_step(self) -> steps.Step:
+    def next_step(self) -> Step:
         position = self.position
         self.mail = statements.mail_of.all(self.thread.pk) if position.wants_mail else []
         types = {mail.type for mail in self.mail}
-        return steps.decide(
+        return decide(
             position,
             has_mail="user.message" in types,
             is_recovered=self.is_recovered,
@@ -76,8 +78,8 @@ class Turn:
         )
 
     @property
-    def position(self) -> steps.Position:
-        return steps.position_of(self.log.since_rest(), elsewhere=self.elsewhere)
+    def position(self) -> Position:
+        return position_of(self.log.since_rest(), elsewhere=self.elsewhere)
 
     def _is_over_budget(self) -> bool:
         if not self.is_capped:

@@ -7,7 +7,7 @@ from typing import Any
 from agents import trust
 from agents.eventlog.append import NewEvent
 from agents.eventlog.wire import COMPACTED, PRIVATE, REQUEST_END, REQUEST_START, Logged
-from agents.runtime.decide import RESULT_OF, WORKERS_RESULT
+from agents.runtime.position import RESULT_OF, WORKERS_RESULT
 from agents.runtime.prompt import INTERRUPTED
 
 type Call = Logged | NewEvent

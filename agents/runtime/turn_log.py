@@ -6,7 +6,7 @@ from agents.eventlog import statements
 from agents.eventlog.wire import Logged
 from agents.models import Event
 from agents.runtime.conversation import Conversation, Known, known_threads
-from agents.runtime.decide import is_rest
+from agents.runtime.position import is_rest
 
 SEQ_MAX = 2**62  # behind every event
 

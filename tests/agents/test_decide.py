@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from agents import limits
-from agents.runtime import decide as steps
-from agents.runtime.decide import decide, position_of
+from agents.runtime import steps
+from agents.runtime.decide import decide
+from agents.runtime.position import position_of
 
 
 def event(type, event_id="", **payload):

@@ -7,7 +7,7 @@ from typing import Any
 from agents.eventlog.append import SESSION_COLUMNS, THREAD_COLUMNS, model_of
 from agents.eventlog.fold import Projection, fold
 from agents.models import Event, Session, Thread
-from agents.runtime.decide import CALL_MEMBER, RESULT_OF
+from agents.runtime.position import CALL_MEMBER, RESULT_OF
 
 
 def broken(session_id: str) -> list[str]:
