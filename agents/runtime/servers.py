@@ -2,7 +2,7 @@
 
 from agents.eventlog.append import NewEvent
 from agents.leases import rest_connection
-from agents.runtime.mcp_client import McpFailure
+from agents.runtime.mcp.failures import McpFailure
 from agents.runtime.turn import Turn
 from agents.runtime.turn_events import error
 

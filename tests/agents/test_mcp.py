@@ -10,7 +10,7 @@ from django.db import connections
 
 from agents import jobs, limits
 from agents.models import OutboxEvent
-from agents.runtime import mcp_client
+from agents.runtime.mcp.event_loop import mcp_loop
 from agents.runtime.prompt import INTERRUPTED
 from agents.runtime.tools.mcp import McpServers
 from agents.runtime.tools.mcp_definitions import model_name
@@ -474,7 +474,7 @@ def test_a_server_that_lets_the_goodbye_hang_keeps_nothing_alive(servers, sessio
     session = session_with(old=f"{servers.base}/session")
     tools = McpServers(session.pk, session.agent_snapshot)
     tools.connect(lambda: False)
-    assert asyncio.all_tasks(mcp_client._loop())
+    assert asyncio.all_tasks(mcp_loop())
     tools.close()
-    wait_for(lambda: not asyncio.all_tasks(mcp_client._loop()) or None, 60)
+    wait_for(lambda: not asyncio.all_tasks(mcp_loop()) or None, 60)
     assert ("DELETE", "/session", "") in servers.asked

@@ -18,7 +18,9 @@ from agents.actors import platform
 from agents.environment_config import unreachable_host
 from agents.leases import rest_connection
 from agents.models import Session
-from agents.runtime.mcp_client import Connection, Listed, McpFailure
+from agents.runtime.mcp.connection import Connection
+from agents.runtime.mcp.failures import McpFailure
+from agents.runtime.mcp.listing import Listed
 from agents.runtime.tools.builtin import is_enabled
 from agents.runtime.tools.mcp_definitions import BadDefinition, definition_of, model_name
 from agents.runtime.tools.mcp_results import blocks_of
