@@ -7,6 +7,7 @@ from django import forms
 from django.db.models import Q, QuerySet
 
 from agents import cron
+from agents.forms.parts import RefusableForm
 from agents.models import Agent, Session
 from dreams.limits import (
     INSTRUCTIONS_MAX_CHARS,
@@ -197,8 +198,15 @@ class DreamFilter(forms.Form):
         return {name: value for name, value in self.cleaned_data.items() if value}
 
 
-class PolicyForm(forms.Form):
+class PolicyForm(RefusableForm):
     """What is dreamt about, when, and how freely."""
+
+    places = {
+        "schedule.expression": "cron",
+        "schedule.timezone": "timezone",
+        "memory_store_id": "store",
+        "agent_id": "agent",
+    }
 
     name = forms.CharField(label="Name", max_length=POLICY_NAME_MAX_CHARS)
     agent = forms.ChoiceField(label="Sessions of", required=False)
@@ -287,17 +295,6 @@ class PolicyForm(forms.Form):
             "sessions": {"limit": given["limit"], "window_days": given["window_days"]},
             "model": given["model"] or None,
         }
-
-    def add_refusal(self, message: str) -> None:
-        """What the verb refused, at the field that it names."""
-        names = {
-            "schedule.expression": "cron",
-            "schedule.timezone": "timezone",
-            "memory_store_id": "store",
-            "agent_id": "agent",
-        }
-        where, _, what = message.partition(": ")
-        self.add_error(names.get(where), what if where in names else message)
 
     def _choose(self, name: str, choices: list[tuple[str, str]]) -> None:
         field = self.fields[name]

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.db.models import Q, QuerySet
 
-from agents.exceptions import DomainError
+from agents.forms.parts import RefusableForm
 from agents.ids import MAX_ID_LENGTH
 from agents.models import Workspace
 from memory.limits import CONTENT_MAX_BYTES, STORE_DESCRIPTION_MAX, STORE_NAME_MAX
@@ -47,13 +47,6 @@ class CompareForm(forms.Form):
 
     old = forms.CharField(max_length=MAX_ID_LENGTH)
     new = forms.CharField(max_length=MAX_ID_LENGTH)
-
-
-class RefusableForm(forms.Form):
-    def add_refusal(self, refusal: DomainError) -> None:
-        """What a service refused, beside the field that it names, else above the form."""
-        name, _, said = refusal.message.partition(": ")
-        self.add_error(name if name in self.fields else None, said if name in self.fields else refusal.message)
 
 
 class StoreForm(RefusableForm):

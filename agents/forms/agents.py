@@ -23,7 +23,7 @@ from agents.definitions.as_text import (
 from agents.definitions.multiagent import COORDINATOR, DISABLED, MEMBERWISE, SELF, pins
 from agents.definitions.parts import Definition
 from agents.definitions.tools import BUILT_IN_TOOLS, TOOLSET
-from agents.exceptions import InvalidRequest
+from agents.exceptions import DomainError
 from agents.forms.parts import RefusableForm, area, text_field
 from agents.services.web_tools import missing_web_tools
 from agents.storable import storable
@@ -160,7 +160,7 @@ class AgentForm(RefusableForm):
             **self._roster(),
         }
 
-    def add_refusal(self, refusal: InvalidRequest) -> None:
+    def add_refusal(self, refusal: DomainError) -> None:
         """A tool's place in the whole list is its line in the field."""
         if found := re.match(r"tools\.(\d+)\.?(\S*): (.*)", refusal.message, re.DOTALL):
             servers, toolsets = self.cleaned_data["mcp_servers"]

@@ -3,10 +3,7 @@
 from django import forms
 
 from agents.models import Scope
-from agents.services.tenancy import (
-    DEFAULT_SCOPES,
-    KEY_NAME_MAX,
-)
+from agents.services.tenancy import DEFAULT_SCOPES, KEY_NAME_MAX
 
 SCOPE_WORDS = {
     Scope.READ: "Read: list and get everything in this workspace, the audit log included",

@@ -6,16 +6,11 @@ from typing import Any
 from django import forms
 
 from agents import limits
-from agents.definitions.as_text import (
-    pair_lines,
-    pairs_from,
-)
+from agents.definitions.as_text import pair_lines, pairs_from
 from agents.environment_config import MANAGERS, SELF_HOSTED
-from agents.exceptions import InvalidRequest
+from agents.exceptions import DomainError
 from agents.forms.parts import RefusableForm, area, text_field
-from agents.limits import (
-    ENVIRONMENT_KEY_NAME_MAX,
-)
+from agents.limits import ENVIRONMENT_KEY_NAME_MAX
 from agents.models import Environment
 from agents.services.environments import edition_of
 
@@ -84,7 +79,7 @@ class EnvironmentForm(RefusableForm):
             "metadata": {**said["metadata"], **gone},
         }
 
-    def add_refusal(self, refusal: InvalidRequest) -> None:
+    def add_refusal(self, refusal: DomainError) -> None:
         if found := re.match(r"config\.packages\S*: (.*)", refusal.message, re.DOTALL):
             self.add_error("packages", found[1])
         elif found := re.match(r"config\.networking\S*: (.*)", refusal.message, re.DOTALL):

@@ -1,6 +1,6 @@
 """What several forms are made of: fields, a search for names, and refusals beside the field they name."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -8,13 +8,9 @@ from django import forms
 from django.db.models import Model, Q, QuerySet
 from django.utils.text import capfirst
 
-from agents.definitions.as_text import (
-    BadLine,
-)
-from agents.exceptions import DomainError, InvalidRequest
-from agents.limits import (
-    DISPLAY_NAME_MAX,
-)
+from agents.definitions.as_text import BadLine
+from agents.exceptions import DomainError
+from agents.limits import DISPLAY_NAME_MAX
 
 MESSAGE_MAX_CHARS = 100_000  # a person types or pastes it; the wire allows more in more blocks
 USD_MAX = Decimal(999_999)  # per million tokens: what the column holds
@@ -43,31 +39,32 @@ class RefusableForm(forms.Form):
 
     # Where a member of the wire stands on the page, when not in a field of its own name.
     places: Mapping[str, str] = {}
+    # Members of the wire that the page has no field for, only for what is in them.
+    opened: Collection[str] = ()
 
-    def add_refusal(self, refusal: InvalidRequest) -> None:
-        """Put the service's refusal where the person who typed it looks for it."""
+    def add_refusal(self, refusal: DomainError) -> None:
+        """Put the service's refusal where the person who typed it looks for it, else above the form."""
         path, found, words = refusal.message.partition(": ")
-        member, _, below = path.partition(".")
-        name = self.places.get(member, member)
-        if path in self.places:
-            name, below = self.places[path], ""
+        name, below = self._field_of(path)
         if found and name in self.fields and " " not in path:
-            self.add_error(name, f"{below}: {words}" if below else words[:1].upper() + words[1:])
+            self.add_error(name, f"{below}: {words}" if below else capfirst(words))
         else:
             self.add_error(None, refusal.message)
+
+    def _field_of(self, path: str) -> tuple[str, str]:
+        """The field of a path such as `resources.0.path`, and what of the path lies within it."""
+        if path in self.places:
+            return self.places[path], ""
+        member, _, below = path.partition(".")
+        if member in self.opened:
+            return next((part for part in reversed(path.split(".")) if part in self.fields), ""), ""
+        return self.places.get(member, member), below
 
     def _lines(self, name: str, parse: Any) -> Any:
         try:
             return parse(self.cleaned_data[name])
         except BadLine as bad:
             raise forms.ValidationError(str(bad))
-
-
-def show_refusal(form: forms.Form, error: DomainError) -> None:
-    """A service's refusal beside the field that it names, else above the form."""
-    place, _, said = error.message.partition(": ")
-    name = next((part for part in reversed(place.split(".")) if part in form.fields), None)
-    form.add_error(name, capfirst(said) if name else error.message)
 
 
 class NameFilter(forms.Form):

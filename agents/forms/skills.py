@@ -4,9 +4,7 @@ from typing import Any
 
 from django import forms
 
-from agents.limits import (
-    DISPLAY_NAME_MAX,
-)
+from agents.limits import DISPLAY_NAME_MAX
 from agents.models import Skill
 
 

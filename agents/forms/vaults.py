@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django import forms
 
+from agents.forms.parts import RefusableForm
 from agents.limits import DISPLAY_NAME_MAX, SECRET_MAX, SECRET_NAME_MAX, URL_MAX
 from agents.models import AuthType, Credential
 
@@ -20,15 +21,16 @@ def secret_field(label: str, **options: Any) -> forms.CharField:
     return forms.CharField(label=label, max_length=SECRET_MAX, widget=widget, strip=False, **options)
 
 
-class VaultForm(forms.Form):
+class VaultForm(RefusableForm):
     display_name = forms.CharField(
         label="Name", max_length=DISPLAY_NAME_MAX, widget=forms.TextInput(attrs={"placeholder": "Ann's accounts"})
     )
 
 
-class CredentialForm(forms.Form):
+class CredentialForm(RefusableForm):
     """`kind` is the wire's type; on an edit what is `fixed` is gone, and an empty secret keeps the stored one."""
 
+    opened = ("auth",)
     kind: ClassVar[str]
     fixed: ClassVar[tuple[str, ...]] = ()
     secrets: ClassVar[tuple[str, ...]] = ()

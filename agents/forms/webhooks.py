@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from agents.forms.parts import RefusableForm
 from agents.limits import URL_MAX, WEBHOOK_DESCRIPTION_MAX, WEBHOOK_NAME_MAX
 from agents.models import WebhookEndpoint
 from agents.webhook_events import ALIASES, FAMILIES
@@ -13,7 +14,7 @@ FAMILY_WORDS["memory_store"], FAMILY_WORDS["vault_credential"] = "Memory stores"
 FAMILY_WORDS["dream_policy"] = "Dream schedules"
 
 
-class WebhookForm(forms.Form):
+class WebhookForm(RefusableForm):
     """Where to send, and which events."""
 
     url = forms.CharField(

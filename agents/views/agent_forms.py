@@ -41,7 +41,7 @@ def agent_new(request: HtmxHttpRequest) -> HttpResponseBase:
         try:
             agent = create_agent({**form.body(), **_beside(parts)}, actor=request.actor)
         except DomainError as refusal:
-            form.add_refusal(InvalidRequest(refusal.message))
+            form.add_refusal(refusal)
         else:
             messages.success(request, f"{agent.name} is ready. Start a session to see it work.")
             return go(request, "agent-start", agent.pk)
@@ -64,7 +64,7 @@ def agent_edit(request: HtmxHttpRequest, agent_id: str) -> HttpResponseBase:
         except Conflict:
             return _conflict(request, form, parts, agent, before)
         except DomainError as refusal:
-            form.add_refusal(InvalidRequest(refusal.message))
+            form.add_refusal(refusal)
         else:
             is_new = saved.version != agent.version
             messages.success(request, f"Saved as version {saved.version}." if is_new else "Saved.")

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from agents.access import access_deployment, require_role
 from agents.actors import Actor
-from agents.exceptions import Conflict, DomainError, InvalidRequest
+from agents.exceptions import Conflict, DomainError
 from agents.forms.deployments import STORE, DeploymentFilter, DeploymentForm, Preview, by_clocks_of
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Agent, Deployment, DeploymentRun, Environment, Role
@@ -74,7 +74,7 @@ def deployment_new(request: HtmxHttpRequest) -> HttpResponseBase:
         try:
             deployment = services.create_deployment(form.body(), actor=request.actor)
         except DomainError as refusal:
-            form.add_refusal(InvalidRequest(refusal.message))
+            form.add_refusal(refusal)
         else:
             messages.success(request, f"{deployment.name} is deployed.")
             return go(request, "deployment", deployment.pk)
@@ -95,7 +95,7 @@ def deployment_edit(request: HtmxHttpRequest, deployment_id: str) -> HttpRespons
         except Conflict:
             return _form_page(request, form, theirs=form.over(access_deployment(request.actor, deployment_id)))
         except DomainError as refusal:
-            form.add_refusal(InvalidRequest(refusal.message))
+            form.add_refusal(refusal)
         else:
             messages.success(request, "Saved.")
             return go(request, "deployment", deployment.pk)

@@ -8,14 +8,14 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from agents.access import access_environment, require_role
 from agents.environment_config import MANAGERS
-from agents.exceptions import Conflict, DomainError, InvalidRequest
+from agents.exceptions import Conflict, DomainError
 from agents.forms.environments import EnvironmentForm, EnvironmentKeyForm
 from agents.forms.parts import NameFilter
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Environment, Role, Session, SessionKind, SessionStatus
 from agents.services import environments as services
 from agents.services.packages import states_of_packages
-from agents.services.work import stats_of
+from agents.services.work_queue import stats_of
 from agents.templatetags.ui import plural
 from agents.views.asking import Crumb, ask_first, turned_back
 from agents.views.tools import tools_problem
@@ -172,7 +172,7 @@ def _form_page(request: HtmxHttpRequest, environment: Environment | None) -> Htt
             else:
                 form.add_error("name", refusal.message)
         except DomainError as refusal:
-            form.add_refusal(InvalidRequest(refusal.message))
+            form.add_refusal(refusal)
         else:
             messages.success(request, "Saved." if environment else f"{saved.name} is ready.")
             return go(request, "environment", saved.pk)

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from agents.access import access_credential, access_vault, has_role, require_role
 from agents.exceptions import DomainError, NotFound
-from agents.forms.parts import NameFilter, show_refusal
+from agents.forms.parts import NameFilter
 from agents.forms.vaults import CREDENTIAL_FORMS, CredentialForm, VaultForm
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import AuthType, Credential, Role, Vault
@@ -83,7 +83,7 @@ def vault_edit(request: HtmxHttpRequest, vault_id: str) -> HttpResponseBase:
             services.update_vault(vault, form.cleaned_data, actor=request.actor)
             return go(request, "vault", vault.pk)
         except DomainError as error:
-            show_refusal(form, error)
+            form.add_refusal(error)
     context = {**_context(request), "form": form, "vault": vault}
     return page(request, "agents/vault_form.html", context, status=422 if form.is_bound else 200)
 
@@ -138,7 +138,7 @@ def credential_new(request: HtmxHttpRequest, vault_id: str) -> HttpResponseBase:
             messages.success(request, f"{credential} is in the vault. Its secret is sealed: nothing shows it again.")
             return go(request, "vault", vault.pk)
         except DomainError as error:
-            show_refusal(form, error)
+            form.add_refusal(error)
     return _credential_page(request, vault, form)
 
 
@@ -156,7 +156,7 @@ def credential_edit(request: HtmxHttpRequest, vault_id: str, credential_id: str)
             messages.success(request, f"{credential} is changed.")
             return go(request, "vault", vault.pk)
         except DomainError as error:
-            show_refusal(form, error)
+            form.add_refusal(error)
     return _credential_page(request, vault, form)
 
 

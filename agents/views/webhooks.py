@@ -10,7 +10,6 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from agents.access import access_webhook_endpoint, has_role, require_role
 from agents.exceptions import DomainError
-from agents.forms.parts import show_refusal
 from agents.forms.webhooks import WebhookForm
 from agents.http import HtmxHttpRequest, go, page
 from agents.models import EndpointState, Role, WebhookEndpoint
@@ -35,7 +34,7 @@ def webhook_new(request: HtmxHttpRequest) -> HttpResponse:
             endpoint, secret = services.create_endpoint(form.cleaned_data, actor=request.actor)
             return _shown(request, endpoint, secret)
         except DomainError as error:
-            show_refusal(form, error)
+            form.add_refusal(error)
     context = {**_context(request), "form": form, "endpoint": None}
     return page(request, "agents/webhook_form.html", context, status=422 if form.is_bound else 200)
 
@@ -57,7 +56,7 @@ def webhook_edit(request: HtmxHttpRequest, endpoint_id: str) -> HttpResponseBase
             services.update_endpoint(endpoint, form.cleaned_data, actor=request.actor)
             return go(request, "webhook", endpoint.pk)
         except DomainError as error:
-            show_refusal(form, error)
+            form.add_refusal(error)
     context = {**_context(request), "form": form, "endpoint": endpoint}
     return page(request, "agents/webhook_form.html", context, status=422 if form.is_bound else 200)
 

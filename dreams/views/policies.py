@@ -65,7 +65,7 @@ def policy_new(request: HtmxHttpRequest) -> HttpResponseBase:
         try:
             policy = policies.create_policy(form.body(), actor=request.actor)
         except DomainError as error:
-            form.add_refusal(error.message)
+            form.add_refusal(error)
         else:
             return go(request, "dream-policy", policy.pk)
     return _form_page(request, form)
@@ -80,7 +80,7 @@ def policy_edit(request: HtmxHttpRequest, policy_id: str) -> HttpResponseBase:
         try:
             policies.update_policy(policy, form.body(), actor=request.actor)
         except DomainError as error:
-            form.add_refusal(error.message)
+            form.add_refusal(error)
         else:
             return go(request, "dream-policy", policy.pk)
     return _form_page(request, form, policy)
