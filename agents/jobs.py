@@ -4,7 +4,7 @@ from agents import blobs, leases, queue
 from agents.models import Thread
 from agents.plugs import sandbox
 from agents.runtime import loop
-from agents.services import deployment_runs, files, work
+from agents.services import deployment_runs, files, work_queue
 
 
 def run_thread(thread_id: str) -> None:
@@ -29,12 +29,12 @@ def start_due_deployments() -> int:
 
 def sweep_work() -> int:
     """Every second: put sessions back into the line whose self-hosted worker no longer beats."""
-    return work.sweep()
+    return work_queue.sweep()
 
 
 def forget_old_work() -> int:
     """Take stopped work out of the lists when nobody looks for it any more."""
-    return work.forget_old_work()
+    return work_queue.forget_old_work()
 
 
 def sweep_blobs() -> int:

@@ -20,6 +20,7 @@ from agents.limits import (
     WORK_TTL_WISH_MAX,
 )
 from agents.services import work as services
+from agents.services.work_queue import stats_of
 
 
 class WorkUpdateParams(TypedDict):
@@ -46,7 +47,7 @@ def poll_work(request: ApiRequest, environment_id: str) -> dict[str, Any] | None
 
 @router.get("/{environment_id}/work/stats")
 def work_stats(request: ApiRequest, environment_id: str) -> dict[str, Any]:
-    return stats_shape(services.stats_of(access_environment(request.auth, environment_id)))
+    return stats_shape(stats_of(access_environment(request.auth, environment_id)))
 
 
 @router.get(

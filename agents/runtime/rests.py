@@ -22,7 +22,7 @@ from agents.runtime.steps import Rest
 from agents.runtime.turn import Turn
 from agents.runtime.turn_events import error, interrupted, request_end
 from agents.services.budgets import REACHED, announce, is_reached
-from agents.services.work import queue_work
+from agents.services.work_queue import queue_work
 
 
 def rest(turn: Turn) -> None:

@@ -49,7 +49,7 @@ from agents.services.named_files import check_named_files
 from agents.services.rosters import snapshot_of
 from agents.services.skills import check_pins, pin
 from agents.services.vaults import checked_vault_ids
-from agents.services.work import queue_work, release_work
+from agents.services.work_queue import queue_work, release_work
 
 RUN_THREAD = "agents.jobs.run_thread"
 ONE_MORE = F("wake") + 1

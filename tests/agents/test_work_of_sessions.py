@@ -14,7 +14,7 @@ from agents.actors import Actor
 from agents.exceptions import InvalidRequest, LeaseLost
 from agents.models import OutboxEvent, Session, WorkItem
 from agents.runtime.turn import Turn
-from agents.services import work
+from agents.services import work, work_queue
 from agents.services.agents import create_agent
 from agents.services.environments import create_environment
 from agents.services.session_updates import delete_session
@@ -187,7 +187,7 @@ def test_a_stopping_worker_that_never_comes_back_is_taken_as_stopped(session, ho
     item = take(home)
     work.stop_work(item, actor=Actor.of_session(session))
     with time_machine.travel(timezone.now() + timedelta(seconds=limits.WORK_TEARDOWN_SECONDS + 1), tick=False):
-        work.sweep()
+        work_queue.sweep()
     assert states() == ["stopped", "queued"]
 
 
@@ -195,7 +195,7 @@ def test_a_worker_that_was_never_heard_of_again_cannot_come_back(session, home):
     item, _ = work.poll(home)
     work.acknowledge(item)
     with time_machine.travel(timezone.now() + timedelta(seconds=limits.WORK_TTL_SECONDS + 1), tick=False):
-        work.sweep()
+        work_queue.sweep()
         with pytest.raises(LeaseLost):
             work.beat(item, expected=work.NO_HEARTBEAT)
     assert Session.objects.get(pk=session.pk).status == "idle"
@@ -204,9 +204,9 @@ def test_a_worker_that_was_never_heard_of_again_cannot_come_back(session, home):
 def test_what_is_long_over_is_forgotten(session, home, actor):
     archive_session(session, actor=actor)
     work.note_worker(home, "box")
-    assert work.forget_old_work() == 0
+    assert work_queue.forget_old_work() == 0
     with time_machine.travel(timezone.now() + timedelta(days=limits.WORK_KEPT_DAYS + 1), tick=False):
-        assert work.forget_old_work() == 1
+        assert work_queue.forget_old_work() == 1
     assert not home.pollers.exists()
 
 
@@ -220,4 +220,4 @@ def test_of_many_workers_that_ask_at_once_one_gets_the_item(session, home):
     with ThreadPoolExecutor(8) as threads:
         found = [answer for answer in threads.map(ask, range(8)) if answer]
     assert [item.session_id for item, _ in found] == [session.pk]
-    assert work.stats_of(home).workers == 8
+    assert work_queue.stats_of(home).workers == 8

@@ -16,7 +16,7 @@ from agents.actors import Actor
 from agents.eventlog.append import NewEvent, append
 from agents.exceptions import InvalidRequest
 from agents.models import AuditEvent, Environment, EnvironmentKey, PollingWorker, Session, Thread, WorkItem
-from agents.services import work as services
+from agents.services import work_queue
 from agents.services.environment_keys import issue_environment_key, revoke_environment_key
 from tests.agents.skills import make_skill
 from tests.conftest import in_process_client
@@ -150,7 +150,7 @@ def test_a_worker_that_is_told_to_stop_hears_it_with_any_beat(wire, worker, ours
 def test_a_lease_that_ran_out_puts_the_item_back_into_the_line(worker, ours, item):
     found, beat = taken(worker, ours)
     with time_machine.travel(timezone.now() + timedelta(seconds=limits.WORK_TTL_SECONDS + 1), tick=False):
-        assert (services.sweep(), services.sweep()) == (1, 0)
+        assert (work_queue.sweep(), work_queue.sweep()) == (1, 0)
         with pytest.raises(anthropic.PreconditionFailedError):
             worker.heartbeat(found.id, environment_id=ours.id, expected_last_heartbeat=beat.last_heartbeat)
         again, _ = taken(worker, ours)

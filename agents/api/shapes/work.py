@@ -4,7 +4,7 @@ from typing import Any
 
 from agents.eventlog.wire import timestamp
 from agents.models import WorkItem
-from agents.services.work import QueueStats
+from agents.services.work_queue import QueueStats
 
 
 def work_shape(item: WorkItem, *, secret: str | None = None) -> dict[str, Any]:
