@@ -141,7 +141,7 @@ class Run:
             output = self._output_store(store, review_id)
             session = trace.open_trace(self.dream, self.actor)
             moved = Dream.objects.filter(pk=self.dream.pk, status=DreamStatus.PENDING).update(
-                status=DreamStatus.RUNNING, manifest=manifest, output_store=output, session=session
+                status=DreamStatus.RUNNING, manifest=manifest, output_store_id=output.pk, session=session
             )
             if not moved:
                 raise DreamCanceled

@@ -270,6 +270,7 @@ def settle_candidate(proposal: Proposal) -> None:
 
 def unsettle_candidate(proposal: Proposal) -> None:
     """The candidate copy still holds what was just taken back: no session may attach it until all is approved again."""
-    candidate = proposal.review.dream.output_store
-    if candidate and candidate.pk != proposal.store_id:
+    output = MemoryStore.objects.filter(pk=proposal.review.dream.output_store_id)
+    candidate = output.exclude(pk=proposal.store_id).first()
+    if candidate:
         memory_services.mark_unreviewed(candidate, proposal.review_id)

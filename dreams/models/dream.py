@@ -6,7 +6,6 @@ from django.db import models
 from agents.ids import MAX_ID_LENGTH
 from agents.models import Session
 from agents.models.base import Archivable, PublicIdField, WorkspaceOwned
-from memory.models import MemoryStore
 
 
 class DreamStatus(models.TextChoices):
@@ -36,7 +35,8 @@ class OutputBehavior(models.TextChoices):
 
 
 class Dream(Archivable, WorkspaceOwned):
-    """`input_session_ids` is sorted. `wake`, `seen`, `fence` and the lease are a thread's (see `agents.models.Thread`):
+    """`input_session_ids` is sorted. The stores that it read and wrote are named by id alone: what it says of them stays
+    when they are deleted. `wake`, `seen`, `fence` and the lease are a thread's (see `agents.models.Thread`):
     exactly one worker drives a dream. `manifest` says what was chosen, read and written: `selection` of a policy,
     `memories` and `sessions` that were read, `prompts_sha256`, and `written` with the versions in the output store."""
 
@@ -45,7 +45,7 @@ class Dream(Archivable, WorkspaceOwned):
     policy = models.ForeignKey("dreams.DreamPolicy", null=True, on_delete=models.SET_NULL, related_name="dreams")
     input_store_id = models.CharField(max_length=MAX_ID_LENGTH)
     input_session_ids = models.JSONField()
-    output_store = models.ForeignKey(MemoryStore, null=True, on_delete=models.SET_NULL, related_name="+")
+    output_store_id = models.CharField(max_length=MAX_ID_LENGTH, null=True)
     session = models.ForeignKey(Session, null=True, on_delete=models.SET_NULL, related_name="+")
     model = models.JSONField()  # {"id", "speed"}
     instructions = models.TextField(null=True)

@@ -72,10 +72,12 @@ def dream_detail(request: HtmxHttpRequest, dream_id: str) -> HttpResponse:
     dream = access_dream(request.actor, dream_id)
     proposals = list(Proposal.objects.filter(review__dream=dream).only("kind", "lane", "status"))
     is_running = not DreamStatus(dream.status).is_final
+    stores = MemoryStore.objects.in_workspace(request.workspace)
     context = {
         "section": "dreams",
         "dream": dream,
-        "store": MemoryStore.objects.in_workspace(request.workspace).filter(pk=dream.input_store_id).first(),
+        "store": stores.filter(pk=dream.input_store_id).first(),
+        "output": stores.filter(pk=dream.output_store_id).first(),
         "phases": _phases(dream),
         "proposal_count": len(proposals),
         "lanes": _table(proposals),

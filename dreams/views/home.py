@@ -103,9 +103,9 @@ def _agents(workspace: Workspace) -> list[tuple[Agent, Glance]]:
 
 def _changes(workspace: Workspace) -> list[dict[str, Any]]:
     """What changed in memory lately; a dream's candidate copy is no change of memory."""
-    left = Dream.objects.in_workspace(workspace).filter(output_behavior="create_new", output_store__isnull=False)
+    left = Dream.objects.in_workspace(workspace).filter(output_behavior="create_new", output_store_id__isnull=False)
     stores = MemoryStore.objects.in_workspace(workspace).filter(unreviewed_review_id=None)
-    stores = stores.exclude(pk__in=left.values("output_store"))
+    stores = stores.exclude(pk__in=left.values("output_store_id"))
     # The index follows every change by itself and would fill half of the list.
     versions = MemoryVersion.objects.filter(store__in=stores).exclude(path=INDEX_PATH)
     versions = versions.select_related("store").order_by("-pk")

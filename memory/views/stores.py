@@ -24,7 +24,7 @@ FORM, CONFIRM = "memory/store_form.html", "memory/store_confirm.html"
 PAGE_SIZE = 50
 FEED_SIZE = 20
 COPIES_SHOWN = 200
-COPY = "reviews__dream__output_store"
+COPY = "reviews__dream__output_store_id"
 
 
 @require_GET
@@ -151,7 +151,7 @@ def _read_by_dreams(workspace: Workspace) -> QuerySet[MemoryStore]:
     """A row for each copy that a dream left: the store that it read. Reviews belong to an app above this one: the
     relation's far end is followed."""
     return MemoryStore.objects.in_workspace(workspace).filter(
-        reviews__dream__output_store__isnull=False, reviews__dream__output_behavior="create_new"
+        reviews__dream__output_store_id__isnull=False, reviews__dream__output_behavior="create_new"
     )
 
 

@@ -112,8 +112,8 @@ def trace_of(dream: Dream) -> Session:
 
 
 def output_of(dream: Dream) -> MemoryStore:
-    assert dream.output_store is not None, "the dream never began"
-    return dream.output_store
+    assert dream.output_store_id is not None, "the dream never began"
+    return MemoryStore.objects.get(pk=dream.output_store_id)
 
 
 def error_of(dream: Dream) -> dict[str, str]:

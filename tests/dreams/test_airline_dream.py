@@ -9,7 +9,7 @@ from agents.models import Event
 from agents.services.imports import import_transcripts
 from dreams.models import Dream, Evidence, Proposal
 from tests.dreams import airline
-from tests.dreams.dreaming import begin, files_in, proposals_of, store_of
+from tests.dreams.dreaming import begin, files_in, output_of, proposals_of, store_of
 from tests.dreams.messages_server import honest, serving
 from tests.dreams.pure_dream import digest_of, dream
 from tests.dreams.signature_oracle import errors_of, normalised, recurring
@@ -98,7 +98,7 @@ def test_the_trace_shows_a_thread_for_every_session_and_the_tokens(dreamt: tuple
     readers = created.session.threads.filter(agent_snapshot__name="Reader")
     assert readers.count() == len(line_of)
     assert created.usage["input_tokens"] == created.session.usage["input_tokens"] > 0
-    assert files_in(created.output_store)
+    assert files_in(output_of(created))
 
 
 def test_the_order_of_the_sessions_does_not_matter() -> None:

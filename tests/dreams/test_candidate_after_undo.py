@@ -13,8 +13,8 @@ def test_what_is_taken_back_closes_the_candidate_until_it_is_approved_again(acto
     proposal = propose(actor, store, "add", NEW)
     review = proposal.review
     candidate = create_store(actor.workspace, name="Notes (dream)", unreviewed_review_id=review.pk)
-    review.dream.output_store = candidate
-    review.dream.save(update_fields=["output_store"])
+    review.dream.output_store_id = candidate.pk
+    review.dream.save(update_fields=["output_store_id"])
     reviewing.approve_proposal(proposal, actor=actor)
     assert marked(candidate) is None
     reviewing.undo_decision(proposal, actor=actor)

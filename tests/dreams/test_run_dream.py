@@ -51,8 +51,8 @@ def test_the_input_store_is_untouched_and_the_candidate_holds_the_change(actor: 
     with serving(honest):
         dream = dream_over(actor, store, two_sessions(actor))
     assert files_in(store) == {"/notes.md": "Written by hand.\n"}
-    assert "--compat" in files_in(dream.output_store)["/workarounds/zorp.md"]
-    assert files_in(dream.output_store)["/notes.md"] == "Written by hand.\n"
+    assert "--compat" in files_in(output_of(dream))["/workarounds/zorp.md"]
+    assert files_in(output_of(dream))["/notes.md"] == "Written by hand.\n"
     assert output_of(dream).unreviewed_review_id == dream.review.pk
 
 
@@ -60,7 +60,7 @@ def test_a_dream_that_updates_its_store_writes_nothing_while_the_gate_is_closed(
     store = store_of(actor)
     with serving(honest):
         dream = dream_over(actor, store, two_sessions(actor), output_behavior="update_existing")
-    assert dream.output_store == store
+    assert output_of(dream) == store
     assert files_in(store) == {}
     assert [proposal.status for proposal in proposals_of(dream)] == [ProposalStatus.PENDING]
 
@@ -103,7 +103,7 @@ def test_dreaming_again_over_an_approved_store_proposes_nothing(actor: Actor) ->
         before = files_in(store)
         second = dream_over(actor, store, sessions)
     assert proposals_of(second) == []
-    assert files_in(second.output_store) == before
+    assert files_in(output_of(second)) == before
 
 
 def test_a_newer_dream_takes_the_place_of_proposals_that_still_wait(actor: Actor) -> None:
@@ -233,7 +233,7 @@ def test_an_endpoint_that_refuses_fails_the_dream_and_nothing_is_half_written(ac
     assert dream.status == DreamStatus.FAILED
     assert "401" in error_of(dream)["message"]
     assert "bad key" in error_of(dream)["message"]
-    assert files_in(dream.output_store) == {}
+    assert files_in(output_of(dream)) == {}
     assert not hasattr(dream, "review")
 
 
@@ -319,7 +319,7 @@ def test_no_secret_of_a_session_reaches_the_model_or_the_store(actor: Actor) -> 
     assert secret not in sent
     assert mail not in sent
     assert "«SECRET:anthropic:" in sent
-    assert secret not in "".join(files_in(dream.output_store).values())
+    assert secret not in "".join(files_in(output_of(dream)).values())
 
 
 def test_the_request_offers_no_tool_but_the_forced_one(actor: Actor) -> None:
@@ -348,5 +348,5 @@ def test_the_store_is_read_as_it_was_when_the_dream_began(actor: Actor) -> None:
 
     with serving(somebody_writes):
         dream = dream_over(actor, store, two_sessions(actor))
-    assert "wait" in files_in(dream.output_store)["/workarounds/zorp.md"]
+    assert "wait" in files_in(output_of(dream))["/workarounds/zorp.md"]
     assert "go home" in files_in(store)["/workarounds/zorp.md"]

@@ -11,6 +11,7 @@ from dreams import reviewing
 from dreams.models import Dream, DreamPolicy
 from dreams.policies import create_policy, run_policy
 from memory.models import MemoryStore
+from memory.services import create_store
 from tests.dreams import events
 from tests.dreams.dreaming import begin, dream_over, session_of, store_of
 from tests.dreams.messages_server import Body, Reply, forced, honest, prompt, serving
@@ -78,6 +79,17 @@ def test_a_failed_dream_says_what_failed(as_bob: Client, actor: Actor, store: Me
     Dream.objects.update(status="failed", error=error)
     page = as_bob.get(f"/dreams/{proposal.review.dream_id}/").content.decode()
     assert "The model endpoint did not answer." in page
+
+
+def test_a_dream_says_that_its_copy_is_gone(as_bob: Client, actor: Actor, store: MemoryStore) -> None:
+    dream = make_proposal(actor, store).review.dream
+    copy = create_store(actor.workspace, name="Notes (dream)")
+    Dream.objects.filter(pk=dream.pk).update(output_store_id=copy.pk)
+    assert f'href="/memory/{copy.pk}/"' in as_bob.get(f"/dreams/{dream.pk}/").content.decode()
+    copy.delete()
+    page = as_bob.get(f"/dreams/{dream.pk}/").content.decode()
+    assert "deleted since" in page
+    assert "/memory/memstore" not in page.replace(f"/memory/{store.pk}/", "")
 
 
 def test_polling_ends_when_the_dream_has(as_bob: Client, actor: Actor, store: MemoryStore) -> None:

@@ -120,7 +120,7 @@ def test_copies_of_dreams_stand_under_the_store_they_come_from(
     other = create_store(actor.workspace, name="Another")
     for waits_for in (review.pk, None):
         copy = create_store(actor.workspace, name="A candidate", unreviewed_review_id=waits_for)
-        Dream.objects.filter(pk=review.dream_id).update(output_store=copy)
+        Dream.objects.filter(pk=review.dream_id).update(output_store_id=copy.pk)
         page = as_bob.get("/memory/").content.decode()
         assert (
             page.index(other.pk) < page.index(store.pk) < page.index("1 copy that a dream left") < page.index(copy.pk)

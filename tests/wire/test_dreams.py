@@ -73,6 +73,16 @@ def test_a_completed_dream_names_its_store_session_and_usage(
     assert {memory.path for memory in copied} == {"/_index.md", "/workarounds/zorp.md"}
 
 
+def test_a_dream_still_names_the_store_that_it_wrote_when_that_is_deleted(
+    wire: anthropic.Anthropic, actor: Actor, store: MemoryStore, sessions: list[Session]
+) -> None:
+    with serving(honest):
+        ended = dream_over(actor, store, sessions)
+    before = wire.beta.dreams.retrieve(ended.pk)
+    wire.beta.memory_stores.delete(before.outputs[0].memory_store_id)
+    assert wire.beta.dreams.retrieve(ended.pk) == before
+
+
 def test_dreams_are_listed_newest_first_by_status(
     wire: anthropic.Anthropic, store: MemoryStore, sessions: list[Session]
 ) -> None:
