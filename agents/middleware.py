@@ -9,11 +9,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 
 from agents.actors import Actor
 from agents.browser_sessions import SessionStore
+from agents.callers import tell_caller
 from agents.envelope import error_body
 from agents.exceptions import DomainError
 from agents.ids import new_id
 from agents.models import Member
-from agents.services.tenancy import note_seen
+from agents.services.members import note_seen
 
 API_PREFIX = "/v1/"
 WORKSPACE_KEY = "workspace_id"  # session key of the workspace that a member of several has chosen
@@ -48,6 +49,7 @@ class MemberMiddleware:
         request.workspace = member.workspace if member else None  # type: ignore[attr-defined]
         request.actor = Actor.of_member(member) if member else None  # type: ignore[attr-defined]
         if member:
+            tell_caller(request, f"user {member.user_id}")  # in all workspaces one
             note_seen(member)
         return self.get_response(request)
 

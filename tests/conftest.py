@@ -27,7 +27,9 @@ from playwright.sync_api import expect
 from agents import plugs, queue
 from agents.actors import Actor
 from agents.models import Member, Role, Scope, Workspace
-from agents.services.tenancy import add_member, create_workspace, issue_api_key
+from agents.services.api_keys import issue_api_key
+from agents.services.members import add_member
+from agents.services.workspaces import create_workspace
 from config.stack.redis import redis_command
 from tests import stack as parts
 from tests.database import come_to_rest, empty_database

@@ -13,7 +13,9 @@ from django.db import transaction
 
 from agents.actors import Actor
 from agents.models import Member, Role, Scope, Workspace
-from agents.services.tenancy import add_member, create_workspace, issue_api_key
+from agents.services.api_keys import issue_api_key
+from agents.services.members import add_member
+from agents.services.workspaces import create_workspace
 
 __all__ = ["World", "alice", "api_key", "bob", "charlie", "rita", "stranger_key", "workspace", "world"]
 

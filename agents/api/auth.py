@@ -8,12 +8,13 @@ from django.http import HttpRequest
 
 from agents.actors import Actor
 from agents.api.reach import READING, Holder, check_reach, find_worker
+from agents.callers import tell_caller
 from agents.crypto import is_well_formed, key_digest
 from agents.exceptions import InvalidRequest, NotAuthenticated, NotFound, PermissionDenied
 from agents.models import ApiKey, EnvironmentKey, Scope, WorkItem
 from agents.prepared import PreparedQuery
 from agents.rates import count_call
-from agents.services.tenancy import note_use
+from agents.services.api_keys import note_use
 
 VERSIONS = ("2026-10-21", "2023-06-01")
 MANAGED_AGENTS = "managed-agents-2026-04-01"
@@ -60,6 +61,7 @@ def authenticate(request: HttpRequest) -> Actor:
 def identify(request: HttpRequest) -> Actor:
     """The actor behind the request's key, allowed to do what the method and the address ask."""
     holder = _find_holder(_credential(request))
+    tell_caller(request, holder.pk)
     _check_workspace(request, holder)
     _check_version(request)
     _check_address(request)

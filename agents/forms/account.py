@@ -7,8 +7,8 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.cache import cache
 
-from agents.limits import SIGN_IN_FAILURES_MAX, SIGN_IN_PAUSE_SECONDS
-from agents.services.tenancy import WORKSPACE_NAME_MAX, note_failed_sign_in, note_sign_in
+from agents.limits import SIGN_IN_FAILURES_MAX, SIGN_IN_PAUSE_SECONDS, WORKSPACE_NAME_MAX
+from agents.services.members import note_failed_sign_in, note_sign_in
 
 
 class SignInForm(AuthenticationForm):

@@ -2,8 +2,9 @@
 
 from django import forms
 
+from agents.limits import API_KEY_NAME_MAX
 from agents.models import Scope
-from agents.services.tenancy import DEFAULT_SCOPES, KEY_NAME_MAX
+from agents.services.api_keys import DEFAULT_SCOPES
 
 SCOPE_WORDS = {
     Scope.READ: "Read: list and get everything in this workspace, the audit log included",
@@ -17,7 +18,9 @@ class ApiKeyForm(forms.Form):
     """What a program's key is for, and what it opens."""
 
     name = forms.CharField(
-        label="What it is for", max_length=KEY_NAME_MAX, widget=forms.TextInput(attrs={"placeholder": "nightly import"})
+        label="What it is for",
+        max_length=API_KEY_NAME_MAX,
+        widget=forms.TextInput(attrs={"placeholder": "nightly import"}),
     )
     scopes = forms.MultipleChoiceField(
         label="What it may do",

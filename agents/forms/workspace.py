@@ -2,8 +2,7 @@
 
 from django import forms
 
-from agents.limits import METADATA_KEY_MAX
-from agents.services.tenancy import WORKSPACE_NAME_MAX
+from agents.limits import METADATA_KEY_MAX, WORKSPACE_NAME_MAX
 
 
 class WorkspaceForm(forms.Form):

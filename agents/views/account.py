@@ -17,7 +17,8 @@ from agents.forms.account import NewWorkspaceForm
 from agents.http import HtmxHttpRequest, go, page
 from agents.middleware import WORKSPACE_KEY
 from agents.models import Member, Role
-from agents.services.tenancy import found_workspace, note_password
+from agents.services.members import note_password
+from agents.services.workspaces import found_workspace
 
 HINT = "At least 10 characters, and none of the passwords that everybody uses."
 

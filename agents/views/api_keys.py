@@ -11,7 +11,7 @@ from agents.access import access_api_key, require_role
 from agents.forms.api_keys import SCOPE_WORDS, ApiKeyForm
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import ApiKey, Role
-from agents.services import tenancy
+from agents.services import api_keys as services
 from agents.templatetags.ui import when
 from agents.views.asking import ask_first
 
@@ -25,7 +25,7 @@ def api_key_list(request: HtmxHttpRequest) -> HttpResponse:
     """The keys; a new one is shown in the answer to the form, and never again."""
     form = ApiKeyForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
-        key, text = tenancy.issue_api_key(request.workspace, **form.cleaned_data, actor=request.actor)
+        key, text = services.issue_api_key(request.workspace, **form.cleaned_data, actor=request.actor)
         return _shown(request, key, text)
     found = ApiKey.objects.in_workspace(request.workspace).select_related("created_by__user")
     rows = newest_first(request, found, size=PAGE_SIZE)
@@ -52,7 +52,7 @@ def api_key_detail(request: HtmxHttpRequest, key_id: str) -> HttpResponse:
 def api_key_rotate(request: HtmxHttpRequest, key_id: str) -> HttpResponse:
     """A second key with the same rights; both work until the first is revoked."""
     old = access_api_key(request.actor, key_id)
-    key, text = tenancy.rotate_api_key(old, actor=request.actor)
+    key, text = services.rotate_api_key(old, actor=request.actor)
     return _shown(request, key, text, old)
 
 
@@ -62,7 +62,7 @@ def api_key_revoke(request: HtmxHttpRequest, key_id: str) -> HttpResponseBase:
     """Asks first: it cannot be undone."""
     key = access_api_key(request.actor, key_id)
     if request.method == "POST":
-        tenancy.revoke_api_key(key, actor=request.actor)
+        services.revoke_api_key(key, actor=request.actor)
         messages.success(request, f"The key {key} is revoked. Programs that still use it get 401.")
         return go(request, "api-keys")
     works = format_html(

@@ -7,9 +7,9 @@ from django.http import HttpResponse, HttpResponseBase
 
 from agents.http import HtmxHttpRequest, go, page
 from agents.models import InboxEvent, Session, SessionKind
+from agents.services.actor_names import names_of
 from agents.services.budgets import REACHED, limit_of
 from agents.services.prices import book_of
-from agents.services.tenancy import names_of
 from agents.views.awaiting import Awaited, awaited_calls
 from agents.views.trace import text_of
 

@@ -16,7 +16,8 @@ from agents.forms.members import PersonForm, RoleForm
 from agents.forms.parts import NameFilter
 from agents.http import HtmxHttpRequest, Rows, go, page
 from agents.models import Member, Role
-from agents.services import tenancy
+from agents.services import members as services
+from agents.services.api_keys import live_keys_of
 from agents.views.asking import ask_first
 
 LIST, DETAIL = "agents/member_list.html", "agents/member_detail.html"
@@ -50,7 +51,7 @@ def member_role(request: HtmxHttpRequest, member_id: str) -> HttpResponseBase:
     form = RoleForm(request.POST)
     if form.is_valid():
         try:
-            member = tenancy.change_role(member, form.cleaned_data["role"], actor=request.actor)
+            member = services.change_role(member, form.cleaned_data["role"], actor=request.actor)
         except Conflict as error:
             form.add_error("role", error.message)
     if not form.is_valid():
@@ -75,7 +76,7 @@ def member_remove(request: HtmxHttpRequest, member_id: str) -> HttpResponseBase:
     problem = ""
     if request.method == "POST":
         try:
-            tenancy.remove_member(member, actor=request.actor, with_keys=bool(request.POST.get("with_keys")))
+            services.remove_member(member, actor=request.actor, with_keys=bool(request.POST.get("with_keys")))
         except Conflict as error:
             problem = error.message
         else:
@@ -88,10 +89,10 @@ def member_remove(request: HtmxHttpRequest, member_id: str) -> HttpResponseBase:
         button="Leave" if is_self else "Remove",
         crumbs=[(reverse("members"), "Members"), (reverse("member", args=[member.pk]), str(member))],
         tab="members",
-        problem=problem or tenancy.why_kept(member),
+        problem=problem or services.why_kept(member),
         template="agents/member_confirm.html",
         status=409 if problem else 200,
-        keys=tenancy.live_keys_of(member),
+        keys=live_keys_of(member),
         is_self=is_self,
     )
 
@@ -103,12 +104,12 @@ def _add(request: HtmxHttpRequest) -> HttpResponseBase:
     form = PersonForm(request.POST)
     if form.is_valid():
         try:
-            member = tenancy.invite_person(**form.cleaned_data, actor=request.actor)
+            member = services.invite_person(**form.cleaned_data, actor=request.actor)
         except DomainError as error:
             form.add_error("username", capfirst(error.message.removeprefix("username: ")))
     if not form.is_valid():
         return _list(request, form, status=422)
-    if not member.user.has_usable_password() and tenancy.may_renew_sign_in(member, request.actor):
+    if not member.user.has_usable_password() and services.may_renew_sign_in(member, request.actor):
         return _link_page(request, member)
     if member.user.has_usable_password():
         messages.success(request, f"{member} has an account here already and signs in as before.")
@@ -145,13 +146,13 @@ def _detail(request: HtmxHttpRequest, member: Member, form: RoleForm) -> dict[st
         "person": member,
         "form": form if is_admin else None,
         "is_self": member.pk == request.member.pk,
-        "may_renew": is_admin and tenancy.may_renew_sign_in(member, request.actor),
+        "may_renew": is_admin and services.may_renew_sign_in(member, request.actor),
         "is_waiting": not member.user.has_usable_password(),
     }
 
 
 def _link_page(request: HtmxHttpRequest, member: Member) -> HttpResponse:
     """Answers the form itself, without a redirect: the link is kept nowhere, so no later request could show it."""
-    link = reverse("welcome", args=tenancy.sign_in_token(member, actor=request.actor))
+    link = reverse("welcome", args=services.sign_in_token(member, actor=request.actor))
     context = {"section": "setup", "person": member, "link": request.build_absolute_uri(link)}
     return page(request, "agents/member_link.html", context)

@@ -10,7 +10,7 @@ from agents.exceptions import DomainError
 from agents.forms.workspace import WorkspaceForm
 from agents.http import HtmxHttpRequest, go, page
 from agents.models import Role
-from agents.services.tenancy import update_workspace
+from agents.services.workspaces import update_workspace
 
 
 @require_http_methods(["GET", "POST"])

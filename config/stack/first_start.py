@@ -9,7 +9,9 @@ from django.db import transaction
 
 from agents.actors import Actor
 from agents.models import Role, Scope, Workspace
-from agents.services.tenancy import add_member, create_workspace, issue_api_key
+from agents.services.api_keys import issue_api_key
+from agents.services.members import add_member
+from agents.services.workspaces import create_workspace
 from dreams.demo.rounds import build
 
 WORKSPACE_NAME = "Default"

@@ -16,9 +16,9 @@ from agents.eventlog.append import NewEvent, append
 from agents.eventlog.channel import publish
 from agents.eventlog.follow import QUEUE_MAX, Follower, Item, Look
 from agents.models import Scope, Session, Thread
+from agents.services.api_keys import issue_api_key, revoke_api_key
 from agents.services.session_updates import delete_session
 from agents.services.sessions import send_events
-from agents.services.tenancy import issue_api_key, revoke_api_key
 from agents.sse import PING, request_of
 from tests.stack import Stack
 

@@ -14,7 +14,7 @@ from agents.models import Event, Thread
 from agents.services.agents import create_agent
 from agents.services.environments import create_environment
 from agents.services.sessions import create_session, send_events
-from agents.services.tenancy import create_workspace
+from agents.services.workspaces import create_workspace
 from config.worker import ThreadSlot
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("clean_redis", "practice")]

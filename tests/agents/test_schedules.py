@@ -15,10 +15,11 @@ from agents import trust
 from agents.actors import Actor
 from agents.models import Deployment, DeploymentRun, InboxEvent, OutboxEvent, Role, Session
 from agents.services import deployment_runs, schedules
+from agents.services.api_keys import issue_api_key, revoke_api_key
 from agents.services.deployment_runs import author_of, start_due_deployments, start_scheduled
 from agents.services.deployments import create_deployment, pause_deployment, unpause_deployment, update_deployment
+from agents.services.members import change_role, remove_member
 from agents.services.schedules import Occurrence, occurrence_of, start_due
-from agents.services.tenancy import change_role, issue_api_key, remove_member, revoke_api_key
 from tests.agents.test_kill_at_every_step import forget_connections
 
 MESSAGE = {"type": "user.message", "content": [{"type": "text", "text": "Write the report"}]}

@@ -2,7 +2,7 @@
 
 from agents.actors import Actor
 from agents.models import Scope
-from agents.services.tenancy import issue_api_key
+from agents.services.api_keys import issue_api_key
 from dreams import reviewing
 from dreams.changes import Change
 from dreams.gate import REVIEW, Ruling

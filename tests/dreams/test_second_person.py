@@ -5,7 +5,7 @@ import pytest
 from agents.actors import Actor
 from agents.exceptions import PermissionDenied
 from agents.models import ApiKey, Member, Scope
-from agents.services.tenancy import issue_api_key
+from agents.services.api_keys import issue_api_key
 from dreams import reviewing
 from dreams.models import Lane, ProposalStatus
 from memory.models import MemoryStore

@@ -4,7 +4,7 @@ import re
 
 from agents.crypto import key_digest
 from agents.models import ApiKey, AuditEvent
-from agents.services.tenancy import issue_api_key
+from agents.services.api_keys import issue_api_key
 from tests.wire.conftest import Caller
 
 

@@ -7,8 +7,8 @@ from playwright.sync_api import Page
 from agents.actors import Actor
 from agents.models import Session, SessionKind
 from agents.services.agents import create_agent
+from agents.services.api_keys import issue_api_key
 from agents.services.environments import create_environment
-from agents.services.tenancy import issue_api_key
 from agents.services.vaults import create_credential, create_vault
 from dreams import reviewing
 from dreams.policies import create_policy, run_policy

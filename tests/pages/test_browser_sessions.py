@@ -14,8 +14,8 @@ from agents.actors import Actor
 from agents.models import Role, Session
 from agents.services.agents import create_agent
 from agents.services.environments import create_environment
+from agents.services.members import add_member
 from agents.services.sessions import create_session
-from agents.services.tenancy import add_member
 from tests.pages.browsing import problems, sign_in
 from tests.stack import Stack, wait_for
 

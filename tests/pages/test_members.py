@@ -13,7 +13,8 @@ from django.test import Client
 from agents.actors import Actor
 from agents.exceptions import Conflict
 from agents.models import ApiKey, AuditEvent, Member, Role
-from agents.services.tenancy import add_member, change_role, issue_api_key
+from agents.services.api_keys import issue_api_key
+from agents.services.members import add_member, change_role
 from tests.conftest import PASSWORD
 
 NEW_PASSWORD = "correct-horse-7"

@@ -11,11 +11,12 @@ from django.urls import URLResolver, get_resolver, reverse
 
 from agents.models import Role
 from agents.services.agents import create_agent
+from agents.services.api_keys import issue_api_key
 from agents.services.deployments import create_deployment
 from agents.services.environment_keys import issue_environment_key
 from agents.services.environments import create_environment
+from agents.services.members import add_member, remove_member
 from agents.services.prices import RATES, set_price
-from agents.services.tenancy import add_member, issue_api_key, remove_member
 from agents.services.vaults import create_credential, create_vault
 from agents.services.webhooks import create_endpoint
 from dreams.policies import create_policy

@@ -11,8 +11,8 @@ from agents.actors import Actor
 from agents.models import Member, Workspace
 from agents.services.agents import create_agent
 from agents.services.environments import create_environment
+from agents.services.members import add_member
 from agents.services.skills import create_skill
-from agents.services.tenancy import add_member
 from agents.services.vaults import create_vault
 from agents.skill_archives import folder_of_files
 

@@ -13,7 +13,7 @@ from agents.api.auth import MANAGED_AGENTS
 from agents.api.stream import match_api_stream
 from agents.exceptions import DomainError
 from agents.models import Agent, ApiKey, Scope
-from agents.services.tenancy import issue_api_key, revoke_api_key
+from agents.services.api_keys import issue_api_key, revoke_api_key
 
 AGENT = json.dumps({"name": "Ann", "model": "m"})
 

@@ -9,7 +9,7 @@ import pytest
 from django.urls import URLResolver, get_resolver
 
 from agents.models import OutboxEvent, Scope
-from agents.services.tenancy import issue_api_key, revoke_api_key
+from agents.services.api_keys import issue_api_key, revoke_api_key
 from agents.services.webhooks import create_endpoint
 from dreams.policies import create_policy
 from tests.agents.skills import make_skill

@@ -7,7 +7,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from agents.exceptions import DomainError
 from agents.models import Scope
-from agents.services.tenancy import DEFAULT_SCOPES, choose_workspace, issue_api_key
+from agents.services.api_keys import DEFAULT_SCOPES, issue_api_key
+from agents.services.workspaces import choose_workspace
 
 
 class Command(BaseCommand):

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from agents.actors import platform
 from agents.exceptions import DomainError
 from agents.services.imports import import_transcripts
-from agents.services.tenancy import choose_workspace
+from agents.services.workspaces import choose_workspace
 
 
 class Command(BaseCommand):
