@@ -31,6 +31,9 @@ BOX_ENVIRONMENT = {
 }
 
 
+# A command that begins, and ends when its session is told to.
+HELD = "touch begun; until [ -e told ]; do sleep 0.05; done"
+
 USERS = {"as_root": None, "as_nobody": 65534} if os.geteuid() == 0 else {"as_this_user": None}
 
 
@@ -107,6 +110,14 @@ class RunningHost:
 
     def bash(self, command, session="sesn_1", **options):
         return self.client.run_tool(session, "bash", {"command": command}, **options)
+
+    def is_held(self, session="sesn_1"):
+        """Whether the session's HELD command runs."""
+        return (self.root / session / "workspace" / "begun").exists()
+
+    def tell(self, session="sesn_1"):
+        """Let the session's HELD command end."""
+        (self.root / session / "workspace" / "told").touch()
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 import json
 import os
+import secrets
+import signal
 import socket
 import struct
 import subprocess
@@ -14,10 +16,10 @@ from agents.exceptions import TooLarge
 from agents.sandbox import client
 from agents.sandbox.base import Mount, SandboxLost, SandboxStopped, SandboxUnavailable
 from agents.sandbox.client import SandboxClient
-from tests.agents.sandboxes import USERS, eventually, running_host, survivors
+from tests.agents.sandboxes import HELD, USERS, eventually, running_host, survivors
 
 LOST = "bash: bash session terminated; restart required"
-MARKER = "43210.5"
+MARKER = f"43210.{secrets.randbelow(10**9)}"  # no other suite on this machine has it
 
 
 @pytest.fixture(params=USERS)
@@ -46,7 +48,7 @@ def in_background(call, *arguments, **options):
     thread.start()
 
     def wait():
-        thread.join(60)
+        thread.join(120)
         return result[0]
 
     return wait
@@ -105,10 +107,13 @@ def test_a_host_that_is_asked_to_end_lets_a_running_call_end_first(host):
     host.stop()
     host.options = ("--finish-seconds", "60")
     host.start()
-    waiting = in_background(host.bash, "sleep 2; echo whole")
-    assert eventually(lambda: host.client.stats()["busy"] == 1)
-    host.stop()
+    waiting = in_background(host.bash, f"{HELD}; echo whole")
+    assert eventually(host.is_held)
+    host.process.send_signal(signal.SIGTERM)
+    assert eventually(lambda: not host.client.probe().works)
+    host.tell()
     assert waiting().content[0]["text"].strip() == "whole"
+    host.process.wait()
     host.start()
 
 
@@ -175,11 +180,12 @@ def test_caller_can_stop_its_own_call(shared):
 
 def test_client_that_hangs_up_while_waiting_disturbs_nobody(shared):
     stop = threading.Event()
-    first = in_background(shared.bash, "x=first; sleep 1; echo done", "sesn_wait")
-    assert eventually(lambda: shared.client.stats()["busy"] == 1)
+    first = in_background(shared.bash, f"x=first; {HELD}; echo done", "sesn_wait")
+    assert eventually(lambda: shared.is_held("sesn_wait"))
     second = in_background(shared.bash, "echo never", "sesn_wait", stop=stop.is_set)
     stop.set()
     assert isinstance(second(), SandboxStopped)
+    shared.tell("sesn_wait")
     assert first().text == "done"
     assert shared.bash("echo $x", "sesn_wait").text == "first"
 
@@ -249,8 +255,9 @@ def test_longest_idle_box_makes_room():
 
 def test_call_waits_for_room_when_every_box_is_busy():
     with running_host("--boxes-max", "1") as host:
-        first = in_background(host.bash, "sleep 0.5; echo first", "sesn_1")
-        assert eventually(lambda: host.client.stats()["busy"] == 1)
+        first = in_background(host.bash, f"{HELD}; echo first", "sesn_1")
+        assert eventually(host.is_held)
+        threading.Timer(0.3, host.tell).start()
         assert host.bash("echo second", "sesn_2").text == "second"
         assert first().text == "first"
 
@@ -304,7 +311,7 @@ def test_request_that_makes_no_sense_gets_an_error(shared, message):
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(str(shared.socket))
         line.sendall(message)
-        line.settimeout(20)
+        line.settimeout(60)
         length = struct.unpack(">I", line.recv(4))[0]
         answer = json.loads(line.recv(length))
     assert answer["error"]["kind"] == "bad_request"

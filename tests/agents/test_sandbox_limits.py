@@ -35,6 +35,11 @@ def timed(host, command, session, timeout_ms=1000):
     return host.client.run_tool(session, "bash", {"command": command, "timeout_ms": timeout_ms})
 
 
+def none_survives(marker):
+    """What is killed is gone only when the kernel finds a moment for it; what was forgotten stays for a day."""
+    return eventually(lambda: not survivors(marker))
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -48,7 +53,7 @@ def timed(host, command, session, timeout_ms=1000):
 def test_timeout_ends_the_whole_tree(host, session, marker, command):
     outcome = timed(host, command.format(marker), session)
     assert (outcome.text, outcome.is_error) == ("bash: bash command timed out after 1.0s", True)
-    assert not survivors(marker)
+    assert none_survives(marker)
 
 
 def test_background_job_lives_on_until_the_session_is_released(host, session, marker):
@@ -56,24 +61,24 @@ def test_background_job_lives_on_until_the_session_is_released(host, session, ma
     assert host.bash("jobs | wc -l", session).text == "1"
     assert eventually(lambda: survivors(marker))  # the job may not have become `sleep` yet
     host.client.release(session)
-    assert not survivors(marker)
+    assert none_survives(marker)
 
 
 def test_exit_of_the_shell_ends_its_jobs(host, session, marker):
     assert host.bash(f"setsid sleep {marker} & exit 3", session).is_error
-    assert not survivors(marker)
+    assert none_survives(marker)
 
 
 def test_restart_ends_what_the_old_shell_left(host, session, marker):
     host.bash(f"setsid sleep {marker} &", session)
     assert host.client.run_tool(session, "bash", {"restart": True}).text == "bash session restarted"
-    assert not survivors(marker)
+    assert none_survives(marker)
 
 
 def test_fork_bomb_is_contained_and_ended(host, session, marker):
     bomb = f"bomb() {{ bomb | bomb & }}; bomb; sleep {marker}"
     assert timed(host, bomb, session, 2000).is_error
-    assert not survivors(marker)
+    assert none_survives(marker)
     assert host.client.run_tool(session, "bash", {"restart": True}).text == "bash session restarted"
     assert host.bash("echo alive", session).text == "alive"
 
@@ -81,11 +86,11 @@ def test_fork_bomb_is_contained_and_ended(host, session, marker):
 def test_processes_of_a_box_are_counted(host, session):
     script = "import os, signal\nn = 0\ntry:\n  while n < 2000:\n    os.fork() or signal.pause()\n    n += 1\n"
     host.client.put_files(session, {"/workspace/forks.py": (script + "except BlockingIOError: print(n)").encode()})
-    assert 200 < int(timed(host, "python3 forks.py 2>&1 & sleep 2; kill %1", session, 20_000).text) < 256
+    assert 200 < int(timed(host, "python3 forks.py", session, 100_000).text) < 256
 
 
 def test_endless_output_is_cut_and_memory_stays_small(host, session):
-    outcome = timed(host, "head -c 1000000000 /dev/zero | tr '\\0' x; echo; echo end", session, 60_000)
+    outcome = timed(host, "head -c 400000000 /dev/zero | tr '\\0' x; echo; echo end", session, 100_000)
     assert outcome.text.startswith("[output truncated]\nxxx")
     assert outcome.text.endswith("x\nend")
     assert len(outcome.text) <= 102_400 + len("[output truncated]\n")
@@ -106,9 +111,9 @@ def test_process_that_wants_too_much_memory_is_refused(host, session):
 
 def test_processes_that_want_too_much_memory_together_are_stopped(host, session, marker):
     hungry = f"python3 -c 'import time; x = bytearray(200 * 2**20); time.sleep({marker})' & "
-    outcome = timed(host, hungry * 4 + "wait", session, 60_000)
+    outcome = timed(host, hungry * 4 + "wait", session, 100_000)
     assert "stopped: the session's processes used" in outcome.text
-    assert not survivors(marker)
+    assert none_survives(marker)
 
 
 def test_memory_of_tmp_is_bounded(host, session):
@@ -121,10 +126,10 @@ def test_shared_memory_that_nobody_maps_counts(host, session):
     script = (
         "import ctypes, time; c = ctypes.CDLL(None); c.shmat.restype = ctypes.c_void_p\n"
         "i = c.shmget(0, 700 * 2**20, 0o1600); a = c.shmat(i, None, 0)\n"
-        "ctypes.memset(ctypes.c_void_p(a), 1, 700 * 2**20); c.shmdt(ctypes.c_void_p(a)); time.sleep(60)"
+        "ctypes.memset(ctypes.c_void_p(a), 1, 700 * 2**20); c.shmdt(ctypes.c_void_p(a)); time.sleep(600)"
     )
     host.client.put_files(session, {"/workspace/hoard.py": script.encode()})
-    assert "stopped: the session's processes used" in timed(host, "python3 hoard.py", session, 20_000).text
+    assert "stopped: the session's processes used" in timed(host, "python3 hoard.py", session, 100_000).text
 
 
 def test_one_file_cannot_grow_without_end(host, session):
@@ -134,7 +139,7 @@ def test_one_file_cannot_grow_without_end(host, session):
 
 def test_files_of_a_session_cannot_grow_without_end(host, session):
     fill = "i=0; while :; do head -c 20000000 /dev/urandom > $i; i=$((i+1)); done"
-    outcome = timed(host, fill, session, 60_000)
+    outcome = timed(host, fill, session, 100_000)
     assert "stopped: the session's files take" in outcome.text
     full = host.client.run_tool(session, "write", {"file_path": "x", "content": "x"})
     assert "stopped: the session's files take" in full.text
@@ -143,9 +148,9 @@ def test_files_of_a_session_cannot_grow_without_end(host, session):
 
 
 def test_closed_folder_hides_no_size(host, session):
-    host.bash("mkdir -p shut/in; head -c 150000000 /dev/urandom > shut/in/x; chmod 000 shut/in shut; sleep 1", session)
-    full = host.client.run_tool(session, "write", {"file_path": "x", "content": "x"})
-    assert "stopped: the session's files take" in full.text
+    host.bash("mkdir -p shut/in; head -c 150000000 /dev/urandom > shut/in/x; chmod 000 shut/in shut", session)
+    write = ("write", {"file_path": "x", "content": "x"})  # only what looks again now and then sees it
+    assert eventually(lambda: "stopped: the session's files take" in host.client.run_tool(session, *write).text)
 
 
 def test_pattern_that_backtracks_is_stopped(host, session):
