@@ -7,7 +7,7 @@ from django import forms
 from django.db.models import Q, QuerySet
 
 from agents import cron
-from agents.forms.parts import RefusableForm
+from agents.forms.parts import ListFilter, RefusableForm, offer
 from agents.models import Agent, Session
 from dreams.limits import (
     INSTRUCTIONS_MAX_CHARS,
@@ -36,8 +36,8 @@ REASONS = (
 TABS = ("pending", "quarantine", "decided", "all")
 
 
-class InboxFilter(forms.Form):
-    """The filters of the inbox; an unknown value counts as not chosen."""
+class InboxFilter(ListFilter):
+    """The filters of the inbox."""
 
     store = forms.ChoiceField(required=False, label="Store")
     dream = forms.ChoiceField(required=False, label="Dream")
@@ -47,32 +47,18 @@ class InboxFilter(forms.Form):
 
     def offer(self, stores: Iterable[MemoryStore], dreams: Iterable[Dream]) -> None:
         """The choices that depend on the workspace."""
-        self._choose("store", [("", "Any store"), *((store.pk, store.name) for store in stores)])
+        offer(self, "store", [("", "Any store"), *((store.pk, store.name) for store in stores)])
         named = [(dream.pk, f"Dream of {dream.created_at:%d %b, %H:%M}") for dream in dreams]
-        self._choose("dream", [("", "Any dream"), *named])
-
-    @property
-    def is_narrowing(self) -> bool:
-        """Whether any filter is set."""
-        return bool(self._chosen())
+        offer(self, "dream", [("", "Any dream"), *named])
 
     def narrow(self, proposals: QuerySet[Proposal]) -> QuerySet[Proposal]:
         """The proposals that fit."""
-        chosen = self._chosen()
+        chosen = self.chosen
         words = chosen.pop("q", "")
         columns = {"store": "store", "dream": "review__dream", "kind": "kind", "lane": "lane"}
         found = proposals.filter(**{columns[name]: value for name, value in chosen.items()})
         holds = Q(path__icontains=words) | Q(after__icontains=words) | Q(before__icontains=words)
         return found.filter(holds) if words else found
-
-    def _choose(self, name: str, choices: list[tuple[str, str]]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = choices
-
-    def _chosen(self) -> dict[str, str]:
-        self.is_valid()
-        return {name: value for name, value in self.cleaned_data.items() if value}
 
 
 class DecisionForm(forms.Form):
@@ -145,9 +131,7 @@ class DreamForm(forms.Form):
     def offer(self, stores: Iterable[MemoryStore], sessions: Iterable[Session]) -> None:
         """The choices of the workspace."""
         for name, rows in (("store", stores), ("sessions", sessions)):
-            field = self.fields[name]
-            assert isinstance(field, forms.ChoiceField)
-            field.choices = [(row.pk, str(row)) for row in rows]
+            offer(self, name, [(row.pk, str(row)) for row in rows])
 
     def clean_sessions(self) -> list[str]:
         """The wire's bound."""
@@ -157,8 +141,8 @@ class DreamForm(forms.Form):
         return chosen
 
 
-class DreamFilter(forms.Form):
-    """The filters of the list of dreams; an unknown value counts as not chosen."""
+class DreamFilter(ListFilter):
+    """The filters of the list of dreams."""
 
     status = forms.ChoiceField(required=False, label="Status", choices=[("", "Any status"), *DreamStatus.choices])
     store = forms.ChoiceField(required=False, label="Store")
@@ -169,33 +153,19 @@ class DreamFilter(forms.Form):
 
     def offer(self, stores: Iterable[MemoryStore], policies: Iterable[DreamPolicy]) -> None:
         """The choices that depend on the workspace."""
-        offered = {
-            "store": [("", "Any store"), *((store.pk, store.name) for store in stores)],
-            "policy": [("", "Any start"), ("none", "By hand"), *((policy.pk, policy.name) for policy in policies)],
-        }
-        for name, choices in offered.items():
-            field = self.fields[name]
-            assert isinstance(field, forms.ChoiceField)
-            field.choices = choices
-
-    @property
-    def is_narrowing(self) -> bool:
-        """Whether any filter is set."""
-        return bool(self._chosen())
+        offer(self, "store", [("", "Any store"), *((store.pk, store.name) for store in stores)])
+        named = ((policy.pk, policy.name) for policy in policies)
+        offer(self, "policy", [("", "Any start"), ("none", "By hand"), *named])
 
     def narrow(self, dreams: QuerySet[Dream]) -> QuerySet[Dream]:
         """The dreams that fit."""
-        chosen = self._chosen()
+        chosen = self.chosen
         if chosen.get("archived") != "all":
             dreams = dreams.filter(archived_at=None)
         if "policy" in chosen:
             dreams = dreams.filter(policy=None if chosen["policy"] == "none" else chosen["policy"])
         columns = {"status": "status", "store": "input_store_id"}
         return dreams.filter(**{column: chosen[name] for name, column in columns.items() if name in chosen})
-
-    def _chosen(self) -> dict[str, str]:
-        self.is_valid()
-        return {name: value for name, value in self.cleaned_data.items() if value}
 
 
 class PolicyForm(RefusableForm):
@@ -248,7 +218,7 @@ class PolicyForm(RefusableForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._choose("timezone", [(name, name) for name in cron.zone_names()])
+        offer(self, "timezone", [(name, name) for name in cron.zone_names()])
 
     @staticmethod
     def usual() -> dict[str, Any]:
@@ -278,8 +248,8 @@ class PolicyForm(RefusableForm):
 
     def offer(self, stores: Iterable[MemoryStore], agents: Iterable[Agent]) -> None:
         """The choices of the workspace."""
-        self._choose("store", [(store.pk, store.name) for store in stores])
-        self._choose("agent", [("", "All agents"), *((agent.pk, agent.name) for agent in agents)])
+        offer(self, "store", [(store.pk, store.name) for store in stores])
+        offer(self, "agent", [("", "All agents"), *((agent.pk, agent.name) for agent in agents)])
 
     def body(self) -> dict[str, Any]:
         """What was entered, as the API would be told it."""
@@ -295,8 +265,3 @@ class PolicyForm(RefusableForm):
             "sessions": {"limit": given["limit"], "window_days": given["window_days"]},
             "model": given["model"] or None,
         }
-
-    def _choose(self, name: str, choices: list[tuple[str, str]]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = choices

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.db.models import Q, QuerySet
 
-from agents.forms.parts import RefusableForm
+from agents.forms.parts import RefusableForm, offer
 from agents.ids import MAX_ID_LENGTH
 from agents.models import Workspace
 from memory.limits import CONTENT_MAX_BYTES, STORE_DESCRIPTION_MAX, STORE_NAME_MAX
@@ -192,10 +192,9 @@ class AgentMemoryForm(forms.Form):
         super().__init__(data, initial={"memory_enabled": kept and kept["enabled"], "memory_stores": chosen})
         self.was_set = kept is not None
         stores = MemoryStore.objects.in_workspace(workspace).live().filter(unreviewed_review_id=None)
-        field = self.fields["memory_stores"]
-        assert isinstance(field, forms.MultipleChoiceField)
         offered = stores.order_by("name")[:STORES_OFFERED]
-        field.choices = [(store.pk, f"{store.name} ({store.get_tier_display().lower()})") for store in offered]
+        named = ((store.pk, f"{store.name} ({store.get_tier_display().lower()})") for store in offered)
+        offer(self, "memory_stores", named)
 
     def wanted(self) -> dict[str, Any] | None:
         """The member of the wire; None where it was never set and is not now."""

@@ -24,7 +24,7 @@ from agents.definitions.multiagent import COORDINATOR, DISABLED, MEMBERWISE, SEL
 from agents.definitions.parts import Definition
 from agents.definitions.tools import BUILT_IN_TOOLS, TOOLSET
 from agents.exceptions import DomainError
-from agents.forms.parts import RefusableForm, area, text_field
+from agents.forms.parts import RefusableForm, area, offer, text_field
 from agents.services.web_tools import missing_web_tools
 from agents.storable import storable
 
@@ -106,11 +106,10 @@ class AgentForm(RefusableForm):
 
     def _offer(self, name: str, choices: Iterable[tuple[str, str]], chosen: Sequence[str]) -> None:
         """What may be ticked; something chosen that is no longer offered stays until somebody takes the tick away."""
-        offered = list(choices)
-        known = {value for value, _ in offered}
-        field = self.fields[name]
-        assert isinstance(field, forms.MultipleChoiceField)
-        field.choices = [*offered, *((value, value) for value in dict.fromkeys(chosen) if value not in known)]
+        offered = dict(choices)
+        offer(
+            self, name, [*offered.items(), *((value, value) for value in dict.fromkeys(chosen) if value not in offered)]
+        )
 
     @property
     def built_in(self) -> list[forms.BoundField]:

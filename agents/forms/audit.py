@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, time
-from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
 
+from agents.forms.parts import ListFilter, offer
 from agents.ids import PREFIXES
 from agents.models import AuditEvent
 
@@ -35,8 +35,8 @@ KINDS_OF_ACTION = {
 }
 
 
-class AuditFilter(forms.Form):
-    """The filters of the audit log; an unknown value counts as not chosen."""
+class AuditFilter(ListFilter):
+    """The filters of the audit log."""
 
     actor = forms.ChoiceField(required=False, label="Who")
     action = forms.ChoiceField(required=False, label="What")
@@ -46,19 +46,14 @@ class AuditFilter(forms.Form):
 
     def offer(self, actors: Iterable[tuple[str, str]]) -> None:
         """The choices: who there is, and the kind of action, or the one action that the address names."""
-        self._choose("actor", [("", "Anybody"), *actors])
+        offer(self, "actor", [("", "Anybody"), *actors])
         exact = str(self.data.get("action", ""))
         named = [(exact, exact.replace("_", " ").replace(".", " "))] if "." in exact else []
-        self._choose("action", [("", "Anything"), *named, *KINDS_OF_ACTION.items()])
-
-    @property
-    def is_narrowing(self) -> bool:
-        """Whether any filter is set."""
-        return bool(self._chosen())
+        offer(self, "action", [("", "Anything"), *named, *KINDS_OF_ACTION.items()])
 
     def narrow(self, events: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
         """The events that fit; days are whole days in UTC."""
-        chosen = self._chosen()
+        chosen = self.chosen
         if "actor" in chosen:
             events = events.filter(actor_id=chosen["actor"])
         if action := chosen.get("action"):
@@ -71,12 +66,3 @@ class AuditFilter(forms.Form):
             is_id = f"{words.partition('_')[0]}_" in PREFIXES.values()
             events = events.filter(object_id=words) if is_id else events.filter(object_name__icontains=words)
         return events
-
-    def _choose(self, name: str, choices: list[tuple[str, str]]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = choices
-
-    def _chosen(self) -> dict[str, Any]:
-        self.is_valid()
-        return {name: value for name, value in self.cleaned_data.items() if value}

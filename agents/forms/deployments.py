@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from agents import cron, limits
 from agents.exceptions import InvalidRequest
-from agents.forms.parts import MESSAGE_MAX_CHARS, USD_MAX, RefusableForm
+from agents.forms.parts import MESSAGE_MAX_CHARS, USD_MAX, ListFilter, RefusableForm, offer
 from agents.models import Deployment, DeploymentStatus
 from agents.services.deployments import edition_of
 
@@ -22,8 +22,8 @@ CENT = Decimal("0.01")
 type Choice = tuple[str, str]
 
 
-class DeploymentFilter(forms.Form):
-    """Which deployments the list shows; an unknown value counts as not chosen."""
+class DeploymentFilter(ListFilter):
+    """Which deployments the list shows."""
 
     state = forms.ChoiceField(
         required=False,
@@ -31,22 +31,13 @@ class DeploymentFilter(forms.Form):
         choices=[("", "All but archived"), *DeploymentStatus.choices, (ARCHIVED, "Archived")],
     )
 
-    @property
-    def is_narrowing(self) -> bool:
-        """Whether any filter is set."""
-        return bool(self._chosen())
-
     def narrow(self, rows: "QuerySet[Any]") -> "QuerySet[Any]":
         """The deployments that fit."""
-        chosen = self._chosen()
-        if chosen == ARCHIVED:
+        state = self.chosen.get("state")
+        if state == ARCHIVED:
             return rows.exclude(archived_at=None)
         rows = rows.filter(archived_at=None)
-        return rows.filter(status=chosen) if chosen else rows
-
-    def _chosen(self) -> str:
-        self.is_valid()
-        return str(self.cleaned_data.get("state") or "")
+        return rows.filter(status=state) if state else rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +120,7 @@ class DeploymentForm(RefusableForm):
     def __init__(self, data: Any = None, *, kept: Deployment | None = None) -> None:
         super().__init__(data, initial=_initial(kept) if kept else {"timezone": "UTC"})
         self.kept = kept
-        self._choose("timezone", [(name, name) for name in cron.zone_names()])
+        offer(self, "timezone", [(name, name) for name in cron.zone_names()])
         if not self.shows_message:
             del self.fields["message"]
 
@@ -149,9 +140,9 @@ class DeploymentForm(RefusableForm):
     def offer(self, *, agents: Iterable[Choice], environments: Iterable[Choice], stores: Iterable[Choice]) -> None:
         """The choices that depend on the workspace, and what the deployment has, even if nobody may choose it anew."""
         kept = self.kept
-        self._choose("agent", _with(agents, [(kept.agent_id, kept.agent.name)] if kept else []))
-        self._choose("environment", _with(environments, [(kept.environment_id, kept.environment.name)] if kept else []))
-        self._choose("stores", _with(stores, [(pk, pk) for pk in self.initial.get("stores") or []]))
+        offer(self, "agent", _with(agents, [(kept.agent_id, kept.agent.name)] if kept else []))
+        offer(self, "environment", _with(environments, [(kept.environment_id, kept.environment.name)] if kept else []))
+        offer(self, "stores", _with(stores, [(pk, pk) for pk in self.initial.get("stores") or []]))
 
     def over(self, theirs: Deployment) -> list[tuple[str, str, str]]:
         """What somebody else saved meanwhile, and lay this form over it: saving once more replaces theirs. Each field
@@ -213,11 +204,6 @@ class DeploymentForm(RefusableForm):
         if dollars is None:
             return None
         return {"type": "limit", "max_list_cost": {"amount": f"{dollars * 100:.0f}", "currency": "USD"}}
-
-    def _choose(self, name: str, choices: list[Choice]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = choices
 
 
 def _initial(kept: Deployment) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from django import forms
 from django.db.models import QuerySet
 
+from agents.forms.parts import ListFilter
 from agents.limits import FILE_MAX_BYTES
 from agents.models import File
 
@@ -10,8 +11,8 @@ DAY = 86_400
 EVERY, UPLOADS, OUTPUTS = "", "uploads", "outputs"
 
 
-class FileFilter(forms.Form):
-    """The filters of the list; an unknown value counts as not chosen."""
+class FileFilter(ListFilter):
+    """The filters of the list of files."""
 
     q = forms.CharField(required=False, label="Search", max_length=200)
     origin = forms.ChoiceField(
@@ -21,12 +22,8 @@ class FileFilter(forms.Form):
     )
     session = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
 
-    @property
-    def is_narrowing(self) -> bool:
-        return any(self._chosen().values())
-
     def narrow(self, files: QuerySet[File]) -> QuerySet[File]:
-        chosen = self._chosen()
+        chosen = self.chosen
         if text := chosen.get("q"):
             files = files.filter(filename__icontains=text)
         if session := chosen.get("session"):
@@ -37,10 +34,6 @@ class FileFilter(forms.Form):
             case "outputs":
                 return files.filter(downloadable=True)
         return files
-
-    def _chosen(self) -> dict[str, str]:
-        self.is_valid()
-        return {name: value for name, value in self.cleaned_data.items() if "\x00" not in value}
 
 
 class UploadForm(forms.Form):

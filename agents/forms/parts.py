@@ -1,6 +1,6 @@
 """What several forms are made of: fields, a search for names, and refusals beside the field they name."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -65,6 +65,28 @@ class RefusableForm(forms.Form):
             return parse(self.cleaned_data[name])
         except BadLine as bad:
             raise forms.ValidationError(str(bad))
+
+
+def offer(form: forms.Form, name: str, choices: Iterable[tuple[str, str]]) -> None:
+    """What may be chosen in a field, when that depends on the workspace."""
+    field = form.fields[name]
+    assert isinstance(field, forms.ChoiceField)
+    field.choices = list(choices)
+
+
+class ListFilter(forms.Form):
+    """The filters of a list; an unknown value counts as not chosen."""
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The filters that are set, by name."""
+        self.is_valid()
+        return {name: value for name, value in self.cleaned_data.items() if value}
+
+    @property
+    def is_narrowing(self) -> bool:
+        """Whether any filter is set."""
+        return bool(self.chosen)
 
 
 class NameFilter(forms.Form):

@@ -7,7 +7,7 @@ from django import forms
 from django.db.models import QuerySet
 
 from agents import limits
-from agents.forms.parts import MESSAGE_MAX_CHARS, usd_field
+from agents.forms.parts import MESSAGE_MAX_CHARS, ListFilter, offer, usd_field
 from agents.ids import MAX_ID_LENGTH
 from agents.models import Agent, Session, SessionStatus, VerdictResult
 
@@ -17,8 +17,8 @@ NEW_ENVIRONMENT = "new"
 FIRST_WORDS_MAX = 80  # of the first message, as the title of a session that was given none
 
 
-class SessionFilter(forms.Form):
-    """The filters of the session list; an unknown value counts as not chosen."""
+class SessionFilter(ListFilter):
+    """The filters of the session list."""
 
     agent = forms.ChoiceField(required=False, label="Agent")
     status = forms.ChoiceField(
@@ -35,18 +35,11 @@ class SessionFilter(forms.Form):
 
     def offer_agents(self, agents: Iterable[Agent]) -> None:
         """The choices of the agent filter."""
-        field = self.fields["agent"]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = [("", "Any agent"), *((agent.pk, agent.name) for agent in agents)]
-
-    @property
-    def is_narrowing(self) -> bool:
-        """Whether any filter is set."""
-        return bool(self._chosen())
+        offer(self, "agent", [("", "Any agent"), *((agent.pk, agent.name) for agent in agents)])
 
     def narrow(self, sessions: QuerySet[Session]) -> QuerySet[Session]:
         """The sessions that fit."""
-        chosen = self._chosen()
+        chosen = self.chosen
         if "agent" in chosen:
             sessions = sessions.filter(agent=chosen["agent"])
         if chosen.get("status") == AWAITS:
@@ -59,10 +52,6 @@ class SessionFilter(forms.Form):
         if "q" in chosen:
             sessions = sessions.filter(title__icontains=chosen["q"])
         return sessions
-
-    def _chosen(self) -> dict[str, str]:
-        self.is_valid()
-        return {name: value for name, value in self.cleaned_data.items() if value}
 
 
 class StartForm(forms.Form):
@@ -90,9 +79,7 @@ class StartForm(forms.Form):
         super().__init__(data)
         environments = environments or [(NEW_ENVIRONMENT, "A new one, named default")]
         for name, choices in (("environment", environments), ("uploads", uploads), ("vaults", vaults)):
-            field = self.fields[name]
-            assert isinstance(field, forms.ChoiceField)
-            field.choices = list(choices)
+            offer(self, name, choices)
 
     def body(self, agent_id: str, environment_id: str) -> dict[str, Any]:
         """The wire's members of a session that starts at once."""
