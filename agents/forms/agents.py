@@ -107,9 +107,8 @@ class AgentForm(RefusableForm):
     def _offer(self, name: str, choices: Iterable[tuple[str, str]], chosen: Sequence[str]) -> None:
         """What may be ticked; something chosen that is no longer offered stays until somebody takes the tick away."""
         offered = dict(choices)
-        offer(
-            self, name, [*offered.items(), *((value, value) for value in dict.fromkeys(chosen) if value not in offered)]
-        )
+        kept = {value: value for value in chosen if value not in offered}
+        offer(self, name, (offered | kept).items())
 
     @property
     def built_in(self) -> list[forms.BoundField]:
