@@ -3,6 +3,7 @@
 import asyncio
 import threading
 
+from config import bridge
 from config.bridge import HELD_BYTES, QUICK_THREADS, SyncPool
 
 
@@ -37,17 +38,23 @@ def ask(pool, path, *, may_read=None):
     return call()
 
 
-def test_slow_requests_hold_up_no_quick_one():
+def test_slow_requests_hold_up_no_quick_one(monkeypatch):
     may_end = threading.Event()
+    begun = threading.Semaphore(0)
 
     def application(environ, start_response):
         if environ["PATH_INFO"] == "/slow":
+            begun.release()
             assert may_end.wait(60)
         start_response("200 OK", [])
         return [f"{environ['PATH_INFO']} by {threading.current_thread().name}".encode()]
 
     async def crowd(pool):
-        slow = [asyncio.create_task(ask(pool, "/slow")) for _ in range(QUICK_THREADS)]
+        with monkeypatch.context() as patient:
+            patient.setattr(bridge, "PATIENCE_SECONDS", 60.0)
+            slow = [asyncio.create_task(ask(pool, "/slow")) for _ in range(QUICK_THREADS)]
+            for _ in slow:
+                assert await asyncio.to_thread(begun.acquire, timeout=60)
         quick = await asyncio.gather(*(ask(pool, "/quick") for _ in range(3)))
         may_end.set()
         return quick, await asyncio.gather(*slow)

@@ -3,7 +3,8 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import django_rq
@@ -14,8 +15,9 @@ from rq import Worker
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 
 from agents.queue import enqueue_now
-from agents.services.sessions import RUN_THREAD
+from agents.services.threads import RUN_THREAD
 from tests import stack as parts
+from tests.config.waiting_jobs import WORD, until_asked_to_end, until_told
 
 pytestmark = pytest.mark.usefixtures("clean_redis")
 
@@ -44,22 +46,23 @@ def untouched() -> bool | None:
     return True if not queue().count and not running_jobs() else None
 
 
-def sleep(seconds: float) -> None:
-    queue().enqueue("time.sleep", seconds, result_ttl=0)
+def begin(job: Callable[..., None], *arguments: float) -> None:
+    queue().enqueue(job, *arguments, result_ttl=0)
 
 
 def test_slots_run_jobs_side_by_side():
     with worker(slots=4):
         for _ in range(4):
-            sleep(2)
+            begin(until_told)
         parts.wait_for(lambda: True if running_jobs() == 4 else None, 60)
+        queue().connection.set(WORD, "go on")
         parts.wait_for(untouched, 60)
 
 
 def test_a_stopping_worker_finishes_what_it_began_and_takes_nothing_new():
     with worker(slots=2) as process:
         for _ in range(6):
-            sleep(3)
+            begin(until_asked_to_end)
         parts.wait_for(lambda: True if running_jobs() == 2 else None, 60)
         process.send_signal(signal.SIGTERM)
         assert process.wait(parts.STOP_SECONDS) == 0
@@ -71,7 +74,7 @@ def test_a_stopping_worker_finishes_what_it_began_and_takes_nothing_new():
 
 def test_a_job_that_never_ends_does_not_keep_the_worker():
     with worker(slots=1) as process:
-        sleep(600)
+        begin(time.sleep, 600)
         parts.wait_for(lambda: True if running_jobs() == 1 else None, 60)
         process.send_signal(signal.SIGTERM)
         assert process.wait(parts.STOP_SECONDS) == 0
