@@ -116,6 +116,7 @@ BASH_OUTPUT_MAX_BYTES = 4 * 1024 * 1024  # of one command, the last of it: what 
 
 API_KEY_TOUCH_SECONDS = 60  # last_used_at is written at most this often
 MEMBER_TOUCH_SECONDS = 300  # the same for when a person was last seen
+SENT_FORMS_DAYS = 30  # a form that arrives again within these is known
 
 SIGN_IN_FAILURES_MAX = 10  # wrong passwords for one name from one address before a pause; a person needs fewer
 SIGN_IN_PAUSE_SECONDS = 300  # counted from the first of them

@@ -9,6 +9,7 @@ from agents.models.files import File, UnusedBlob
 from agents.models.outbox import OutboxEvent
 from agents.models.prices import ModelPrice
 from agents.models.schedules import Scheduled
+from agents.models.sent_forms import SentForm
 from agents.models.sessions import (
     Session,
     SessionKind,
@@ -48,6 +49,7 @@ __all__ = [
     "RunTrigger",
     "Scheduled",
     "Scope",
+    "SentForm",
     "Session",
     "SessionKind",
     "SessionResource",

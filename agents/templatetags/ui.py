@@ -1,5 +1,6 @@
-"""Small pieces of pages: icons, badges, times, tokens and money."""
+"""Small pieces of pages: icons, badges, times, tokens and money, and the mark of a form."""
 
+import secrets
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -17,6 +18,7 @@ register = template.Library()
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 CENT = Decimal("0.01")
+SENDING = "sending"  # the field that makes a form one of its own
 
 # value: (word, look, icon); a look is never alone, every badge says its word.
 BADGES: dict[str, tuple[str, str, str]] = {
@@ -85,6 +87,14 @@ def icon(name: str) -> SafeString:
         static("img/icons.svg"),
         name,
     )
+
+
+@register.simple_tag
+def sending() -> SafeString:
+    """Goes into the form of a view that is decorated with `once`: another one each time that the form is shown. A
+    browser must not fill in an old one after a reload."""
+    mark = secrets.token_urlsafe(16)
+    return format_html('<input type="hidden" name="{}" value="{}" autocomplete="off">', SENDING, mark)
 
 
 @register.simple_tag

@@ -25,6 +25,7 @@ from agents.services.agents import archive_agent, create_agent, update_agent
 from agents.services.environments import create_environment
 from agents.services.sessions import create_session
 from agents.views.asking import ask_first, turned_back
+from agents.views.once import once
 from agents.views.tools import tools_problem
 
 FORM, START = "agents/agent_form.html", "agents/agent_start.html"
@@ -35,6 +36,7 @@ DEFAULT_ENVIRONMENT = "default"
 
 @require_http_methods(["GET", "POST"])
 @require_role(Role.ADMIN)
+@once
 def agent_new(request: HtmxHttpRequest) -> HttpResponseBase:
     form, parts = _forms(request, None, None)
     if request.method == "POST" and _are_valid(form, parts):
@@ -74,6 +76,7 @@ def agent_edit(request: HtmxHttpRequest, agent_id: str) -> HttpResponseBase:
 
 @require_http_methods(["GET", "POST"])
 @require_role(Role.ADMIN)
+@once
 def agent_start(request: HtmxHttpRequest, agent_id: str) -> HttpResponseBase:
     """A first message is all that a session needs."""
     agent = access_agent(request.actor, agent_id)

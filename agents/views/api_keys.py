@@ -14,6 +14,7 @@ from agents.models import ApiKey, Role
 from agents.services import api_keys as services
 from agents.templatetags.ui import when
 from agents.views.asking import ask_first
+from agents.views.once import once, show_once
 
 PAGE_SIZE = 50
 
@@ -21,6 +22,7 @@ PAGE_SIZE = 50
 @never_cache
 @require_http_methods(["GET", "POST"])
 @require_role(Role.ADMIN)
+@once
 def api_key_list(request: HtmxHttpRequest) -> HttpResponse:
     """The keys; a new one is shown in the answer to the form, and never again."""
     form = ApiKeyForm(request.POST if request.method == "POST" else None)
@@ -49,6 +51,7 @@ def api_key_detail(request: HtmxHttpRequest, key_id: str) -> HttpResponse:
 @never_cache
 @require_POST
 @require_role(Role.ADMIN)
+@once
 def api_key_rotate(request: HtmxHttpRequest, key_id: str) -> HttpResponse:
     """A second key with the same rights; both work until the first is revoked."""
     old = access_api_key(request.actor, key_id)
@@ -82,7 +85,6 @@ def api_key_revoke(request: HtmxHttpRequest, key_id: str) -> HttpResponseBase:
 
 
 def _shown(request: HtmxHttpRequest, key: ApiKey, text: str, old: ApiKey | None = None) -> HttpResponse:
-    """Answers the form itself, without a redirect: the text is kept nowhere, so no later request could show it."""
     context = {
         "section": "setup",
         "key": key,
@@ -91,7 +93,8 @@ def _shown(request: HtmxHttpRequest, key: ApiKey, text: str, old: ApiKey | None 
         "rights": _rights(key),
         "base_url": _base_url(request),
     }
-    return page(request, "agents/api_key_shown.html", context)
+    lost = reverse("api-key", args=[key.pk])
+    return show_once(request, "agents/api_key_shown.html", context, what=f"the key {key}", lost=lost)
 
 
 def _rights(key: ApiKey) -> list[str]:

@@ -19,6 +19,7 @@ from agents.plugs import resource_kinds
 from agents.services import deployments as services
 from agents.services.deployment_runs import author_of, run_deployment
 from agents.views.asking import ask_first, turned_back
+from agents.views.once import once
 
 LIST, DETAIL = "agents/deployment_list.html", "agents/deployment_detail.html"
 FORM = "agents/deployment_form.html"
@@ -68,6 +69,7 @@ def deployment_detail(request: HtmxHttpRequest, deployment_id: str) -> HttpRespo
 
 @require_http_methods(["GET", "POST"])
 @require_role(Role.ADMIN)
+@once
 def deployment_new(request: HtmxHttpRequest) -> HttpResponseBase:
     form = _form(request)
     if form.is_valid():
@@ -112,6 +114,7 @@ def deployment_preview(request: HtmxHttpRequest) -> HttpResponse:
 
 @require_POST
 @require_role(Role.ADMIN)
+@once
 def deployment_run(request: HtmxHttpRequest, deployment_id: str) -> HttpResponseBase:
     """Start a session now and go there; the page says why there is none."""
     deployment = access_deployment(request.actor, deployment_id)

@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
+from django.urls import reverse
 from django.utils.html import format_html
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
@@ -9,19 +10,20 @@ from django.views.decorators.http import require_http_methods, require_POST
 from agents.access import access_environment, access_environment_key, require_role
 from agents.exceptions import InvalidRequest
 from agents.forms.environments import EnvironmentKeyForm
-from agents.http import HtmxHttpRequest, go, page
+from agents.http import HtmxHttpRequest, go
 from agents.models import Role
 from agents.services.environment_keys import issue_environment_key, revoke_environment_key
 from agents.templatetags.ui import when
 from agents.views.asking import ask_first
 from agents.views.environments import base_url_of, environment_crumbs, show_environment
+from agents.views.once import once, show_once
 
 
 @never_cache
 @require_POST
 @require_role(Role.ADMIN)
+@once
 def environment_key_new(request: HtmxHttpRequest, environment_id: str) -> HttpResponse:
-    """Answers the form itself, without a redirect: the text is kept nowhere, so no later request could show it."""
     environment = access_environment(request.actor, environment_id)
     form = EnvironmentKeyForm(request.POST)
     if form.is_valid():
@@ -33,7 +35,8 @@ def environment_key_new(request: HtmxHttpRequest, environment_id: str) -> HttpRe
         else:
             context = {"section": "setup", "environment": environment, "key": key, "text": text}
             shown = {**context, "base_url": base_url_of(request)}
-            return page(request, "agents/environment_key_shown.html", shown)
+            what, lost = f"the key {key}", reverse("environment", args=[environment.pk])
+            return show_once(request, "agents/environment_key_shown.html", shown, what=what, lost=lost)
     return show_environment(request, environment, form, status=422)
 
 

@@ -18,6 +18,7 @@ from agents.services.packages import states_of_packages
 from agents.services.work_queue import stats_of
 from agents.templatetags.ui import plural
 from agents.views.asking import Crumb, ask_first, turned_back
+from agents.views.once import once
 from agents.views.tools import tools_problem
 
 LIST, DETAIL = "agents/environment_list.html", "agents/environment_detail.html"
@@ -82,6 +83,7 @@ def base_url_of(request: HtmxHttpRequest) -> str:
 
 @require_http_methods(["GET", "POST"])
 @require_role(Role.ADMIN)
+@once
 def environment_new(request: HtmxHttpRequest) -> HttpResponseBase:
     return _form_page(request, None)
 

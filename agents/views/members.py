@@ -19,6 +19,7 @@ from agents.models import Member, Role
 from agents.services import members as services
 from agents.services.api_keys import live_keys_of
 from agents.views.asking import ask_first
+from agents.views.once import once, show_once
 
 LIST, DETAIL = "agents/member_list.html", "agents/member_detail.html"
 PAGE_SIZE = 50
@@ -63,6 +64,7 @@ def member_role(request: HtmxHttpRequest, member_id: str) -> HttpResponseBase:
 @never_cache
 @require_POST
 @require_role(Role.ADMIN)
+@once
 def member_link(request: HtmxHttpRequest, member_id: str) -> HttpResponse:
     """A fresh one-time link, for somebody who lost theirs or forgot the password."""
     return _link_page(request, access_member(request.actor, member_id))
@@ -98,6 +100,7 @@ def member_remove(request: HtmxHttpRequest, member_id: str) -> HttpResponseBase:
 
 
 @never_cache
+@once
 def _add(request: HtmxHttpRequest) -> HttpResponseBase:
     if not request.member.is_admin:
         raise PermissionDenied("Only an admin lets people into a workspace.")
@@ -152,7 +155,7 @@ def _detail(request: HtmxHttpRequest, member: Member, form: RoleForm) -> dict[st
 
 
 def _link_page(request: HtmxHttpRequest, member: Member) -> HttpResponse:
-    """Answers the form itself, without a redirect: the link is kept nowhere, so no later request could show it."""
     link = reverse("welcome", args=services.sign_in_token(member, actor=request.actor))
     context = {"section": "setup", "person": member, "link": request.build_absolute_uri(link)}
-    return page(request, "agents/member_link.html", context)
+    what, lost = f"a sign-in link for {member}", reverse("member", args=[member.pk])
+    return show_once(request, "agents/member_link.html", context, what=what, lost=lost)

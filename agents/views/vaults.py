@@ -18,6 +18,7 @@ from agents.models import AuthType, Credential, Role, Vault
 from agents.services import vaults as services
 from agents.services.credential_checks import validate_oauth
 from agents.views.asking import ask_first, turned_back
+from agents.views.once import once
 
 PAGE_SIZE = 50
 KIND_WORDS = {
@@ -53,6 +54,7 @@ def vault_list(request: HtmxHttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @require_role(Role.ADMIN)
+@once
 def vault_new(request: HtmxHttpRequest) -> HttpResponseBase:
     form = VaultForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
@@ -124,6 +126,7 @@ def vault_delete(request: HtmxHttpRequest, vault_id: str) -> HttpResponseBase:
 @sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
 @require_role(Role.ADMIN)
+@once
 def credential_new(request: HtmxHttpRequest, vault_id: str) -> HttpResponseBase:
     vault = access_vault(request.actor, vault_id)
     if page_of_it := turned_back(request, vault, "vault"):

@@ -15,6 +15,7 @@ from agents.http import HtmxHttpRequest, go, page
 from agents.models import EndpointState, Role, WebhookEndpoint
 from agents.services import webhooks as services
 from agents.views.asking import ask_first
+from agents.views.once import once, show_once
 
 
 @require_GET
@@ -27,6 +28,7 @@ def webhook_list(request: HtmxHttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 @require_role(Role.ADMIN)
+@once
 def webhook_new(request: HtmxHttpRequest) -> HttpResponse:
     form = WebhookForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
@@ -74,6 +76,7 @@ def webhook_state(request: HtmxHttpRequest, endpoint_id: str) -> HttpResponseBas
 @never_cache
 @require_http_methods(["GET", "POST"])
 @require_role(Role.ADMIN)
+@once
 def webhook_secret(request: HtmxHttpRequest, endpoint_id: str) -> HttpResponse:
     """Asks first: the old secret is dead at once."""
     endpoint = access_webhook_endpoint(request.actor, endpoint_id)
@@ -105,9 +108,9 @@ def webhook_delete(request: HtmxHttpRequest, endpoint_id: str) -> HttpResponseBa
 
 
 def _shown(request: HtmxHttpRequest, endpoint: WebhookEndpoint, secret: str) -> HttpResponse:
-    """Answers the form itself, without a redirect: no address, cookie or later request could show the secret."""
     context = {**_context(request), "endpoint": endpoint, "secret": secret}
-    return page(request, "agents/webhook_shown.html", context)
+    what, lost = f"the signing secret of {endpoint}", reverse("webhook", args=[endpoint.pk])
+    return show_once(request, "agents/webhook_shown.html", context, what=what, lost=lost)
 
 
 def _confirm(request: HtmxHttpRequest, endpoint: WebhookEndpoint, asked: dict[str, Any]) -> HttpResponse:

@@ -12,6 +12,7 @@ from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Agent, AgentVersion, Role, Session, SessionKind, SessionResource, SessionStatus
 from agents.services.prices import book_of
 from agents.views.agents import model_name
+from agents.views.once import once
 from dreams.access import access_dream
 from dreams.forms import DreamFilter, DreamForm
 from dreams.limits import SESSIONS_MAX
@@ -60,6 +61,7 @@ def dream_list(request: HtmxHttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @require_role(Role.REVIEWER)
+@once
 def dream_new(request: HtmxHttpRequest) -> HttpResponseBase:
     """Choose a store and sessions, and start."""
     stores = MemoryStore.objects.in_workspace(request.workspace).live()

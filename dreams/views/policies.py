@@ -17,6 +17,7 @@ from agents.exceptions import DomainError, InvalidRequest
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Agent, Role
 from agents.views.asking import ask_first
+from agents.views.once import once
 from dreams import policies
 from dreams.access import access_policy
 from dreams.forms import PolicyForm
@@ -59,6 +60,7 @@ def policy_detail(request: HtmxHttpRequest, policy_id: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @require_role(Role.ADMIN)
+@once
 def policy_new(request: HtmxHttpRequest) -> HttpResponseBase:
     form = _form(request, initial=PolicyForm.usual())
     if form.is_valid():
@@ -96,6 +98,7 @@ def policy_preview(request: HtmxHttpRequest) -> HttpResponse:
 
 @require_POST
 @require_role(Role.REVIEWER)
+@once
 def policy_run(request: HtmxHttpRequest, policy_id: str) -> HttpResponseBase:
     """Dream now; where there is nothing to dream about the page says why."""
     policy = access_policy(request.actor, policy_id)

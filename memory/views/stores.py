@@ -13,6 +13,7 @@ from agents.exceptions import DomainError
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Role, Session, SessionResource, Workspace
 from agents.views.asking import ask_first
+from agents.views.once import once
 from memory import services
 from memory.access import access_store
 from memory.exceptions import PreconditionFailed
@@ -62,6 +63,7 @@ def store_detail(request: HtmxHttpRequest, store_id: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @require_role(Role.ADMIN)
+@once
 def store_new(request: HtmxHttpRequest) -> HttpResponseBase:
     form = StoreForm(request.POST if request.method == "POST" else None)
     if form.is_valid():

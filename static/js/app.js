@@ -126,6 +126,17 @@
     open.focus();
   }, true);
 
+  // A second click while a form is on its way sends nothing: only the answer to the last one would be seen, and of what
+  // is shown once it is the first that shows it. On a page that came back from the browser's memory nothing is under way.
+  const underWay = new Map();
+  document.addEventListener("submit", (event) => {
+    const mark = $('input[name="sending"]', event.target)?.value;
+    if (!mark) return;
+    if (Date.now() - underWay.get(mark) < 15000) return event.preventDefault();
+    underWay.set(mark, Date.now());
+  });
+  addEventListener("pageshow", () => underWay.clear());
+
   for (const name of ["htmx:sendError", "htmx:timeout"]) {
     document.addEventListener(name, (event) => {
       const note = Object.assign(document.createElement("p"), { className: "note note-bad", textContent: "The server does not answer. Nothing was sent; try again." });
