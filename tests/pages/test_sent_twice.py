@@ -70,7 +70,7 @@ def world(actor, bob):
 
 
 @pytest.mark.parametrize(
-    "view, of, shown_on, typed, model, said",
+    ("view", "of", "shown_on", "typed", "model", "said"),
     [
         ("api-keys", "", "", KEY, ApiKey, "the key nightly (lucid_"),
         ("api-key-rotate", "key", "api-key", {}, ApiKey, "the key old (lucid_"),
@@ -107,7 +107,7 @@ def test_a_reload_replaces_no_signing_secret_and_makes_no_second_link(as_alice, 
 
 
 @pytest.mark.parametrize(
-    "view, of, typed, model",
+    ("view", "of", "typed", "model"),
     [
         ("agent-new", "", {"name": "Bo", "model": "m", "effort": "high", "speed": "standard"}, Agent),
         ("agent-start", "agent", {"environment": "box", "text": "Hi"}, Session),
@@ -131,8 +131,8 @@ def test_what_is_made_twice_leads_to_the_one_that_is_there(as_alice, world, view
 
 
 def test_a_second_click_on_run_now_starts_no_second_session(as_alice, world):
-    typed = {"name": "D", "agent": world["agent"].pk, "environment": world["box"].pk, "message": "Hi", "timezone": "UTC"}
-    page = as_alice.post(reverse("deployment-new"), typed).url
+    ids = {"agent": world["agent"].pk, "environment": world["box"].pk}
+    page = as_alice.post(reverse("deployment-new"), {**ids, "name": "D", "message": "Hi", "timezone": "UTC"}).url
     first, again = twice(as_alice, page, f"{page}run/", {})
     assert (first.url, DeploymentRun.objects.count()) == (again.url, 1)
 
