@@ -25,7 +25,7 @@ from rq.worker import WorkerStatus
 
 from agents import fairness, plugs
 from agents.runtime import loop, turn
-from agents.services.sessions import RUN_THREAD
+from agents.services.threads import RUN_THREAD
 from config import garbage
 
 logger = logging.getLogger(__name__)

@@ -13,9 +13,10 @@ from django.db.models import F, Model, Q
 from django.utils import timezone
 
 from agents.actors import platform
+from agents.eventlog.statements import INTERRUPT
 from agents.exceptions import DomainError
 from agents.models import Session, Thread
-from agents.services.sessions import INTERRUPT, send_events
+from agents.services.events import send_events
 from dreams.models import Dream
 from dreams.services import cancel_dream
 

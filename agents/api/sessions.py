@@ -29,7 +29,7 @@ from agents.exceptions import InvalidRequest
 from agents.limits import AGENT_VERSION_MAX, EVENTS_PAGE_MAX, SESSION_RESOURCES_PAGE_MAX, SESSION_TITLE_MAX
 from agents.metadata import check_metadata
 from agents.models import Session, SessionKind, SessionStatus, Thread, Verdict, Workspace
-from agents.services import imports, session_updates
+from agents.services import events, imports, session_updates
 from agents.services import sessions as services
 from agents.services.prices import book_of
 
@@ -170,10 +170,10 @@ def list_events(request: ApiRequest, session_id: str) -> dict[str, Any]:
 @router.post("/{session_id}/events", openapi_extra=takes(send_body))
 def send_events(request: ApiRequest, session_id: str) -> dict[str, Any]:
     session = access_session(request.auth, session_id)
-    events = send_body(request)["events"]
-    check_events(events)
-    check_events_of_worker(request.auth, events)
-    return {"data": services.send_events(session, events, actor=request.auth)}
+    sent = send_body(request)["events"]
+    check_events(sent)
+    check_events_of_worker(request.auth, sent)
+    return {"data": events.send_events(session, sent, actor=request.auth)}
 
 
 @router.get("/{session_id}/verdicts", openapi_extra=asks("limit", "page"))

@@ -28,7 +28,7 @@ from agents.runtime.toolbox import Toolbox
 from agents.runtime.turn_log import TurnLog
 from agents.services.budgets import is_reached
 from agents.services.prices import book_from
-from agents.services.sessions import RUN_THREAD
+from agents.services.threads import RUN_THREAD
 
 # Set when this process is asked to end: turns are handed over at their next step.
 stopping = threading.Event()

@@ -25,7 +25,8 @@ from agents.plugs import resource_kinds
 from agents.services import budgets
 from agents.services.environments import check_reach
 from agents.services.files import forget_session_files
-from agents.services.sessions import check_rests, principal_of, wake_thread
+from agents.services.sessions import check_rests, principal_of
+from agents.services.threads import wake_thread
 from agents.services.work_queue import release_work
 
 DESTROY_SANDBOX = "agents.jobs.destroy_sandbox"

@@ -1,34 +1,22 @@
-"""Sessions: create (which freezes the agent), send events, archive, record a verdict."""
+"""Sessions: create (which freezes the agent), archive, record a verdict."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import suppress
-from functools import lru_cache, partial
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import F, QuerySet
-from django.db.models.expressions import Combinable
 from django.utils import timezone
 
-from agents import audit, limits, long_results, queue, trust
-from agents.access import access_agent_version, access_environment, access_thread
+from agents import audit, queue
+from agents.access import access_agent_version, access_environment
 from agents.actors import Actor
-from agents.client_events import ON_RECEIPT, RESULTS, SYSTEM, is_lone_system
-from agents.definitions.tools import is_enabled
-from agents.environment_config import WORKERS_TOOLS
-from agents.eventlog import statements
-from agents.eventlog.append import NewEvent, append, lock_session, model_of
-from agents.eventlog.channel import publish
-from agents.eventlog.wire import PRIVATE, queued_event, wire_event
+from agents.eventlog.append import NewEvent, append, lock_session
 from agents.exceptions import InvalidRequest, NotFound
-from agents.model_facts import takes_system_messages
 from agents.models import (
     Agent,
     AgentVersion,
     Deployment,
     Environment,
-    Event,
     InboxEvent,
     Session,
     SessionKind,
@@ -45,24 +33,11 @@ from agents.plugs import model_client, resource_kinds
 from agents.services import budgets
 from agents.services.agent_extensions import default_resources
 from agents.services.environments import check_mounts, check_reach, hold
-from agents.services.named_files import check_named_files
+from agents.services.events import send_events
 from agents.services.rosters import snapshot_of
 from agents.services.skills import check_pins, pin
 from agents.services.vaults import checked_vault_ids
 from agents.services.work_queue import queue_work, release_work
-
-RUN_THREAD = "agents.jobs.run_thread"
-ONE_MORE = F("wake") + 1
-INTERRUPT = "user.interrupt"
-CONFIRMATION = "user.tool_confirmation"
-WORKERS_RESULT = "user.tool_result"
-TAKERS = {
-    CONFIRMATION: "a tool call that asks for permission",
-    "user.custom_tool_result": "a custom tool call",
-    WORKERS_RESULT: "a call of a tool that workers carry out",
-}
-# What a client decides about a running session; what it says stays in the session's own log.
-DECISIONS = {INTERRUPT: "session.interrupted", "user.tool_confirmation": "session.tool_confirmed"}
 
 
 def create_session(body: dict[str, Any], *, actor: Actor, deployment: Deployment | None = None) -> Session:
@@ -157,198 +132,6 @@ def open_session(
 def principal_of(workspace: Workspace, metadata: dict[str, str], actor: Actor) -> str:
     """On whose behalf the session runs: what its metadata names, else the member, else the API key."""
     return metadata.get(workspace.principal_key) or actor.id
-
-
-@transaction.atomic
-def send_events(session: Session, events: Sequence[dict[str, Any]], *, actor: Actor) -> list[dict[str, Any]]:
-    """Take a batch of client events, all or none, and return them as the wire shows them: what answers a call is in
-    the log at once, the rest is queued."""
-    check_named_files(events, actor=actor)
-    session = lock_session(session.pk, next_position=_positions(len(events)))
-    if session.is_terminated or session.is_archived:
-        raise InvalidRequest(f"The session {session.pk} is {session.end_word}: it takes no more events.")
-    if session.kind != SessionKind.AGENT:
-        raise InvalidRequest(f"The session {session.pk} is a record: it takes no events.")
-    thread = _primary_thread(session)
-    if _waiting(session) + len(events) > limits.QUEUED_EVENTS_MAX:
-        raise InvalidRequest(f"events: at most {limits.QUEUED_EVENTS_MAX} events may wait in one session.")
-    budgets.check_events_at_cap(session, [event["type"] for event in events])
-    is_paused = budgets.is_paused(session)
-    _check_place_of_system(session, events)
-    _check_model_takes_system(thread, events)
-    first = session.next_position - len(events)
-    shown = [
-        _answer(session, event, f"events.{index}", actor)
-        if event["type"] in ON_RECEIPT
-        else budgets.ignored(event)
-        if is_paused and event["type"] == INTERRUPT
-        else _log_system(session, thread, event, actor)
-        if event["type"] == SYSTEM and not _follows_message(events)
-        else _queue(session, thread, event, first + index, actor)
-        for index, event in enumerate(events)
-    ]
-    if is_lone_system(events):
-        return shown  # it is for the next turn and starts none
-    if any(event["type"] != INTERRUPT for event in events):
-        queue_work(session)
-    wake_thread(thread, at_once=any(event["type"] == INTERRUPT for event in events))
-    for event in events:
-        if action := DECISIONS.get(event["type"]):
-            audit.record(actor, action, session.pk, name=session.title or "", detail=event.get("result") or "")
-    return shown
-
-
-@lru_cache(maxsize=64)
-def _positions(count: int) -> Combinable:
-    """The inbox's next position after `count` more; one expression for each count, so that its SQL is made once."""
-    return F("next_position") + count
-
-
-def _primary_thread(session: Session) -> Thread:
-    thread = statements.primary_thread.first(session.pk)
-    assert thread is not None, "every session has one"
-    return thread
-
-
-def _waiting(session: Session) -> int:
-    counted = statements.mail_count.first(session.pk)
-    return counted[0] if counted else 0
-
-
-def _queue(session: Session, thread: Thread, event: dict[str, Any], position: int, actor: Actor) -> dict[str, Any]:
-    if event.get("session_thread_id") not in (None, thread.pk):
-        thread = _child(session, event["session_thread_id"])
-        wake_thread(thread, at_once=True)
-    row = InboxEvent(
-        session=session,
-        thread=thread,
-        position=position,
-        type=event["type"],
-        payload={name: value for name, value in event.items() if name != "type"},
-        trust=actor.trust,
-        created_at=timezone.now(),
-    )
-    statements.insert_mail.run([row])
-    queued = queued_event(row)
-    transaction.on_commit(partial(publish, session.pk, [(thread.pk, None, queued)]))
-    return queued
-
-
-def _child(session: Session, thread_id: str) -> Thread:
-    """The thread that an interrupt names; the others go on."""
-    thread = access_thread(session, thread_id)
-    if thread.status == SessionStatus.TERMINATED:
-        raise InvalidRequest(f"session_thread_id: the thread {thread_id} is terminated: there is nothing to interrupt.")
-    return thread
-
-
-def _check_place_of_system(session: Session, events: Sequence[dict[str, Any]]) -> None:
-    """A system message alone is for a session at rest; while calls wait, it comes with the result of one."""
-    if events[-1]["type"] != SYSTEM or (len(events) > 1 and events[-2]["type"] in RESULTS):
-        return
-    field = f"events.{len(events) - 1}"
-    if (session.stop_reason or {}).get("type") == "requires_action" and session.status == SessionStatus.IDLE:
-        raise InvalidRequest(
-            f"{field}: while calls wait, a system.message must directly follow {' or '.join(RESULTS)}."
-        )
-    if len(events) == 1 and session.status != SessionStatus.IDLE:
-        raise InvalidRequest(f"{field}: a system.message alone is taken while the session is idle.")
-
-
-def _check_model_takes_system(thread: Thread, events: Sequence[dict[str, Any]]) -> None:
-    model = model_of(thread)
-    if events[-1]["type"] == SYSTEM and not takes_system_messages(model, settings.LUCID_MODELS_WITHOUT_SYSTEM_MESSAGES):
-        raise InvalidRequest(
-            f"events.{len(events) - 1}: the model {model!r} takes no system message in the middle of a conversation.",
-            code="model_does_not_support_mid_conversation_system",
-        )
-
-
-def _follows_message(events: Sequence[dict[str, Any]]) -> bool:
-    return len(events) > 1 and events[-2]["type"] == "user.message"
-
-
-def _answer(session: Session, event: dict[str, Any], field: str, actor: Actor) -> dict[str, Any]:
-    try:
-        return answer_call(session, event, actor=actor)
-    except InvalidRequest as refusal:
-        raise InvalidRequest(f"{field}.{refusal.message}", code=refusal.code) from refusal
-
-
-def _log_system(session: Session, thread: Thread, event: dict[str, Any], actor: Actor) -> dict[str, Any]:
-    """What comes with a call's result, or for the next turn, is in the log at once."""
-    payload = {"content": event["content"]}
-    return wire_event(append(session.pk, thread, [NewEvent(type=SYSTEM, payload=payload, trust=actor.trust)])[0])
-
-
-def answer_call(session: Session, event: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
-    """Log a client's answer to a call, inside the caller's transaction; a second result for one call is ignored."""
-    kind = event["type"]
-    member = "custom_tool_use_id" if kind == "user.custom_tool_result" else "tool_use_id"
-    if kind == WORKERS_RESULT and not session.environment.is_self_hosted:
-        raise InvalidRequest(f"type: only sessions of a self-hosted environment take {kind}, from their worker.")
-    call = session.events.filter(event_id=event[member]).first()
-    if call is None or not _takes(call, kind):
-        raise InvalidRequest(f"{member}: {event[member]!r} is not {TAKERS[kind]} of this session.")
-    earlier = _said_since(call).filter(type=kind, **{f"payload__{member}": call.event_id})
-    if found := earlier.first():
-        if kind != CONFIRMATION:
-            return wire_event(found)
-        raise InvalidRequest(f"{member}: {call.event_id!r} was decided already.")
-    if _is_answered(call):
-        raise InvalidRequest(f"{member}: {call.event_id!r} is over: its result is in the log.")
-    if kind == WORKERS_RESULT and not _is_allowed(call):
-        raise InvalidRequest(f"{member}: {call.event_id!r} was not allowed to run.")
-    payload = {name: value for name, value in event.items() if name != "type"}
-    if kind != CONFIRMATION and _becomes_file(call, session, event):
-        payload[PRIVATE] = {"file": long_results.path_of(call.event_id)}
-    is_workers = kind == WORKERS_RESULT and not actor.api_key and bool(event.get("is_error"))
-    level = trust.TOOL_ERROR if is_workers else trust.OUTSIDE
-    row = append(session.pk, call.thread, [NewEvent(type=kind, payload=payload, trust=level)])[0]
-    return wire_event(row)
-
-
-def _takes(call: Event, kind: str) -> bool:
-    if kind == "user.custom_tool_result":
-        return call.type == "agent.custom_tool_use"
-    if kind == WORKERS_RESULT:
-        return call.type == "agent.tool_use" and call.payload.get("name") in WORKERS_TOOLS
-    is_ours = call.type in ("agent.tool_use", "agent.mcp_tool_use")
-    return is_ours and call.payload.get("evaluated_permission") == "ask"
-
-
-def _becomes_file(call: Event, session: Session, event: dict[str, Any]) -> bool:
-    """Whether the result is too long for the model, and there is a box where it can look into the whole of it."""
-    if session.environment.is_self_hosted or not long_results.is_long(event.get("content")):
-        return False
-    return any(is_enabled(call.thread.agent_snapshot["tools"], name) for name in long_results.READERS)
-
-
-def _is_allowed(call: Event) -> bool:
-    """Whether the platform allowed the call, or a person did where it asked."""
-    if call.payload.get("evaluated_permission") == "ask":
-        said = _said_since(call).filter(type=CONFIRMATION, payload__tool_use_id=call.event_id)
-        return said.filter(payload__result="allow").exists()
-    return call.payload.get("evaluated_permission") != "deny"
-
-
-def _is_answered(call: Event) -> bool:
-    member = "mcp_tool_use_id" if call.type == "agent.mcp_tool_use" else "tool_use_id"
-    kinds = (call.type.replace("_use", "_result"), WORKERS_RESULT)
-    return _said_since(call).filter(type__in=kinds, **{f"payload__{member}": call.event_id}).exists()
-
-
-def _said_since(call: Event) -> QuerySet[Event]:
-    """The thread's events after the call: however long the log before it is, nobody looks through that."""
-    return Event.objects.filter(thread=call.thread_id, seq__gt=call.seq)
-
-
-def wake_thread(thread: Thread, *, at_once: bool = False) -> None:
-    """Count new input and have a worker look at the thread once this transaction is committed; `at_once` also where it
-    waits to try a failed model request again."""
-    impatience: dict[str, Any] = {"wake_at": None} if at_once else {}
-    statements.update_thread.run(thread.pk, wake=ONE_MORE, enqueued_at=timezone.now(), **impatience)
-    queue.enqueue(RUN_THREAD, thread.pk)
 
 
 @transaction.atomic

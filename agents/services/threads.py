@@ -1,14 +1,29 @@
-"""Threads of a session: archive."""
+"""Threads of a session: wake, archive."""
+
+from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
-from agents import audit
+from agents import audit, queue
 from agents.actors import Actor
+from agents.eventlog import statements
 from agents.eventlog.append import NewEvent, append, lock_session
 from agents.exceptions import InvalidRequest
 from agents.models import SessionStatus, Thread
 from agents.outbox import emit
+
+RUN_THREAD = "agents.jobs.run_thread"
+ONE_MORE = F("wake") + 1
+
+
+def wake_thread(thread: Thread, *, at_once: bool = False) -> None:
+    """Count new input and have a worker look at the thread once this transaction is committed; `at_once` also where it
+    waits to try a failed model request again."""
+    impatience: dict[str, Any] = {"wake_at": None} if at_once else {}
+    statements.update_thread.run(thread.pk, wake=ONE_MORE, enqueued_at=timezone.now(), **impatience)
+    queue.enqueue(RUN_THREAD, thread.pk)
 
 
 @transaction.atomic

@@ -11,7 +11,7 @@ from agents.exceptions import InvalidRequest
 from agents.forms.sessions import AnswerForm, ConfirmationForm
 from agents.http import HtmxHttpRequest
 from agents.models import Role, Session
-from agents.services.sessions import send_events
+from agents.services.events import send_events
 from agents.views.awaiting import awaited_calls
 from agents.views.live import after_deed
 

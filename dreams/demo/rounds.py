@@ -27,7 +27,8 @@ from agents.plugs import sandbox
 from agents.services.agents import create_agent
 from agents.services.api_keys import issue_api_key, revoke_api_key
 from agents.services.environments import create_environment
-from agents.services.sessions import create_session, send_events
+from agents.services.events import send_events
+from agents.services.sessions import create_session
 from dreams.demo.answers import answer_hash
 from dreams.demo.scripts import program_files
 from dreams.demo.world import Task, World, build_world, deal_round

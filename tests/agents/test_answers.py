@@ -6,7 +6,7 @@ import pytest
 
 from agents import jobs
 from agents.services.agents import create_agent
-from agents.services.sessions import send_events
+from agents.services.events import send_events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

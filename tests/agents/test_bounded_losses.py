@@ -10,7 +10,7 @@ from agents import jobs, limits
 from agents.models import Thread
 from agents.plugs import model_client
 from agents.runtime import loop
-from agents.services.sessions import send_events
+from agents.services.events import send_events
 from tests.agents.test_kill_at_every_step import forget_connections
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -16,7 +16,8 @@ from agents.runtime.conversation import known_threads, request_json
 from agents.runtime.model_requests import _request
 from agents.runtime.turn import Turn
 from agents.services.agents import create_agent
-from agents.services.sessions import create_session, send_events
+from agents.services.events import send_events
+from agents.services.sessions import create_session
 from agents.views.trace import View, lanes_of, rows_of, show_all
 from dreams.inputs import READ_TYPES
 from tests.agents.conftest import TOOLSET

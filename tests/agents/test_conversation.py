@@ -12,7 +12,7 @@ from agents.runtime import conversation as known
 from agents.runtime.conversation import Conversation, Known, KnownThreads, request_json
 from agents.runtime.loop import run_thread
 from agents.runtime.turn import Turn
-from agents.services.sessions import send_events
+from agents.services.events import send_events
 
 HELLO = {"type": "user.message", "content": [{"type": "text", "text": "Hello"}]}
 

@@ -17,10 +17,10 @@ from agents.eventlog.channel import publish
 from agents.eventlog.follow import QUEUE_MAX, Follower, Item, Look
 from agents.models import Scope, Session, Thread
 from agents.services.api_keys import issue_api_key, revoke_api_key
+from agents.services.events import send_events
 from agents.services.session_updates import delete_session
-from agents.services.sessions import send_events
 from agents.sse import PING, request_of
-from tests.stack import Stack
+from tests.stack import Stack, answer_of
 
 HEADERS = {"anthropic-version": "2026-10-21", "anthropic-beta": MANAGED_AGENTS}
 
@@ -142,7 +142,7 @@ def test_a_deleted_session_says_so_on_every_stream_and_ends_it(stack, session, a
         for stream in (incoming, beside):
             ((name, _, data),) = stream
             assert (name, json.loads(data)["type"]) == ("session.deleted", "session.deleted")
-    assert httpx2.get(stack.url + path_of(session), headers={**HEADERS, "authorization": key}).status_code == 404
+    assert answer_of(stack.url + path_of(session), headers={**HEADERS, "authorization": key}).status_code == 404
 
 
 def test_a_childs_events_are_on_its_own_stream_alone(stack, session, api_key):
@@ -169,7 +169,7 @@ def test_a_childs_events_are_on_its_own_stream_alone(stack, session, api_key):
 )
 def test_a_refused_stream_answers_like_every_other_call(stack, session, api_key, change, status, kind):
     headers = {**HEADERS, "authorization": f"Bearer {api_key}", **change}
-    answer = httpx2.get(stack.url + path_of(session), headers=headers)
+    answer = answer_of(stack.url + path_of(session), headers=headers)
     assert answer.status_code == status
     assert answer.json()["error"]["type"] == kind
     assert answer.json()["request_id"] == answer.headers["request-id"]
@@ -177,12 +177,12 @@ def test_a_refused_stream_answers_like_every_other_call(stack, session, api_key,
 
 def test_a_key_that_may_not_read_hears_nothing(stack, session, workspace):
     _, key = issue_api_key(workspace, "writer", scopes=[scope for scope in Scope if scope != Scope.READ])
-    answer = httpx2.get(stack.url + path_of(session), headers={**HEADERS, "authorization": f"Bearer {key}"})
+    answer = answer_of(stack.url + path_of(session), headers={**HEADERS, "authorization": f"Bearer {key}"})
     assert (answer.status_code, answer.json()["error"]["type"]) == (403, "permission_error")
 
 
 def test_a_stream_of_another_workspace_is_a_missing_one(stack, session, stranger_key):
-    answer = httpx2.get(stack.url + path_of(session), headers={**HEADERS, "authorization": f"Bearer {stranger_key}"})
+    answer = answer_of(stack.url + path_of(session), headers={**HEADERS, "authorization": f"Bearer {stranger_key}"})
     assert answer.status_code == 404
 
 
@@ -206,8 +206,8 @@ def test_the_pages_stream_resumes_at_a_place(stack, session, as_alice):
 def test_the_pages_stream_is_closed_to_strangers(stack, session, as_charlie):
     cookie = f"sessionid={as_charlie.cookies['sessionid'].value}"
     address = f"{stack.url}/sessions/{session.pk}/stream/"
-    assert httpx2.get(address, headers={"cookie": cookie}).status_code == 404
-    assert httpx2.get(address).status_code == 401
+    assert answer_of(address, headers={"cookie": cookie}).status_code == 404
+    assert answer_of(address).status_code == 401
 
 
 @pytest.mark.django_db

@@ -13,7 +13,8 @@ from agents.actors import Actor
 from agents.models import Event, Thread
 from agents.services.agents import create_agent
 from agents.services.environments import create_environment
-from agents.services.sessions import create_session, send_events
+from agents.services.events import send_events
+from agents.services.sessions import create_session
 from agents.services.workspaces import create_workspace
 from config.worker import ThreadSlot
 

@@ -9,7 +9,7 @@ from agents import jobs
 from agents.models import Event, Session
 from agents.plugs import sandbox
 from agents.runtime import turn
-from agents.services.sessions import send_events
+from agents.services.events import send_events
 from tests.agents.test_answers import bash, message, session_with
 from tests.chaos.invariants import broken
 from tests.chaos.parts import find

@@ -4,7 +4,7 @@ import pytest
 from django.conf import settings
 
 from agents import jobs, plugs
-from agents.services.sessions import send_events
+from agents.services.events import send_events
 from tests.agents.scripted_model import answer, scripted_model, text, use
 
 pytestmark = pytest.mark.django_db(transaction=True)

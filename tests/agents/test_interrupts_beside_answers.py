@@ -8,7 +8,8 @@ from django.db import connections
 
 from agents.plugs import model_client
 from agents.runtime.model import ModelError
-from agents.services.sessions import archive_session, send_events
+from agents.services.events import send_events
+from agents.services.sessions import archive_session
 from tests.agents.test_answers import CUSTOM, FIND, TOOLSET, bash, message, result, run, session_with, types
 from tests.stack import wait_for
 

@@ -8,7 +8,8 @@ from django.conf import settings
 from agents.eventlog.fold import fold
 from agents.eventlog.wire import COMPACTED
 from agents.services.agents import create_agent
-from agents.services.sessions import create_session, send_events
+from agents.services.events import send_events
+from agents.services.sessions import create_session
 from tests.agents.test_kill_at_every_step import BOUNDARIES_MAX, recover, run_and_die
 
 LONG = "Say hello. " + "This is long. " * 4_000

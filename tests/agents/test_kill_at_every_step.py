@@ -15,7 +15,7 @@ from agents.models import Session, Thread
 from agents.plugs import model_client, sandbox
 from agents.runtime import inputs, loop, messages_api, rests, tool_calls, turn
 from agents.runtime.prompt import INTERRUPTED
-from agents.services.sessions import send_events
+from agents.services.events import send_events
 
 PROGRAM = 'practice: {"steps": [{"tool": "bash", "input": {"command": "echo ran >> effects"}}, {"text": "done"}]}'
 OUTLINE = [

@@ -9,9 +9,9 @@ import pytest
 
 from agents.eventlog.fold import fold
 from agents.models import OutboxEvent
+from agents.services.events import send_events
 from agents.services.prices import set_price
 from agents.services.session_updates import update_session
-from agents.services.sessions import send_events
 from tests.agents.test_kill_at_every_step import BOUNDARIES_MAX, OUTLINE, PROGRAM, recover, run_and_die
 
 ONE_CENT = {"type": "limit", "max_list_cost": {"amount": "1", "currency": "USD"}}

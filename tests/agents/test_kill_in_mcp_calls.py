@@ -10,7 +10,7 @@ from agents.runtime import turn
 from agents.runtime.prompt import INTERRUPTED
 from agents.runtime.tools.mcp import McpServers
 from agents.services.agents import create_agent
-from agents.services.sessions import send_events
+from agents.services.events import send_events
 from tests.agents import test_kill_at_every_step as killing
 from tests.agents.mcp_servers import running_mcp
 

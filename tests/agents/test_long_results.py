@@ -17,7 +17,7 @@ from agents.sandbox import limits as sandbox_limits
 from agents.sandbox.base import BadPath, SandboxUnavailable
 from agents.services.agents import create_agent
 from agents.services.environments import create_environment
-from agents.services.sessions import send_events
+from agents.services.events import send_events
 from tests.agents import test_kill_at_every_step as killing
 from tests.agents.mcp_servers import running_mcp
 from tests.agents.test_answers import CUSTOM, FIND, TOOLSET, bash, message, only, result, run, session_with

@@ -15,7 +15,7 @@ from agents.runtime.prompt import INTERRUPTED
 from agents.runtime.tools.mcp import McpServers
 from agents.runtime.tools.mcp_definitions import model_name
 from agents.services.agents import create_agent
-from agents.services.sessions import send_events
+from agents.services.events import send_events
 from agents.services.vaults import create_credential, create_vault, secrets_of
 from tests.agents.mcp_servers import running_mcp
 from tests.stack import wait_for
@@ -29,8 +29,9 @@ REQUEST = ["span.model_request_start", "agent.message", "span.model_request_end"
 
 
 @pytest.fixture
-def servers(settings):
+def servers(settings, monkeypatch):
     settings.LUCID_ALLOW_PRIVATE_MCP = True
+    monkeypatch.setattr(limits, "MCP_CONNECT_SECONDS", 60.0)  # a busy machine may take its time
     with running_mcp() as servers:
         yield servers
 

@@ -8,8 +8,8 @@ import pytest
 from agents import jobs, plugs
 from agents.models import Event, Thread
 from agents.services.environments import create_environment, update_environment
+from agents.services.events import send_events
 from agents.services.networks import network_of_session
-from agents.services.sessions import send_events
 from agents.services.vaults import archive_credential, create_credential, create_vault, update_credential
 from tests.agents.egress_servers import running_networked_host, running_outside
 

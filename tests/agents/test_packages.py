@@ -23,7 +23,7 @@ from agents.sandbox.egress.gates import system_certificates
 from agents.sandbox.mirrors import Mirrors, authorities_in, holds_password, mirrors_of
 from agents.sandbox.packages import PackageStore, name_of
 from agents.services.environments import create_environment
-from agents.services.sessions import send_events
+from agents.services.events import send_events
 from tests.agents.registries import debian_package, running_package_host, running_registry, wheel
 from tests.agents.sandboxes import USERS, eventually, running_host
 

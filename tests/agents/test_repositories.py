@@ -11,8 +11,8 @@ from agents import jobs
 from agents.models import SessionResource
 from agents.repositories import CloneFailed
 from agents.services.attachments import replace_token
+from agents.services.events import send_events
 from agents.services.sealing import reseal_all
-from agents.services.sessions import send_events
 from tests.agents.git_server import TOKEN, git, running_git_server
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -13,7 +13,7 @@ import uvicorn
 from agents import fairness, jobs, sse
 from agents.models import Event
 from agents.services.agents import create_agent
-from agents.services.sessions import send_events
+from agents.services.events import send_events
 from config.stack import web
 from config.worker import ThreadSlot
 from tests.agents.test_answers import CUSTOM, message
@@ -30,10 +30,12 @@ class Streams:
         self.made = {}
 
     async def frames(self, name):
+        # The reader's are so small that nothing waits for it, however slowly it reads.
+        frame = FRAME[:1] if name == "/reader" else FRAME
         try:
             while True:
-                self.made[name] = self.made.get(name, 0) + len(FRAME)
-                yield FRAME
+                self.made[name] = self.made.get(name, 0) + len(frame)
+                yield frame
                 await asyncio.sleep(0.001)
         finally:
             self.made[name] = -self.made[name]

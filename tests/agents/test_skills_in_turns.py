@@ -12,7 +12,8 @@ from agents.models import SkillVersion
 from agents.runtime.prompt import Told, skills_note
 from agents.runtime.toolbox import Toolbox
 from agents.services.agents import update_agent
-from agents.services.sessions import create_session, send_events
+from agents.services.events import send_events
+from agents.services.sessions import create_session
 from agents.services.skills import add_version, delete_skill
 from agents.skill_archives import folder_of_files
 from tests.agents.skills import make_skill

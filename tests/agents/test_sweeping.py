@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from agents import jobs
 from agents.models import Thread
-from agents.services.sessions import send_events
+from agents.services.events import send_events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

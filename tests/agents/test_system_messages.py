@@ -7,7 +7,7 @@ from agents.client_events import check_deployment_events, check_events, check_in
 from agents.eventlog.wire import Logged
 from agents.exceptions import InvalidRequest
 from agents.runtime.conversation import Conversation
-from agents.services.sessions import send_events
+from agents.services.events import send_events
 
 SYSTEM = {"type": "system.message", "content": [{"type": "text", "text": "Be brief"}]}
 

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from agents import jobs, plugs
 from agents.runtime import loop
-from agents.services.sessions import send_events
+from agents.services.events import send_events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -6,7 +6,7 @@ import pytest
 
 from agents import jobs
 from agents.runtime.model import ModelError, read_reply
-from agents.services.sessions import send_events
+from agents.services.events import send_events
 
 USAGE = {"input_tokens": 1, "output_tokens": 1}
 

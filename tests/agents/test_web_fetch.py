@@ -17,7 +17,7 @@ from agents.runtime.tools.web import web_fetch
 from agents.runtime.tools.web_sources import canonical, is_open_domain, was_shown
 from agents.sandbox.base import SandboxStopped
 from agents.services.agents import create_agent
-from agents.services.sessions import send_events
+from agents.services.events import send_events
 from tests.agents.conftest import TOOLSET
 from tests.loopback import serving
 

@@ -12,7 +12,7 @@ from agents.runtime.tools.web_search import web_search
 from agents.runtime.tools.web_sources import is_open_page, page_of, was_shown
 from agents.sandbox.base import SandboxStopped
 from agents.services.agents import create_agent
-from agents.services.sessions import send_events
+from agents.services.events import send_events
 from agents.services.web_tools import missing_web_tools
 from tests.agents.conftest import TOOLSET
 from tests.agents.search_engine import engine, running

@@ -13,7 +13,8 @@ from agents.actors import Actor
 from agents.models import InboxEvent, Session, Thread
 from agents.services.agents import create_agent
 from agents.services.environments import create_environment
-from agents.services.sessions import create_session, send_events
+from agents.services.events import send_events
+from agents.services.sessions import create_session
 
 pytestmark = pytest.mark.django_db
 MESSAGE = {"type": "user.message", "content": [{"type": "text", "text": "Hello"}]}

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from agents.models import InboxEvent, Session, Thread
-from agents.services.sessions import send_events
+from agents.services.events import send_events
 from tests.wire.conftest import Caller
 
 MESSAGE = {"type": "user.message", "content": [{"type": "text", "text": "Hello"}]}

@@ -9,7 +9,7 @@ from django.utils import timezone
 from agents import jobs
 from agents.eventlog.append import NewEvent, append
 from agents.models import Session, Thread
-from agents.services.sessions import send_events
+from agents.services.events import send_events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
