@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from agents.environment_config import WORKERS_TOOLS
 from agents.models import Event, Session, SessionKind
-from agents.views.trace import BODY_MAX_CHARS, arguments_of, call_name, judgement_of
+from agents.views.event_words import arguments_of, call_name, judgement_of
+from agents.views.trace import BODY_MAX_CHARS
 
 CALLS_SHOWN = 20
 CONFIRMATION = "user.tool_confirmation"

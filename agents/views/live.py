@@ -11,7 +11,7 @@ from agents.services.actor_names import names_of
 from agents.services.budgets import REACHED, limit_of
 from agents.services.prices import book_of
 from agents.views.awaiting import Awaited, awaited_calls
-from agents.views.trace import text_of
+from agents.views.event_words import text_of
 
 TEMPLATE = "agents/session_live.html"
 QUEUED_SHOWN = 5

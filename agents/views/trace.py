@@ -1,7 +1,6 @@
-"""A session's log as a transcript: which events are shown, in what words, and each of them as HTML."""
+"""A session's log as a transcript: which events each view shows, in which shape, and each of them as HTML."""
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,13 +11,29 @@ from django.template.loader import render_to_string
 
 from agents.eventlog.wire import wire_event
 from agents.models import Event, Session
+from agents.views.event_words import (
+    MARKS,
+    REASONS,
+    arguments_of,
+    call_name,
+    decision_of,
+    deed_of,
+    error_words,
+    first_line,
+    judgement_of,
+    main_argument,
+    text_of,
+    what_was_found,
+)
 
 TEMPLATE = "agents/session_event.html"
-SUMMARY_MAX_CHARS = 160
-REORDERING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # makes a text look like another one
 BODY_MAX_CHARS = 20_000  # a tool may print 100 kB; the page shows the start and says how much is missing
-MAIN_ARGUMENTS = ("command", "file_path", "path", "pattern", "url", "query", "message", "agent")
 
+TOOL_KINDS = ("agent.tool_", "agent.mcp_tool_", "agent.custom_tool_", "user.tool_", "user.custom_tool_")
+STORY_KINDS = ("user.", "system.message", "agent.message", "agent.thread_", "session.error", "session.thread_created")
+STORY_MARKS = frozenset(
+    {"session.status_rescheduled", "session.status_terminated", "session.updated", "span.outcome_evaluation_end"}
+)
 QUIET = frozenset(
     {
         "session.usage",
@@ -43,35 +58,6 @@ class View(StrEnum):
 def view_of(named: str) -> View:
     """The view that an address names."""
     return View(named) if named in list(View) else View.TRANSCRIPT
-
-
-TOOL_KINDS = ("agent.tool_", "agent.mcp_tool_", "agent.custom_tool_", "user.tool_", "user.custom_tool_")
-STORY_KINDS = ("user.", "system.message", "agent.message", "agent.thread_", "session.error", "session.thread_created")
-STORY_MARKS = frozenset(
-    {"session.status_rescheduled", "session.status_terminated", "session.updated", "span.outcome_evaluation_end"}
-)
-DEEDS = {
-    "bash": "Ran",
-    "read": "Read",
-    "write": "Wrote",
-    "edit": "Edited",
-    "glob": "Looked for the files",
-    "grep": "Searched the files for",
-    "web_fetch": "Opened",
-    "web_search": "Searched the web for",
-}
-MARKS = {
-    "session.status_running": "Turn started",
-    "session.status_idle": "Waits for input",
-    "session.status_rescheduled": "Tries again after a fault",
-    "session.status_terminated": "Session ended",
-    "session.thread_status_terminated": "Thread ended",
-    "session.deleted": "Session deleted",
-    "session.updated": "Session changed",
-    "agent.thinking": "Thinking",
-    "agent.thread_context_compacted": "Context compacted: the agent goes on with a summary of what came before",
-    "user.interrupt": "Interrupted",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +144,7 @@ def show(row: EventRow, view: View = View.TRANSCRIPT) -> Shown | None:
     return _shown(row, parts) if parts else None
 
 
-Parts = tuple[str, str, str, str, str]
+type Parts = tuple[str, str, str, str, str]  # look, who, text, summary, fold
 
 
 def _shown(row: EventRow, parts: Parts) -> Shown:
@@ -170,7 +156,7 @@ def _shown(row: EventRow, parts: Parts) -> Shown:
         is_child=row.is_child,
         who=who,
         text=text[:BODY_MAX_CHARS],
-        summary=_first_line(summary),
+        summary=first_line(summary),
         fold=fold[:BODY_MAX_CHARS],
         cut=max(0, len(fold) - BODY_MAX_CHARS, len(text) - BODY_MAX_CHARS),
         is_error=bool(row.event.get("is_error")) or row.event["type"] == "session.error",
@@ -183,31 +169,13 @@ def _story_parts(row: EventRow, kind: str) -> Parts | None:
     if row.is_child:
         return None
     if kind.endswith("tool_use"):
-        return "mark", "", _deed(row.event), "", ""
+        return "mark", "", deed_of(row.event), "", ""
     if kind.endswith("tool_result"):
-        failed = _first_line(text_of(row.event.get("content"))) or "no reason given"
+        failed = first_line(text_of(row.event.get("content"))) or "no reason given"
         return ("mark", "", f"That failed: {failed}", "", "") if row.event.get("is_error") else None
     reason = (row.event.get("stop_reason") or {}).get("type")
     is_told = kind in STORY_MARKS or (kind == "session.status_idle" and reason != "end_turn")
     return _parts(row, kind) if is_told or kind.startswith(STORY_KINDS) else None
-
-
-def _deed(call: Mapping[str, Any]) -> str:
-    what = _first_line(_main_argument(call.get("input") or {}))
-    deed = DEEDS.get(str(call.get("name"))) if call["type"] == "agent.tool_use" else None
-    permission = call.get("evaluated_permission")
-    if permission in ("ask", "deny"):
-        return (
-            f"{'Asked whether it may' if permission == 'ask' else 'Was not allowed to'} use {call_name(call)}: {what}"
-        )
-    return f"{deed} {what}" if deed else f"Used {call_name(call)}: {what}"
-
-
-JUDGEMENTS = {
-    "allow": "Judged harmless: it ran without asking.",
-    "ask": "Whether it is harmless was not clear, so a person decides.",
-    "deny": "Judged dangerous: it never ran.",
-}
 
 
 def _parts(row: EventRow, kind: str) -> Parts:
@@ -223,23 +191,15 @@ def _parts(row: EventRow, kind: str) -> Parts:
             "call",
             agent if row.is_child else "",
             call_name(event),
-            _main_argument(arguments),
+            main_argument(arguments),
             "\n\n".join(part for part in said if part),
         )
     if kind.endswith("tool_result"):
         text = text_of(event.get("content"))
-        return "result", "", _result_word(event), _found(event.get("content")) or text or "no output", text
+        return "result", "", _result_word(event), what_was_found(event.get("content")) or text or "no output", text
     if kind.startswith("span."):
         return _span_parts(event, kind)
     return _other_parts(row, kind)
-
-
-def judgement_of(call: Mapping[str, Any]) -> str:
-    """What the policy `auto` found, and why; nothing for a call under another policy."""
-    judged = (call.get("evaluation") or {}).get("evaluated_permission") or {}
-    words = JUDGEMENTS.get(str(judged.get("type")), "")
-    reason = str(judged.get("reason_code") or "").replace("_", " ")
-    return f"{words} ({reason})" if words and reason else words
 
 
 def _speaker(row: EventRow) -> str:
@@ -267,7 +227,7 @@ def _other_parts(row: EventRow, kind: str) -> Parts:
     if kind == "user.define_outcome":
         return "user", "user", f"Outcome wanted: {event.get('description', '')}", "", text_of(event.get("rubric"))
     if kind == "user.tool_confirmation":
-        return "mark", "user", _decision(event), "", ""
+        return "mark", "user", decision_of(event), "", ""
     if kind.startswith("agent.thread_message_"):
         return "agent", _speaker(row), text_of(event.get("content")), "", ""
     if kind == "session.thread_created":
@@ -276,96 +236,8 @@ def _other_parts(row: EventRow, kind: str) -> Parts:
     return "mark", "", REASONS.get((event.get("stop_reason") or {}).get("type", ""), words), "", ""
 
 
-WHAT_NEXT = {
-    "retrying": "It tries again by itself.",
-    "exhausted": "It gave up; the next message starts afresh.",
-    "terminal": "The session ends here.",
-}
-
-
-def error_words(error: Mapping[str, Any]) -> str:
-    """What went wrong and what happens next; one of an MCP server goes by that server's name."""
-    message, server = str(error.get("message") or error.get("type")), error.get("mcp_server_name")
-    if server:
-        said = message if str(server) in message else f"{server}: {message}"
-        return f"{_sentence(said)} The session goes on without this server."
-    ahead = WHAT_NEXT.get((error.get("retry_status") or {}).get("type", ""), "")
-    return f"{_sentence(message)} {ahead}" if ahead else message
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else f"{text}."
-
-
-def _decision(event: Mapping[str, Any]) -> str:
-    word = {"allow": "Allowed", "deny": "Denied"}.get(str(event.get("result")), "Decided")
-    reason = event.get("deny_message")
-    return f"{word}: {reason}" if reason else word
-
-
-REASONS = {
-    "requires_action": "Waits for an answer",
-    "budget_reached": "Paused: the budget is used up",
-    "retries_exhausted": "Stopped: it gave up after a fault",
-    "refusal": "Stopped: the model refused",
-}
-
-
 def _result_word(event: Mapping[str, Any]) -> str:
     return "failed" if event.get("is_error") else "result"
-
-
-def text_of(content: Any) -> str:
-    """The text of wire content blocks, and what a search found; other blocks as their type."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, Mapping):
-        return str(content.get("content") or content.get("text") or "")
-    return "\n".join(_block_text(block) for block in content or ())
-
-
-def _block_text(block: Mapping[str, Any]) -> str:
-    match block.get("type"):
-        case "text":
-            return str(block.get("text") or "")
-        case "search_result":
-            return _in_order(f"{block['title']}\n{block['source']}\n{text_of(block['content'])}\n")
-        case kind:
-            return f"[{kind}]"
-
-
-def _found(content: Any) -> str:
-    """What a search found, in a line; nothing for any other result."""
-    hits = [block for block in content or () if isinstance(block, Mapping) and block.get("type") == "search_result"]
-    titles = "; ".join(" ".join(hit["title"].split()) for hit in hits)
-    return _in_order(f"{len(hits)} found: {titles}") if hits else ""
-
-
-def _in_order(text: str) -> str:
-    return REORDERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-def _main_argument(arguments: Mapping[str, Any]) -> str:
-    named = next((arguments[name] for name in MAIN_ARGUMENTS if arguments.get(name)), None)
-    return str(named) if named is not None else json.dumps(arguments, ensure_ascii=False)
-
-
-def call_name(call: Mapping[str, Any]) -> str:
-    """What a person reads as the tool's name; one of an MCP server goes by that server's name, too."""
-    server, name = call.get("mcp_server_name"), str(call.get("name", "tool"))
-    return f"{server}: {name}" if server else name
-
-
-def arguments_of(arguments: Mapping[str, Any]) -> str:
-    """What a call is given, as a person reads it before allowing it: in the order in which it runs."""
-    is_command = set(arguments) == {"command"}
-    text = str(arguments["command"]) if is_command else json.dumps(arguments, indent=2, ensure_ascii=False)
-    return _in_order(text)
-
-
-def _first_line(text: str) -> str:
-    line = next((line for line in text.splitlines() if line.strip()), "")
-    return line if len(line) <= SUMMARY_MAX_CHARS else f"{line[:SUMMARY_MAX_CHARS]}…"
 
 
 def _moment(stamp: str | None) -> datetime | None:

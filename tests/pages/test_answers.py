@@ -69,7 +69,7 @@ def test_nothing_of_a_call_hides_from_who_allows_it(as_alice: Client, waiting: S
     page = page_asking(as_alice, waiting, f"echo {'x' * 15_000} \u202e; rm -rf /workspace/notes")
     desk = page[page.index('id="awaited-sevt_more') :]
     assert "\\u202e; rm -rf /workspace/notes" in desk
-    assert "\u202e" not in desk
+    assert "\u202e" not in page
     assert "not shown here; read all of it" not in desk
     assert "1 more character not shown here; read all of it" in page_asking(as_alice, waiting, "x" * 20_001)
 

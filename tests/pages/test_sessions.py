@@ -11,7 +11,8 @@ from django.test import Client
 from agents import plugs
 from agents.actors import Actor
 from agents.models import Event, InboxEvent, Member, Session, SessionKind, Thread
-from agents.views.trace import Lanes, error_words, lanes_of, render_event
+from agents.views.event_words import error_words
+from agents.views.trace import Lanes, lanes_of, render_event
 from tests.pages.reviews import make_session
 
 
