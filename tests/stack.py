@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+import httpx2
 from django.conf import settings
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 120.0
+ANSWER_SECONDS = 60.0
 STOP_SECONDS = 60.0
 
 
@@ -106,6 +109,11 @@ def running(*command: str, data_dir: Path) -> Iterator["subprocess.Popen[bytes]"
         yield process
     finally:
         end(process)
+
+
+def answer_of(url: str, **options: Any) -> httpx2.Response:
+    """What a running product answers to a GET, however busy the machine is."""
+    return httpx2.get(url, timeout=ANSWER_SECONDS, **options)
 
 
 def wait_for[T](question: Callable[[], T | None], seconds: float) -> T:

@@ -42,14 +42,14 @@ def test_it_says_what_it_is_and_quotes_the_question(client):
 
 
 def test_the_same_request_gets_the_same_bytes(url):
-    replies = {httpx.post(f"{url}/v1/messages", json=said("hello")).content for _time in range(3)}
+    replies = {httpx.post(f"{url}/v1/messages", timeout=60, json=said("hello")).content for _time in range(3)}
     assert len(replies) == 1
 
 
 def test_nothing_is_kept_between_requests(url):
-    before = httpx.post(f"{url}/v1/messages", json=said("hello")).content
-    httpx.post(f"{url}/v1/messages", json=said("remember the number 7"))
-    assert httpx.post(f"{url}/v1/messages", json=said("hello")).content == before
+    before = httpx.post(f"{url}/v1/messages", timeout=60, json=said("hello")).content
+    httpx.post(f"{url}/v1/messages", timeout=60, json=said("remember the number 7"))
+    assert httpx.post(f"{url}/v1/messages", timeout=60, json=said("hello")).content == before
 
 
 def test_a_streamed_reply_is_the_same_message(client):
@@ -169,10 +169,10 @@ def test_a_tool_use_without_its_result_is_refused_as_a_real_endpoint_does(client
 
 
 def test_malformed_json_other_paths_and_other_methods_are_refused_in_the_wire_envelope(url):
-    broken = httpx.post(f"{url}/v1/messages", content=b'{"model":')
+    broken = httpx.post(f"{url}/v1/messages", timeout=60, content=b'{"model":')
     assert (broken.status_code, broken.json()["error"]["type"]) == (400, "invalid_request_error")
-    assert httpx.post(f"{url}/v1/elsewhere", json={}).json()["error"]["type"] == "not_found_error"
-    assert httpx.get(f"{url}/v1/messages").status_code == 405
+    assert httpx.post(f"{url}/v1/elsewhere", timeout=60, json={}).json()["error"]["type"] == "not_found_error"
+    assert httpx.get(f"{url}/v1/messages", timeout=60).status_code == 405
 
 
 def test_a_forced_call_it_has_no_part_for_is_not_invented(client):

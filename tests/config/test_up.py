@@ -14,7 +14,17 @@ import httpx2
 import psutil
 import pytest
 
-from tests.stack import ROOT, STOP_SECONDS, Stack, clean_environment, running_up, short_folder, wait_for
+from tests.stack import (
+    ANSWER_SECONDS,
+    ROOT,
+    STOP_SECONDS,
+    Stack,
+    answer_of,
+    clean_environment,
+    running_up,
+    short_folder,
+    wait_for,
+)
 
 
 @pytest.fixture(scope="module")
@@ -63,14 +73,14 @@ def gone(processes: list[psutil.Process]) -> bool | None:
 
 
 def test_it_answers_when_it_says_ready(up: Stack):
-    answer = httpx2.get(f"{up.url}/login/")
+    answer = answer_of(f"{up.url}/login/")
     assert answer.status_code == 200
     assert answer.headers["content-security-policy"].startswith("default-src 'self'")
     assert answer.headers["request-id"].startswith("req_")
 
 
 def test_static_files_are_served_without_a_build_step(up: Stack):
-    answer = httpx2.get(f"{up.url}/static/css/app.css")
+    answer = answer_of(f"{up.url}/static/css/app.css")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/css")
 
@@ -78,7 +88,7 @@ def test_static_files_are_served_without_a_build_step(up: Stack):
 def test_the_first_start_shows_a_password_that_signs_in(up: Stack):
     password = found(r"password +(\S+)", up.output())
     assert password.isalnum()
-    with httpx2.Client(base_url=up.url) as browser:
+    with httpx2.Client(base_url=up.url, timeout=ANSWER_SECONDS) as browser:
         form = {"username": "admin", "password": password}
         form["csrfmiddlewaretoken"] = found(r'csrfmiddlewaretoken" value="(\w+)"', browser.get("/login/").text)
         assert browser.post("/login/", data=form).headers["location"] == "/"
@@ -133,8 +143,8 @@ def test_listening_everywhere_says_which_names_are_answered():
     with running_up(folder, "--no-demo", "--host", "0.0.0.0") as stack:
         wait_for(lambda: True if "Set ALLOWED_HOSTS" in stack.output() else None, 60)
         port = stack.url.rpartition(":")[2]
-        assert httpx2.get(f"http://127.0.0.1:{port}/login/").status_code == 200
-        assert httpx2.get(f"http://127.0.0.1:{port}/login/", headers={"host": "other.example"}).status_code == 400
+        assert answer_of(f"http://127.0.0.1:{port}/login/").status_code == 200
+        assert answer_of(f"http://127.0.0.1:{port}/login/", headers={"host": "other.example"}).status_code == 400
     shutil.rmtree(folder)
 
 
@@ -193,6 +203,6 @@ def test_children_end_with_their_parent_where_the_system_does_not_see_to_it(tmp_
 
 def _status(url: str) -> int:
     try:
-        return httpx2.get(f"{url}/login/").status_code
+        return answer_of(f"{url}/login/").status_code
     except httpx2.HTTPError:
         return 0
