@@ -14,8 +14,7 @@ from agents.api.shapes.sessions import resource_shape
 from agents.exceptions import NotFound
 from agents.limits import SESSION_RESOURCES_PAGE_MAX
 from agents.models import Session, SessionResource
-from agents.services import attachments
-from agents.services import session_updates as services
+from agents.services import session_resources as services
 
 router = Router(tags=["sessions"])
 add_body = Body(ResourceAddParams)
@@ -44,7 +43,7 @@ def list_resources(request: ApiRequest, session_id: str) -> dict[str, Any]:
 @router.post("/{session_id}/resources", openapi_extra=takes(add_body))
 def add_resource(request: ApiRequest, session_id: str) -> dict[str, Any]:
     session = access_session(request.auth, session_id)
-    return resource_shape(attachments.attach_file(session, add_body(request), actor=request.auth))
+    return resource_shape(services.attach_file(session, add_body(request), actor=request.auth))
 
 
 @router.get("/{session_id}/resources/{resource_id}")
@@ -56,7 +55,7 @@ def get_resource(request: ApiRequest, session_id: str, resource_id: str) -> dict
 def update_resource(request: ApiRequest, session_id: str, resource_id: str) -> dict[str, Any]:
     resource = _access(access_session(request.auth, session_id), resource_id)
     token = update_body(request)["authorization_token"]
-    return resource_shape(attachments.replace_token(resource, token, actor=request.auth))
+    return resource_shape(services.replace_token(resource, token, actor=request.auth))
 
 
 @router.delete("/{session_id}/resources/{resource_id}")

@@ -29,7 +29,7 @@ from agents.exceptions import InvalidRequest
 from agents.limits import AGENT_VERSION_MAX, EVENTS_PAGE_MAX, SESSION_RESOURCES_PAGE_MAX, SESSION_TITLE_MAX
 from agents.metadata import check_metadata
 from agents.models import Session, SessionKind, SessionStatus, Thread, Verdict, Workspace
-from agents.services import events, imports, session_updates
+from agents.services import events, imports, session_updates, verdicts
 from agents.services import sessions as services
 from agents.services.prices import book_of
 
@@ -139,7 +139,7 @@ def update_session(request: ApiRequest, session_id: str) -> dict[str, Any]:
 
 @router.delete("/{session_id}")
 def delete_session(request: ApiRequest, session_id: str) -> dict[str, Any]:
-    session_updates.delete_session(access_session(request.auth, session_id), actor=request.auth)
+    services.delete_session(access_session(request.auth, session_id), actor=request.auth)
     return {"id": session_id, "type": "session_deleted"}
 
 
@@ -188,7 +188,7 @@ def escalate_session(request: ApiRequest, session_id: str) -> dict[str, Any]:
     """Say that a person had to take over; the first time counts."""
     session = access_session(request.auth, session_id)
     escalate_body(request)
-    return escalation_shape(session_updates.escalate_session(session, actor=request.auth))
+    return escalation_shape(verdicts.escalate_session(session, actor=request.auth))
 
 
 @router.post("/{session_id}/verdict", openapi_extra=takes(verdict_body))
@@ -196,7 +196,7 @@ def record_verdict(request: ApiRequest, session_id: str) -> dict[str, Any]:
     """Say whether the session did its job; a later verdict counts instead of an earlier one."""
     session = access_session(request.auth, session_id)
     body = verdict_body(request)
-    verdict = services.record_verdict(
+    verdict = verdicts.record_verdict(
         session,
         body["result"],
         source=Verdict.Source.CHECKER,

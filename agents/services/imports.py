@@ -20,7 +20,8 @@ from agents.limits import AGENT_NAME_MAX, SESSION_TITLE_MAX
 from agents.models import Agent, AgentVersion, Environment, Session, SessionKind, Thread, Verdict, VerdictResult
 from agents.services.agents import create_agent, update_agent
 from agents.services.environments import CLOUD, create_environment
-from agents.services.sessions import open_session, record_verdict
+from agents.services.sessions import open_session
+from agents.services.verdicts import record_verdict
 from agents.transcripts import BadTranscript, Call, Happening, Result, Said, Transcript, read
 
 ENVIRONMENT_NAME = "imported"

@@ -1,35 +1,27 @@
-"""What changes a session from outside its turns: title, metadata and tools; taking over; deleting it."""
+"""What changes a session from outside its turns: its title, metadata, tools and budget."""
 
-from functools import partial
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from agents import audit, queue
+from agents import audit
 from agents.actors import Actor
 from agents.definitions.multiagent import with_own_copies
-from agents.eventlog.append import NewEvent, append, lock_session
-from agents.eventlog.channel import publish
-from agents.eventlog.wire import agent_snapshot, deleted_event
+from agents.eventlog.append import NewEvent, append
+from agents.eventlog.wire import agent_snapshot
 from agents.exceptions import InvalidRequest, NotFound
-from agents.ids import new_id
 from agents.leases import RELEASED
 from agents.limits import SESSION_TITLE_MAX
 from agents.metadata import merge_metadata
-from agents.models import Session, SessionKind, SessionResource, SessionStatus, Thread
+from agents.models import Session, SessionKind, SessionStatus, Thread
 from agents.outbox import emit
 from agents.overrides import resolved_at
-from agents.plugs import resource_kinds
 from agents.services import budgets
 from agents.services.environments import check_reach
-from agents.services.files import forget_session_files
 from agents.services.sessions import check_rests, principal_of
 from agents.services.threads import wake_thread
-from agents.services.work_queue import release_work
-
-DESTROY_SANDBOX = "agents.jobs.destroy_sandbox"
 
 
 @transaction.atomic
@@ -60,33 +52,6 @@ def update_session(session: Session, body: dict[str, Any], *, actor: Actor) -> S
     session.refresh_from_db()
     detail = ", ".join(name.removesuffix("_snapshot") for name in changes)
     audit.record(actor, "session.updated", session.pk, name=session.title or "", detail=detail)
-    return session
-
-
-@transaction.atomic
-def delete_session(session: Session, *, actor: Actor) -> None:
-    """Take the session away with its log, its inbox and its sandbox; whoever listens is told, and then left alone."""
-    session = _lock(session)
-    check_rests(session)
-    thread = session.threads.primary().get()
-    gone = deleted_event(new_id("event"), timezone.now())
-    emit(session.workspace_id, "session.deleted", session.pk)
-    audit.record(actor, "session.deleted", session.pk, name=session.title or "")
-    release_work(session)
-    queue.enqueue(DESTROY_SANDBOX, session.pk)
-    transaction.on_commit(partial(publish, session.pk, [(thread.pk, None, gone)]))
-    forget_session_files(session)
-    session.delete()
-
-
-@transaction.atomic
-def escalate_session(session: Session, *, actor: Actor) -> Session:
-    """A person had to take over; the first time counts."""
-    now = timezone.now()
-    if Session.objects.filter(pk=session.pk, escalated_at=None).update(escalated_at=now, updated_at=now):
-        emit(session.workspace_id, "session.escalated", session.pk)
-        audit.record(actor, "session.escalated", session.pk, name=session.title or "")
-    session.refresh_from_db(fields=["escalated_at", "updated_at"])
     return session
 
 
@@ -147,14 +112,3 @@ def _shown(changes: dict[str, Any]) -> dict[str, Any]:
     if "agent_snapshot" in changes:
         shown["agent"] = agent_snapshot(changes["agent_snapshot"])
     return shown
-
-
-@transaction.atomic
-def detach_resource(resource: SessionResource, *, actor: Actor) -> None:
-    """Take something away from a session; its sandbox no longer gets it at the next turn."""
-    session, detail = lock_session(resource.session_id), f"{resource.kind} {resource.target_id}"
-    if not session.resources.filter(pk=resource.pk).exists():
-        raise NotFound(f"Resource {resource.pk!r} was not found.")  # it was taken away a moment ago
-    resource_kinds()[resource.kind].detached(resource)
-    resource.delete()
-    audit.record(actor, "session.resource_removed", session.pk, name=session.title or "", detail=detail)

@@ -1,7 +1,8 @@
-"""Sessions: create (which freezes the agent), archive, record a verdict."""
+"""Sessions: create (which freezes the agent), archive, delete."""
 
 from collections.abc import Collection
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -11,7 +12,10 @@ from agents import audit, queue
 from agents.access import access_agent_version, access_environment
 from agents.actors import Actor
 from agents.eventlog.append import NewEvent, append, lock_session
-from agents.exceptions import InvalidRequest, NotFound
+from agents.eventlog.channel import publish
+from agents.eventlog.wire import deleted_event
+from agents.exceptions import InvalidRequest
+from agents.ids import new_id
 from agents.models import (
     Agent,
     AgentVersion,
@@ -20,24 +24,25 @@ from agents.models import (
     InboxEvent,
     Session,
     SessionKind,
-    SessionResource,
     SessionStatus,
     Thread,
-    Verdict,
-    VerdictResult,
     Workspace,
 )
 from agents.outbox import emit
 from agents.overrides import overridden
-from agents.plugs import model_client, resource_kinds
+from agents.plugs import model_client
 from agents.services import budgets
 from agents.services.agent_extensions import default_resources
 from agents.services.environments import check_mounts, check_reach, hold
 from agents.services.events import send_events
+from agents.services.files import forget_session_files
 from agents.services.rosters import snapshot_of
+from agents.services.session_resources import attach, checked_resources
 from agents.services.skills import check_pins, pin
 from agents.services.vaults import checked_vault_ids
 from agents.services.work_queue import queue_work, release_work
+
+DESTROY_SANDBOX = "agents.jobs.destroy_sandbox"
 
 
 def create_session(body: dict[str, Any], *, actor: Actor, deployment: Deployment | None = None) -> Session:
@@ -50,7 +55,7 @@ def create_session(body: dict[str, Any], *, actor: Actor, deployment: Deployment
             raise InvalidRequest(f"The {noun} {row.pk} is archived.")
     check_pins(version.definition, actor.workspace)
     named = body.get("resources") or []
-    resources = _checked_resources([*named, *default_resources(agent, named)], actor)
+    resources = checked_resources([*named, *default_resources(agent, named)], actor)
     vault_ids = checked_vault_ids(body.get("vault_ids") or [], actor=actor)
     with transaction.atomic():
         session = open_session(
@@ -67,7 +72,7 @@ def create_session(body: dict[str, Any], *, actor: Actor, deployment: Deployment
         budgets.checked_budget(session.budget, session.agent_snapshot, actor.workspace)
         check_mounts(environment, {kind for kind, _, _ in resources})
         check_reach(environment, session.agent_snapshot)
-        _attach(session, resources)
+        attach(session, resources)
         queue_work(session)
         if initial := body.get("initial_events"):
             thread = session.threads.get()
@@ -158,37 +163,31 @@ def archive_session(session: Session, *, actor: Actor) -> Session:
     release_work(session)
     emit(session.workspace_id, "session.archived", session.pk)
     audit.record(actor, "session.archived", session.pk, name=session.title or "")
-    queue.enqueue("agents.jobs.destroy_sandbox", session.pk)
+    queue.enqueue(DESTROY_SANDBOX, session.pk)
     session.refresh_from_db()
     return session
+
+
+@transaction.atomic
+def delete_session(session: Session, *, actor: Actor) -> None:
+    """Take the session away with its log, its inbox and its sandbox; whoever listens is told, and then left alone."""
+    session = lock_session(session.pk)
+    check_rests(session)
+    thread = session.threads.primary().get()
+    gone = deleted_event(new_id("event"), timezone.now())
+    emit(session.workspace_id, "session.deleted", session.pk)
+    audit.record(actor, "session.deleted", session.pk, name=session.title or "")
+    release_work(session)
+    queue.enqueue(DESTROY_SANDBOX, session.pk)
+    transaction.on_commit(partial(publish, session.pk, [(thread.pk, None, gone)]))
+    forget_session_files(session)
+    session.delete()
 
 
 def check_rests(session: Session, busy: Collection[str] = (SessionStatus.RUNNING,)) -> None:
     """Refuse while a turn is under way, or a message waits for one."""
     if session.status in busy or InboxEvent.objects.filter(session=session).exists():
         raise InvalidRequest(f"The session {session.pk} is running: interrupt it and wait until it is idle.")
-
-
-@transaction.atomic
-def record_verdict(session: Session, result: str, *, source: str, actor: Actor, explanation: str = "") -> Verdict:
-    """Say whether the session did its job; a later verdict replaces an earlier one, both stay on record."""
-    if result not in VerdictResult.values:
-        raise InvalidRequest(f"result: must be one of {', '.join(VerdictResult.values)}.")
-    if actor.session_id:
-        raise InvalidRequest("An agent cannot judge its own session.")
-    verdict = Verdict.objects.create(
-        workspace=session.workspace,
-        session=session,
-        result=result,
-        source=source,
-        actor_id=actor.id,
-        explanation=explanation,
-    )
-    Session.objects.filter(pk=session.pk).update(verdict=result, updated_at=timezone.now())
-    session.verdict = result
-    if source != Verdict.Source.IMPORT:
-        audit.record(actor, "session.judged", session.pk, name=session.title or "", detail=result)
-    return verdict
 
 
 def _pinned_agent(reference: str | dict[str, Any], actor: Actor) -> tuple[Agent, AgentVersion]:
@@ -198,49 +197,6 @@ def _pinned_agent(reference: str | dict[str, Any], actor: Actor) -> tuple[Agent,
     agent, version = access_agent_version(actor, reference["id"], reference.get("version"))
     version.definition = overridden(version.definition, pin(reference, actor, at="agent."))
     return agent, version
-
-
-def _checked_resources(entries: list[dict[str, Any]], actor: Actor) -> list[tuple[str, str, dict[str, Any]]]:
-    """Every entry through its kind's plug: `(kind, target id, config)` in the order given."""
-    checked = []
-    for index, entry in enumerate(entries):
-        kind = resource_kinds().get(entry["type"])
-        if kind is None:
-            raise InvalidRequest(f"resources.{index}: {entry['type']} is not supported by this version of Lucid yet.")
-        target_id, config = _validated(kind, entry, f"resources.{index}", actor)
-        checked.append((entry["type"], target_id, config))
-    for name, kind in resource_kinds().items():
-        kind.finish([config for entry_kind, _, config in checked if entry_kind == name])
-    return checked
-
-
-def _validated(kind: Any, entry: dict[str, Any], field: str, actor: Actor) -> tuple[str, dict[str, Any]]:
-    """What the kind makes of an entry; a refusal names the entry."""
-    try:
-        target_id, config = kind.validate(entry, actor=actor)
-    except NotFound as missing:
-        raise NotFound(f"{field}: {missing.message}", code=missing.code) from missing
-    except InvalidRequest as refusal:
-        raise InvalidRequest(f"{field}.{refusal.message}", code=refusal.code) from refusal
-    return target_id, config
-
-
-def _attach(session: Session, resources: list[tuple[str, str, dict[str, Any]]]) -> None:
-    rows = [
-        SessionResource(
-            session=session,
-            kind=kind,
-            target_id=target_id,
-            config=config,
-            position=position,
-            created_at=session.created_at,
-        )
-        for position, (kind, target_id, config) in enumerate(resources)
-    ]
-    for name, kind in resource_kinds().items():
-        if mine := [row for row in rows if row.kind == name]:
-            kind.attached(mine)
-    SessionResource.objects.bulk_create(rows)
 
 
 def _running(thread: Thread) -> list[NewEvent]:

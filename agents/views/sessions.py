@@ -17,7 +17,7 @@ from agents.services.actor_names import names_of
 from agents.services.events import send_events
 from agents.services.prices import book_of, estimated_tokens
 from agents.services.session_updates import update_session
-from agents.services.sessions import record_verdict
+from agents.services.verdicts import record_verdict
 from agents.views import lanes as lane_chart
 from agents.views.live import after_deed, is_live, live_context, live_part
 from agents.views.tools import tools_problem

@@ -7,8 +7,8 @@ from agents.exceptions import NotFound
 from agents.models import AuditEvent, Environment, Session
 from agents.services.environments import delete_environment
 from agents.services.events import send_events
-from agents.services.session_updates import delete_session, detach_resource
-from agents.services.sessions import archive_session, open_session
+from agents.services.session_resources import detach_resource
+from agents.services.sessions import archive_session, delete_session, open_session
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

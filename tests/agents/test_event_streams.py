@@ -18,7 +18,7 @@ from agents.eventlog.follow import QUEUE_MAX, Follower, Item, Look
 from agents.models import Scope, Session, Thread
 from agents.services.api_keys import issue_api_key, revoke_api_key
 from agents.services.events import send_events
-from agents.services.session_updates import delete_session
+from agents.services.sessions import delete_session
 from agents.sse import PING, request_of
 from tests.stack import Stack, answer_of
 
@@ -133,7 +133,7 @@ def test_a_deleted_session_says_so_on_every_stream_and_ends_it(stack, session, a
     child = child_of(session)
     key = f"Bearer {api_key}"
     if not is_heard:
-        monkeypatch.setattr("agents.services.session_updates.publish", lambda *arguments: None)
+        monkeypatch.setattr("agents.services.sessions.publish", lambda *arguments: None)
     with (
         listening(stack, path_of(session), authorization=key) as incoming,
         listening(stack, f"/v1/sessions/{session.pk}/threads/{child.pk}/stream", authorization=key) as beside,

@@ -14,10 +14,10 @@ from agents.plugs import sandbox
 from agents.runtime.toolbox import Toolbox
 from agents.services import files as services
 from agents.services import named_files
-from agents.services.attachments import attach_file
 from agents.services.events import send_events
 from agents.services.named_files import check_named_files, with_files
-from agents.services.session_updates import delete_session, detach_resource
+from agents.services.session_resources import attach_file, detach_resource
+from agents.services.sessions import delete_session
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,9 +10,9 @@ from agents import git as cloning
 from agents import jobs
 from agents.models import SessionResource
 from agents.repositories import CloneFailed
-from agents.services.attachments import replace_token
 from agents.services.events import send_events
 from agents.services.sealing import reseal_all
+from agents.services.session_resources import replace_token
 from tests.agents.git_server import TOKEN, git, running_git_server
 
 pytestmark = pytest.mark.django_db(transaction=True)

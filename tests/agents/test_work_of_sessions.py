@@ -18,8 +18,7 @@ from agents.services import work, work_queue
 from agents.services.agents import create_agent
 from agents.services.environments import create_environment
 from agents.services.events import send_events
-from agents.services.session_updates import delete_session
-from agents.services.sessions import archive_session
+from agents.services.sessions import archive_session, delete_session
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

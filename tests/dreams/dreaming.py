@@ -11,7 +11,8 @@ from agents.eventlog.append import NewEvent, append
 from agents.models import Agent, Environment, Session, SessionKind
 from agents.services.agents import create_agent
 from agents.services.environments import create_environment
-from agents.services.sessions import open_session, record_verdict
+from agents.services.sessions import open_session
+from agents.services.verdicts import record_verdict
 from dreams import pipeline
 from dreams.models import Dream, Proposal
 from dreams.services import create_dream

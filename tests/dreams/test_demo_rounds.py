@@ -6,7 +6,7 @@ import pytest
 from agents import jobs, plugs, queue
 from agents.models import ApiKey, Event, InboxEvent, Session
 from agents.sandbox.base import SandboxUnavailable
-from agents.services.sessions import record_verdict
+from agents.services.verdicts import record_verdict
 from agents.services.workspaces import create_workspace
 from dreams.demo import rounds
 from dreams.demo.answers import read_answer

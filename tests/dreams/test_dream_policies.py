@@ -12,7 +12,7 @@ from agents.actors import Actor
 from agents.exceptions import InvalidRequest
 from agents.models import AuditEvent, Session, SessionStatus
 from agents.services.agents import archive_agent
-from agents.services.sessions import record_verdict
+from agents.services.verdicts import record_verdict
 from dreams import policies
 from dreams.choosing import choose_sessions
 from dreams.models import Dream, DreamPolicy, DreamPolicyRun, DreamStatus
