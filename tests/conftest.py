@@ -22,7 +22,7 @@ from django.db import close_old_connections
 from django.test import Client, TransactionTestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as properties
-from playwright.sync_api import expect
+from playwright.sync_api import BrowserContext, expect
 
 from agents import plugs, queue
 from agents.actors import Actor
@@ -271,6 +271,13 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, object]) -> dic
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     expect.set_options(timeout=BROWSER_MILLISECONDS)
     return {**browser_type_launch_args, "executable_path": path, "args": CHROMIUM_ARGUMENTS}
+
+
+@pytest.fixture
+def context(context: BrowserContext) -> BrowserContext:
+    """Where a page may take as long as what is looked for in it."""
+    context.set_default_timeout(BROWSER_MILLISECONDS)
+    return context
 
 
 def _person(workspace: Workspace, name: str, role: str) -> Member:

@@ -155,11 +155,13 @@ def test_a_call_that_asks_runs_only_when_somebody_allows_it(start, open_session,
 def test_an_interrupt_closes_the_call_and_the_late_result_is_ignored(start, open_session, send, until, tmp_path):
     session = open_session()
     with start():
-        send(session, message(bash("touch begun; sleep 3; echo late"), {"text": "done"}))
+        command = "touch begun; until [ -e told ]; do sleep 0.05; done; echo late"
+        send(session, message(bash(command), {"text": "done"}))
         wait_for(lambda: (tmp_path / "begun").exists() or None, PATIENCE)
         send(session, {"type": "user.interrupt"})
         events = until(session, "end_turn")
         assert said(events) == [(INTERRUPTED, True)]
+        (tmp_path / "told").touch()
         send(session, message(bash("echo again"), {"text": "done"}))
         events = until(session, "end_turn", beyond=len(events))
     assert said(events) == [(INTERRUPTED, True), ("again", False)]
@@ -183,7 +185,7 @@ def test_a_custom_tool_beside_the_workers_is_left_to_its_own_client(start, open_
 def test_another_worker_takes_over_from_a_killed_one(start, open_session, send, until, tmp_path):
     session = open_session()
     with start() as process:
-        send(session, message(bash("test -e begun || { touch begun; sleep 60; }; echo done"), {"text": "done"}))
+        send(session, message(bash("test -e begun || { touch begun; sleep 600; }; echo done"), {"text": "done"}))
         wait_for(lambda: (tmp_path / "begun").exists() or None, PATIENCE)
         process.send_signal(signal.SIGKILL)
         process.wait()

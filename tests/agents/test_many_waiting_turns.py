@@ -69,15 +69,17 @@ def answered() -> bool | None:
 
 def test_turns_that_wait_hold_nothing_and_as_many_are_repeated_as_are_counted(stack, sessions, model):
     # All of them are here at once, though each asked the database while others waited.
-    wait_for(lambda: True if len(model.requests) == SESSIONS else None, 120)
+    wait_for(lambda: True if len(model.requests) >= SESSIONS else None, 120)
     assert len(processes(stack)) == 1
     if connection.vendor == "postgresql":
         wait_for(nobody_holds_a_connection, 60)
     wait_for(lambda: find(stack, PARTS["worker"]), 60).kill()
-    wait_for(lambda: True if len(model.requests) == 2 * SESSIONS else None, 120)
+    wait_for(lambda: True if len(model.requests) >= 2 * SESSIONS else None, 120)
     model.is_open.set()
     wait_for(answered, 120)
-    assert len(model.requests) == 2 * SESSIONS
-    assert set(Session.objects.values_list("repeated_requests", flat=True)) == {1}
+    # On a machine that stood still for longer than a lease, a turn may have gone on in a third place.
+    repeated = list(Session.objects.values_list("repeated_requests", flat=True))
+    assert min(repeated) == 1
+    assert len(model.requests) == SESSIONS + sum(repeated)
     ends = Event.objects.filter(type="span.model_request_end")
     assert ends.count() == SESSIONS == Event.objects.filter(type="agent.message").count()

@@ -46,7 +46,7 @@ class Box:
     def run(self, command: str) -> tuple[str, bool]:
         if command not in self.printed:
             arguments = ["bash", "-c", self.real(command)]
-            done = subprocess.run(arguments, capture_output=True, text=True, timeout=20)
+            done = subprocess.run(arguments, capture_output=True, text=True, timeout=120)
             output = (done.stdout + done.stderr).replace(str(self.folder), ROOT).rstrip("\n")
             self.printed[command] = (output or "(no output)", done.returncode != 0)
         return self.printed[command]

@@ -216,7 +216,7 @@ def test_a_server_that_never_ends_its_answer_is_left():
         def do_POST(self):
             self.send_response(200)
             self.end_headers()
-            self.server.gone.wait(10)
+            self.server.gone.wait(60)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
     server.gone = threading.Event()

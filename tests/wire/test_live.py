@@ -12,7 +12,7 @@ from tests.wire.conftest import strict
 from tests.wire.scenes import DONE, FIND, TOOLSET, confirm, custom_result, find, policy, says
 from tests.wire.story import Story, lines
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def runner(stack, api_key):
     event that answers a call which the runner leaves to others."""
 
     async def serve(session, tools, left):
-        async with anthropic.AsyncAnthropic(base_url=stack.url, api_key=api_key, timeout=30) as client:
+        async with anthropic.AsyncAnthropic(base_url=stack.url, api_key=api_key, timeout=60) as client:
             seen = []
             async for call in client.beta.sessions.events.tool_runner(session.id, tools=tools, max_idle=0.2):
                 seen.append(call)
