@@ -51,6 +51,16 @@ class InboxFilter(ListFilter):
         named = [(dream.pk, f"Dream of {dream.created_at:%d %b, %H:%M}") for dream in dreams]
         offer(self, "dream", [("", "Any dream"), *named])
 
+    @property
+    def dream_id(self) -> str:
+        """The dream whose proposals alone are shown; "" for all."""
+        return self.chosen.get("dream", "")
+
+    @property
+    def is_of_dream_alone(self) -> bool:
+        """Whether the dream is the only filter."""
+        return self.chosen.keys() == {"dream"}
+
     def narrow(self, proposals: QuerySet[Proposal]) -> QuerySet[Proposal]:
         """The proposals that fit."""
         chosen = self.chosen

@@ -100,20 +100,30 @@ def place(proposal: Proposal) -> str:
     return f"{proposal.risk_rank}.{proposal.pk}"
 
 
-def neighbours(proposal: Proposal) -> tuple[str, str]:
-    """The ids before and after this one among what waits beside it; empty at the ends."""
+def of_dream(proposals: QuerySet[Proposal], dream_id: str) -> QuerySet[Proposal]:
+    """Those of one dream; of every dream where none is named."""
+    return proposals.filter(review__dream=dream_id) if dream_id else proposals
+
+
+def neighbours(proposal: Proposal, *, dream_id: str = "") -> tuple[str, str]:
+    """The ids before and after this one among what waits beside it, of one dream or of all; empty at the ends."""
     queue = quarantined if proposal.lane == Lane.QUARANTINE else pending
-    others = queue(proposal.workspace).exclude(pk=proposal.pk)
+    others = of_dream(queue(proposal.workspace), dream_id).exclude(pk=proposal.pk)
     rank, key = proposal.risk_rank, proposal.pk
     later = others.filter(Q(risk_rank__lt=rank) | Q(risk_rank=rank, pk__gt=key)).order_by("-risk_rank", "pk")
     earlier = others.filter(Q(risk_rank__gt=rank) | Q(risk_rank=rank, pk__lt=key)).order_by("risk_rank", "-pk")
     return _first(earlier), _first(later)
 
 
-def next_to_decide(proposal: Proposal) -> str:
+def next_to_decide(proposal: Proposal, *, dream_id: str = "") -> str:
     """Where a reviewer goes from here: the next one, at the end of the queue the first."""
-    before, after = neighbours(proposal)
-    return after or (_first(pending(proposal.workspace).exclude(pk=proposal.pk).order_by("-risk_rank", "pk")) or before)
+    before, after = neighbours(proposal, dream_id=dream_id)
+    return after or first_to_decide(proposal.workspace, dream_id=dream_id, besides=proposal.pk) or before
+
+
+def first_to_decide(workspace: Workspace, *, dream_id: str = "", besides: str = "") -> str:
+    """Where reviewing begins: the riskiest that waits; empty where nothing does."""
+    return _first(of_dream(pending(workspace), dream_id).exclude(pk=besides).order_by("-risk_rank", "pk"))
 
 
 def last_decision(member: Member) -> Decision | None:

@@ -35,10 +35,10 @@ class OutputBehavior(models.TextChoices):
 
 
 class Dream(Archivable, WorkspaceOwned):
-    """`input_session_ids` is sorted. The stores that it read and wrote are named by id alone: what it says of them stays
-    when they are deleted. `wake`, `seen`, `fence` and the lease are a thread's (see `agents.models.Thread`):
-    exactly one worker drives a dream. `manifest` says what was chosen, read and written: `selection` of a policy,
-    `memories` and `sessions` that were read, `prompts_sha256`, and `written` with the versions in the output store."""
+    """`input_session_ids` is sorted. Stores that it read and wrote are named by id alone, which stays when they are
+    deleted. `wake`, `seen`, `fence` and the lease are a thread's (see `agents.models.Thread`): exactly one worker
+    drives a dream. `manifest` says what was chosen, read and written: `selection` of a policy, `memories` and
+    `sessions` that were read, `prompts_sha256`, and `written` with the versions in the output store."""
 
     id = PublicIdField("dream", primary_key=True)
     status = models.CharField(max_length=16, choices=DreamStatus, default=DreamStatus.PENDING)

@@ -14,6 +14,7 @@ from dreams import inbox
 from dreams.access import access_proposal
 from dreams.entries import Entry
 from dreams.forms import EditForm, ReasonForm, RejectForm
+from dreams.links import dream_in_review
 from dreams.models import Decision, Evidence, Lane, Proposal, ProposalKind, ProposalStatus
 from dreams.preview import FilePreview, preview
 from dreams.promotion import base_of, current_entries, read_files
@@ -70,13 +71,15 @@ def proposal_context(
     entries = current_entries(proposal, files)
     base = base_of(entries)
     seen = {"base_sha256": base, "revision": proposal.revision}
-    before, after = inbox.neighbours(proposal)
+    in_review = dream_in_review(request, proposal)
+    before, after = inbox.neighbours(proposal, dream_id=in_review)
     prefix = _prefix(proposal)
     text = proposal.text.removeprefix(prefix)
     return {
         "section": "inbox",
         "proposal": proposal,
         "dream": proposal.review.dream,
+        "dream_in_review": in_review,
         "demo": demo_of_store(request.workspace, proposal.store_id),
         "base": base,
         "has_moved_on": proposal.is_waiting and base != proposal.base_sha256,

@@ -15,6 +15,8 @@ from agents.models import Role
 from dreams import inbox, reviewing
 from dreams.exceptions import ReviewConflict
 from dreams.forms import DecisionForm, EditForm, ReasonForm, RejectForm
+from dreams.links import dream_in_review, proposal_address
+from dreams.models import Proposal
 from dreams.views.after_decision import conflict_page, decided_row, go_on, is_row
 from dreams.views.proposal_page import DETAIL, proposal_context, proposal_page, whole_proposal
 
@@ -87,7 +89,7 @@ def proposal_release(request: HtmxHttpRequest, proposal_id: str) -> HttpResponse
         return proposal_page(request, proposal, release=form, status=422)
     reviewing.release_proposal(proposal, actor=request.actor, reason=form.cleaned_data["reason"])
     messages.success(request, "Released from quarantine. A second person has to approve it.")
-    return go(request, "proposal", proposal.pk)
+    return _to_its_page(request, proposal)
 
 
 @require_POST
@@ -102,19 +104,23 @@ def proposal_undo(request: HtmxHttpRequest, proposal_id: str) -> HttpResponseBas
         proposal = whole_proposal(request, proposal_id)
         if is_row(request) or proposal.status not in inbox.UNDOABLE:
             messages.warning(request, conflict.message)
-            return go(request, "proposal", proposal.pk)
+            return _to_its_page(request, proposal)
         context = {**proposal_context(request, proposal), "undo_conflict": conflict}
         return page(request, DETAIL, context, partial="review" if _has_review(request) else "", status=409)
     if is_row(request):
         return decided_row(request, whole_proposal(request, undone.pk), "Undone")
     messages.success(request, "Undone: the decision was taken back.")
     back = request.POST.get("back", "")
-    return go(request, back) if back in ("inbox", "home") else go(request, "proposal", proposal.pk)
+    return go(request, back) if back in ("inbox", "home") else _to_its_page(request, proposal)
 
 
 def _seen(form: forms.Form) -> dict[str, Any]:
     """What the person had on screen: approval binds to it."""
     return {name: form.cleaned_data.get(name) or None for name in ("base_sha256", "revision")}
+
+
+def _to_its_page(request: HtmxHttpRequest, proposal: Proposal) -> HttpResponseBase:
+    return go(request, proposal_address(proposal.pk, dream=dream_in_review(request, proposal)))
 
 
 def _has_review(request: HtmxHttpRequest) -> bool:
