@@ -16,7 +16,8 @@ from agents.actors import Actor, platform
 from agents.exceptions import DomainError, InvalidRequest
 from agents.models import ApiKey, Deployment, DeploymentRun, DeploymentStatus, Member, RunTrigger
 from agents.outbox import emit
-from agents.services.deployments import pause_deployment, session_body
+from agents.services.deployment_recipes import session_body
+from agents.services.deployments import pause_deployment
 from agents.services.run_errors import UNKNOWN, error_type_of, pauses
 from agents.services.schedules import Occurrence, start_due
 from agents.services.sessions import create_session

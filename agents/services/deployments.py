@@ -1,4 +1,7 @@
-"""Deployments: create, update, pause, unpause, archive. What starts from one is in `deployment_runs`."""
+"""Deployments: create, update, pause, unpause, archive.
+
+How their sessions are made is in `deployment_recipes`, what started from one in `deployment_runs`.
+"""
 
 import json
 from datetime import datetime
@@ -10,40 +13,20 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from agents import audit, cron, limits
-from agents.access import access_agent_version, access_environment
 from agents.actors import Actor
-from agents.client_events import check_deployment_events
-from agents.crypto import purpose_of, seal, unseal
 from agents.exceptions import Conflict, InvalidRequest
 from agents.metadata import check_metadata, merge_metadata
 from agents.models import Deployment, DeploymentStatus
 from agents.outbox import emit
+from agents.services.deployment_recipes import RECIPE, Columns, recipe_columns, session_body
 from agents.services.schedules import scheduled_columns, unscheduled_columns
 from agents.services.sessions import check_session
 
-TOKEN = "authorization_token"  # noqa: S105 (the name of a member)
-RECIPE = (
-    "agent",
-    "agent_version",
-    "environment",
-    "initial_events",
-    "resources",
-    "sealed_tokens",
-    "vault_ids",
-    "budget",
-)
+# What people edit in the form; `edition_of` is their sum.
 EDITED = (
     *("name", "description", "agent_id", "agent_version", "environment_id", "initial_events", "resources", "budget"),
     *("cron", "timezone"),
 )
-# The wire's members of a resource that is attached later; tokens are kept apart.
-RESOURCE_MEMBERS = {
-    "file": ("file_id", "mount_path"),
-    "github_repository": ("url", "checkout", "mount_path"),
-    "memory_store": ("memory_store_id", "access", "instructions"),
-}
-
-type Columns = dict[str, Any]
 
 
 @transaction.atomic
@@ -58,7 +41,7 @@ def create_deployment(body: dict[str, Any], *, actor: Actor) -> Deployment:
         created_at=now,
         updated_at=now,
     )
-    _assign(deployment, {"name": _checked_name(body["name"]), **_recipe_columns(deployment, body, actor)})
+    _assign(deployment, {"name": _checked_name(body["name"]), **recipe_columns(deployment, body, actor)})
     if schedule := body.get("schedule"):
         _check_room(deployment)
         _assign(deployment, scheduled_columns(schedule["expression"], schedule["timezone"], now))
@@ -157,31 +140,8 @@ def upcoming_runs(deployment: Deployment, now: datetime) -> list[datetime]:
     return cron.upcoming(deployment.cron, deployment.timezone, now)
 
 
-def session_body(deployment: Deployment) -> dict[str, Any]:
-    """The create body of each session that starts from it."""
-    return {
-        "agent": {"type": "agent", "id": deployment.agent_id, "version": deployment.agent_version},
-        "environment_id": deployment.environment_id,
-        "title": deployment.name,
-        "metadata": deployment.metadata,
-        "initial_events": deployment.initial_events,
-        "resources": resources_with_tokens(deployment),
-        "vault_ids": deployment.vault_ids,
-        "budget": deployment.budget,
-    }
-
-
-def resources_with_tokens(deployment: Deployment) -> list[dict[str, Any]]:
-    sealed = deployment.sealed_tokens
-    tokens = json.loads(unseal(sealed, purpose=purpose_of(deployment, "sealed_tokens"))) if sealed else {}
-    return [
-        {**entry, **({TOKEN: tokens[str(index)]} if str(index) in tokens else {})}
-        for index, entry in enumerate(deployment.resources)
-    ]
-
-
 def _wanted_columns(deployment: Deployment, body: dict[str, Any], actor: Actor) -> Columns:
-    wanted = _recipe_columns(deployment, body, actor)
+    wanted = recipe_columns(deployment, body, actor)
     if "name" in body:
         wanted["name"] = _checked_name(body["name"])
     if "description" in body:
@@ -206,46 +166,6 @@ def _rescheduled(deployment: Deployment, schedule: dict[str, Any] | None) -> Col
 
 def _schedule_columns(expression: str, zone: str, now: datetime) -> Columns:
     return scheduled_columns(expression, zone, now) if expression else unscheduled_columns()
-
-
-def _recipe_columns(deployment: Deployment, body: dict[str, Any], actor: Actor) -> Columns:
-    """The columns that say how a session is made, for the members that the body has."""
-    columns: Columns = {}
-    if "agent" in body:
-        reference = body["agent"]
-        named = (reference,) if isinstance(reference, str) else (reference["id"], reference.get("version"))
-        agent, version = access_agent_version(actor, *named)
-        columns |= {"agent": agent, "agent_version": version.number}
-    if "environment_id" in body:
-        columns["environment"] = access_environment(actor, body["environment_id"])
-    if "initial_events" in body:
-        check_deployment_events(body["initial_events"])
-        columns["initial_events"] = body["initial_events"]
-    if "resources" in body:
-        columns |= _resource_columns(deployment, body["resources"] or [])
-    if "vault_ids" in body:
-        columns["vault_ids"] = _checked_vaults(body["vault_ids"] or [])
-    if "budget" in body:
-        columns["budget"] = body["budget"]
-    return columns
-
-
-def _resource_columns(deployment: Deployment, entries: list[dict[str, Any]]) -> Columns:
-    if len(entries) > limits.SESSION_RESOURCES_MAX:
-        raise InvalidRequest(f"resources: at most {limits.SESSION_RESOURCES_MAX} are allowed.")
-    kept = [
-        {"type": entry["type"], **{name: entry.get(name) for name in RESOURCE_MEMBERS[entry["type"]]}}
-        for entry in entries
-    ]
-    tokens = {str(index): entry[TOKEN] for index, entry in enumerate(entries) if entry.get(TOKEN)}
-    sealed = seal(json.dumps(tokens), purpose=purpose_of(deployment, "sealed_tokens")) if tokens else ""
-    return {"resources": kept, "sealed_tokens": sealed}
-
-
-def _checked_vaults(vault_ids: list[str]) -> list[str]:
-    if len(vault_ids) > limits.DEPLOYMENT_VAULTS_MAX:
-        raise InvalidRequest(f"vault_ids: at most {limits.DEPLOYMENT_VAULTS_MAX} are allowed.")
-    return list(vault_ids)
 
 
 def _checked_name(name: str) -> str:

@@ -17,6 +17,7 @@ from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Agent, Deployment, DeploymentRun, Environment, Role
 from agents.plugs import resource_kinds
 from agents.services import deployments as services
+from agents.services.deployment_recipes import resources_with_tokens
 from agents.services.deployment_runs import author_of, run_deployment
 from agents.views.asking import ask_first, turned_back
 from agents.views.once import once
@@ -92,7 +93,7 @@ def deployment_edit(request: HtmxHttpRequest, deployment_id: str) -> HttpRespons
     form = _form(request, deployment)
     if form.is_valid():
         try:
-            body = form.body(services.resources_with_tokens(deployment))
+            body = form.body(resources_with_tokens(deployment))
             services.update_deployment(deployment, body, actor=request.actor, edition=form.cleaned_data["edition"])
         except Conflict:
             return _form_page(request, form, theirs=form.over(access_deployment(request.actor, deployment_id)))

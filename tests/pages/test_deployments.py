@@ -6,7 +6,8 @@ import pytest
 
 from agents.models import Deployment, DeploymentRun, Session
 from agents.services.agents import create_agent, update_agent
-from agents.services.deployments import archive_deployment, create_deployment, pause_deployment, resources_with_tokens
+from agents.services.deployment_recipes import resources_with_tokens
+from agents.services.deployments import archive_deployment, create_deployment, pause_deployment
 from agents.services.environments import archive_environment, create_environment
 from memory.services import archive_store
 from tests.dreams.dreaming import store_of
