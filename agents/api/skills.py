@@ -17,7 +17,8 @@ from agents.exceptions import InvalidRequest
 from agents.limits import SKILL_FILES_MAX, SKILL_MAX_BYTES, SKILLS_PAGE_MAX
 from agents.models import Skill, SkillVersion
 from agents.services import skills as services
-from agents.skill_archives import SkillFolder, folder_of_upload
+from agents.skill_archives import folder_of_upload
+from agents.skill_folders import SkillFolder
 
 OLD_SHAPES = "skills-2025-10-02"
 FILES = ("files[]", "files")

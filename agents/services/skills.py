@@ -23,7 +23,8 @@ from agents.definitions.skills import LATEST, skills
 from agents.exceptions import Conflict, DomainError, InvalidRequest, NotFound
 from agents.models import Agent, AgentVersion, Skill, SkillVersion, Workspace
 from agents.models.skills import MICROSECOND
-from agents.skill_archives import SKILL_FILE, SkillFolder, zip_of
+from agents.skill_archives import zip_of
+from agents.skill_folders import SKILL_FILE, SkillFolder
 from agents.storable import storable
 
 TEXT_MAX_BYTES = 200_000  # of a text on a page

@@ -3,7 +3,7 @@
 from agents.actors import Actor
 from agents.models import Skill
 from agents.services.skills import create_skill
-from agents.skill_archives import folder_of_files
+from agents.skill_folders import folder_of_files
 
 
 def make_skill(actor: Actor, name: str = "pdf-forms", *, text: str = "# How\n", **files: str) -> Skill:

@@ -11,7 +11,8 @@ import pytest
 
 from agents import limits
 from agents.exceptions import InvalidRequest, TooLarge
-from agents.skill_archives import SkillFile, SkillFolder, folder_of_files, folder_of_zip, zip_of
+from agents.skill_archives import folder_of_zip, zip_of
+from agents.skill_folders import SkillFile, SkillFolder, folder_of_files
 
 HEAD = b"---\nname: my-skill\ndescription: Does it.\n---\n"
 SKILL = ("my-skill/SKILL.md", HEAD)

@@ -15,7 +15,7 @@ from agents.services.agents import update_agent
 from agents.services.events import send_events
 from agents.services.sessions import create_session
 from agents.services.skills import add_version, delete_skill
-from agents.skill_archives import folder_of_files
+from agents.skill_folders import folder_of_files
 from tests.agents.skills import make_skill
 
 FOLDER = "/mnt/skills/pdf-forms"

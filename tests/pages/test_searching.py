@@ -14,7 +14,7 @@ from agents.services.environments import create_environment
 from agents.services.members import add_member
 from agents.services.skills import create_skill
 from agents.services.vaults import create_vault
-from agents.skill_archives import folder_of_files
+from agents.skill_folders import folder_of_files
 
 NAMES = ("Nightly import", "100% sure")
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from agents.models import Skill
 from agents.services.agents import create_agent
 from agents.services.skills import add_version
-from agents.skill_archives import folder_of_files
+from agents.skill_folders import folder_of_files
 from tests.agents.skills import make_skill
 
 TOOLSET = {"type": "agent_toolset_20260401"}

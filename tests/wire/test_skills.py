@@ -16,7 +16,7 @@ from django.core.files.storage import storages
 from agents import blobs
 from agents.models import AuditEvent, SkillVersion
 from agents.services import skills as services
-from agents.skill_archives import folder_of_files
+from agents.skill_folders import folder_of_files
 
 OLD = {"anthropic_beta": "skills-2025-10-02"}
 TOOLSET = {"type": "agent_toolset_20260401"}
