@@ -165,8 +165,8 @@ def eventually(condition, seconds=60):
 
 
 class PunctualShell(BashSession):
-    """The SDK's shell without its two races: it learns a moment late that the shell ended, so that a call in between gets
-    an empty error; and where the end of an output is cut behind the marker, it misses the exit code."""
+    """The SDK's shell without its two races: it learns a moment late that the shell ended, so that a call in between
+    gets an empty error; and where the end of an output is cut behind the marker, it misses the exit code."""
 
     def __init__(self, proc):
         super().__init__(proc)
