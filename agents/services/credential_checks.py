@@ -20,7 +20,7 @@ from agents.exceptions import InvalidRequest
 from agents.leases import rest_connection
 from agents.models import AuthType, Credential
 from agents.outbox import emit
-from agents.services.vaults import sealed_columns, secrets_of
+from agents.services.credential_secrets import sealed_columns, secrets_of
 
 PROTOCOL = "2025-06-18"
 CALL_SECONDS = 8.0

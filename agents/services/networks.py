@@ -10,7 +10,7 @@ from agents.environment_config import reachable_hosts
 from agents.eventlog import statements
 from agents.models import AuthType, Credential, Session
 from agents.sandbox.base import Network
-from agents.services.vaults import variables_of
+from agents.services.credential_secrets import variables_of
 
 
 def network_of_session(session_id: str) -> Network | None:

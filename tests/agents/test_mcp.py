@@ -15,8 +15,9 @@ from agents.runtime.prompt import INTERRUPTED
 from agents.runtime.tools.mcp import McpServers
 from agents.runtime.tools.mcp_definitions import model_name
 from agents.services.agents import create_agent
+from agents.services.credential_secrets import secrets_of
 from agents.services.events import send_events
-from agents.services.vaults import create_credential, create_vault, secrets_of
+from agents.services.vaults import create_credential, create_vault
 from tests.agents.mcp_servers import running_mcp
 from tests.stack import wait_for
 

@@ -5,7 +5,7 @@ from django.test import Client
 from playwright.sync_api import Page, expect
 
 from agents.models import Credential
-from agents.services.vaults import secrets_of
+from agents.services.credential_secrets import secrets_of
 from tests.pages.browsing import arrived, problems, settled, sign_in
 from tests.stack import Stack
 

@@ -4,7 +4,8 @@ import pytest
 from django.urls import reverse
 
 from agents.models import Credential, Vault, WebhookEndpoint
-from agents.services.vaults import create_vault, secrets_of
+from agents.services.credential_secrets import secrets_of
+from agents.services.vaults import create_vault
 from agents.services.webhooks import signing_secret
 
 SERVER, SECRET = "https://mcp.example.com/mcp", "tok-3f9a-plain"

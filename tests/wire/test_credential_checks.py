@@ -12,7 +12,7 @@ import pytest
 from agents import outbound
 from agents.addresses import NotPublic, Unreachable
 from agents.models import AuditEvent, Credential, OutboxEvent
-from agents.services.vaults import secrets_of
+from agents.services.credential_secrets import secrets_of
 
 OLD, NEW, REFRESH, CLIENT = "old-token-51ab", "new-token-72cd", "refresh-93ef", "client secret/04"
 

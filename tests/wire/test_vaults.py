@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from agents.models import AuditEvent, Credential, OutboxEvent
-from agents.services.vaults import find_mcp_credential, secrets_of
+from agents.services.credential_secrets import find_mcp_credential, secrets_of
 
 SERVER = "https://mcp.example.com/sse"
 TOKEN, REFRESH_TOKEN, CLIENT_SECRET = "tok-3f9a-plain", "ref-77bc-plain", "cli-90de-plain"

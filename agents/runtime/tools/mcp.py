@@ -25,8 +25,8 @@ from agents.runtime.tools.builtin import is_enabled
 from agents.runtime.tools.mcp_definitions import BadDefinition, definition_of, model_name
 from agents.runtime.tools.mcp_results import blocks_of
 from agents.sandbox.base import ToolOutcome
+from agents.services.credential_secrets import find_mcp_credential
 from agents.services.mcp_tokens import McpToken
-from agents.services.vaults import find_mcp_credential
 
 TOOLSET = "mcp_toolset"
 LOOK_SECONDS = 0.5  # how often a waiting turn looks whether it was interrupted
