@@ -35,6 +35,7 @@ QUEUE_MAX = 1000  # who is this far behind reads on in the table: one commit may
 DATABASE_THREADS = 4  # streams borrow a thread for a moment; 500 of them must not hold 500 connections
 PREVIEWS_QUEUE_MAX = QUEUE_MAX // 2  # a client this far behind goes without previews
 RECONNECT_SECONDS = 1.0
+SUBSCRIBE_SECONDS = 5.0  # a stream waits so long for a slow Redis, and not at all for one that is away
 CATCH_UP_BATCH = 500
 CONTROL_CHANNEL = f"{CHANNEL_PREFIX}-"  # keeps the subscription open while nobody follows anything
 
@@ -77,7 +78,7 @@ class Look:
 
 class Follower:
     """One reader's place in line. `lost` is set when the process ends, `is_behind` when not everything was put in line,
-    `subscribed` when none of its channels is `awaited` any more."""
+    `subscribed` when none of its channels is `awaited` any more, or Redis is away."""
 
     def __init__(self, awaited: Iterable[str]) -> None:
         self.queue: asyncio.Queue[Item | type[Look]] = asyncio.Queue(QUEUE_MAX)
@@ -165,7 +166,7 @@ class Hub:
             follower.subscribed.set()
         # Without Redis the stream still begins: the table is looked at after every quiet interval.
         with suppress(TimeoutError):
-            async with asyncio.timeout(RECONNECT_SECONDS):
+            async with asyncio.timeout(SUBSCRIBE_SECONDS):
                 await follower.subscribed.wait()
         follower.awaited.clear()
 
@@ -181,6 +182,8 @@ class Hub:
                 await self._read()
             except (RedisError, OSError) as error:
                 logger.warning("The event subscription was lost, trying again: %s", error)
+                for follower in self._all():
+                    follower.subscribed.set()
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _read(self) -> None:
