@@ -10,8 +10,8 @@ from django.utils import timezone
 from agents.actors import Actor
 from agents.exceptions import DomainError
 from agents.models import AuthType, Credential
-from agents.services.credential_checks import refresh_tokens
 from agents.services.credential_secrets import secrets_of
+from agents.services.token_refresh import refresh_tokens
 
 EARLY = timedelta(seconds=30)  # a token that is about to run out would do so on the way
 PAUSE_SECONDS = 60.0  # a server that refuses fresh tokens too does not get one with every request
