@@ -15,41 +15,43 @@ UNBROKEN_CHARS = 24  # longer literals may break, or they would not fit a phone
 
 _ENTRY_ID = re.compile(r"^(\s*[-*] )(\[[a-z]-[a-z0-9]{3,8}\])")
 
-# kind of block: (class, sign, what a screen reader hears)
-_LOOKS = {
-    Kind.SAME: ("same", " ", ""),
-    Kind.ADDED: ("added", "+", "Added: "),
-    Kind.REMOVED: ("removed", "−", "Removed: "),
-    Kind.CHANGED: ("changed", "~", "Changed: "),
-    Kind.MOVED_AWAY: ("moved", "↗", "Moved away: "),
-    Kind.MOVED_HERE: ("moved", "↘", "Moved here: "),
+# What a screen reader hears before a line; number and sign are drawn by the style sheet, since a file has thousands.
+_HEARD = {
+    Kind.SAME: "",
+    Kind.ADDED: "Added: ",
+    Kind.REMOVED: "Removed: ",
+    Kind.CHANGED: "Changed: ",
+    Kind.MOVED_AWAY: "Moved away: ",
+    Kind.MOVED_HERE: "Moved here: ",
 }
-_TAG = '<span class="diff-tag">{}</span>'
-_LINE = (
-    '<div class="diff-line diff-{}"><span class="no" aria-hidden="true">{}</span>'
-    '<span class="sign" aria-hidden="true">{}</span><div class="text"><span class="vh">{}</span>{}{}</div></div>'
-)
+_MARKS = {Kind.ADDED: "<ins>{}</ins>", Kind.REMOVED: "<del>{}</del>"}
+_TAGGED = SafeString('{}<span class="diff-tag">{}</span>')
 
 
 @register.simple_tag
 def diff_block(block: Block) -> SafeString:
     """One block of a diff as lines; a rewritten one as its old text, then its new text."""
     if block.kind is Kind.REWRITTEN:
-        return format_html("{}{}", *(_rewritten(block, span) for span in block.spans))
+        old, new = block.spans
+        told = format_html(_TAGGED, _whole(new), "rewritten")
+        return _line(Kind.REMOVED, block.old_line, _whole(old)) + _line(Kind.ADDED, block.new_line, told)
     number = block.old_line if block.kind in (Kind.REMOVED, Kind.MOVED_AWAY) else block.new_line
-    tag = format_html(_TAG, "moved") if block.kind in _MOVED else ""
-    look, sign, heard = _LOOKS[block.kind]
-    return format_html(_LINE, look, number or "", sign, heard, _spans(block.spans), tag)
+    if block.kind in _MARKS:
+        return _line(block.kind, number, _whole(*block.spans))
+    text = _spans(block.spans)
+    if block.kind in (Kind.MOVED_AWAY, Kind.MOVED_HERE):
+        text = format_html(_TAGGED, text, "moved")
+    return _line(block.kind, number, text)
 
 
-_MOVED = (Kind.MOVED_AWAY, Kind.MOVED_HERE)
+def _line(kind: Kind, number: int | None, text: SafeString) -> SafeString:
+    heard = format_html('<span class="vh">{}</span>', _HEARD[kind]) if _HEARD[kind] else ""
+    return format_html('<div class="diff-line diff-{}" data-no="{}">{}{}</div>', kind, number or "", heard, text)
 
 
-def _rewritten(block: Block, span: Span) -> SafeString:
-    look, sign, heard = _LOOKS[span.kind]
-    number = block.old_line if span.kind is Kind.REMOVED else block.new_line
-    tag = format_html(_TAG, "rewritten") if span.kind is Kind.ADDED else ""
-    return format_html(_LINE, look, number or "", sign, heard, _spans((span,)), tag)
+def _whole(span: Span) -> SafeString:
+    """A line that was added or removed as a whole: what it is was said at its beginning."""
+    return format_html(_MARKS[span.kind], _marked(span.text, False, first=True))
 
 
 @register.simple_tag

@@ -38,7 +38,7 @@ def change_the_entry(store: MemoryStore, actor: Actor) -> None:
 
 def test_the_diff_shows_the_entry_in_its_file(as_rita: Client, proposal: Proposal) -> None:
     page = as_rita.get(url(proposal)).content.decode()
-    assert '<ins><span class="vh">added </span>' in page
+    assert '<span class="vh">Added: </span><ins>' in page
     assert "<code>blik</code>" in page
 
 
