@@ -197,6 +197,17 @@ def test_an_undo_over_a_later_change_leaves_the_list_for_the_proposal(
     assert response["HX-Redirect"] == f"/proposals/{proposal.pk}/"
 
 
+@pytest.mark.parametrize("text", [f"{NEW}\n\nand a second line", NEW.replace("reads", "reads " * 60), "\n" * 900 + NEW])
+def test_what_a_row_does_not_show_whole_is_approved_on_its_page_alone(
+    as_rita: Client, actor: Actor, store: MemoryStore, text: str
+) -> None:
+    short, long = make_proposal(actor, store), make_proposal(actor, store, after=text)
+    page = as_rita.get("/inbox/").content.decode()
+    assert f"/proposals/{short.pk}/approve/" in page
+    assert f"/proposals/{long.pk}/approve/" not in page
+    assert f'href="/proposals/{long.pk}/" data-key="a"' in page
+
+
 def test_what_brings_no_words_offers_no_edit(as_rita: Client, actor: Actor, store: MemoryStore) -> None:
     gone = make_proposal(actor, store, "w-aaaa", kind="retire", after="")
     new = make_proposal(actor, store)
