@@ -12,7 +12,8 @@ from agents.access import access_session, access_thread
 from agents.api import queries
 from agents.api.auth import authenticate, identify
 from agents.api.errors import as_domain_error
-from agents.eventlog.follow import Item, following, in_database
+from agents.eventlog.follow import following, in_database
+from agents.eventlog.hub import Item
 from agents.eventlog.previews import Previews
 from agents.exceptions import DomainError, InvalidRequest
 from agents.models import SessionStatus, Thread

@@ -11,7 +11,8 @@ from django.utils.html import escape
 
 from agents.access import access_session
 from agents.actors import Actor
-from agents.eventlog.follow import Item, following, in_database
+from agents.eventlog.follow import following, in_database
+from agents.eventlog.hub import Item
 from agents.eventlog.previews import Previews
 from agents.exceptions import DomainError, NotAuthenticated
 from agents.middleware import member_behind

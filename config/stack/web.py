@@ -23,7 +23,7 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        from agents.eventlog.follow import hub
+        from agents.eventlog.hub import hub
 
         super().handle_exit(sig, frame)
         self._loop.call_soon_threadsafe(hub.close)

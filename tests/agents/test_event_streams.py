@@ -14,7 +14,7 @@ from agents.api import stream
 from agents.api.auth import MANAGED_AGENTS
 from agents.eventlog.append import NewEvent, append
 from agents.eventlog.channel import publish
-from agents.eventlog.follow import QUEUE_MAX, Follower, Item, Look
+from agents.eventlog.hub import QUEUE_MAX, Follower, Item, Look
 from agents.models import Scope, Session, Thread
 from agents.services.api_keys import issue_api_key, revoke_api_key
 from agents.services.events import send_events
