@@ -19,3 +19,10 @@ def record(actor: Actor, action: str, object_id: str, *, name: str = "", reason:
         detail=detail,
         reason=reason,
     )
+
+
+def last_of(actor: Actor, object_id: str) -> AuditEvent | None:
+    """What was done last to the object of that id."""
+    events = AuditEvent.objects.in_workspace(actor.workspace).filter(object_id=object_id)
+    found: AuditEvent | None = events.newest_first().first()
+    return found

@@ -43,6 +43,10 @@ class Conflict(DomainError):
     status = 409
 
 
+class EditedMeanwhile(Conflict):
+    """What somebody wants to change is not what they saw any more."""
+
+
 class LeaseLost(DomainError):
     """The heartbeat that a worker knows is not the stored one: `state` is the lease as it stands."""
 

@@ -7,7 +7,8 @@ from django import forms
 from django.db.models import Q, QuerySet
 
 from agents import cron
-from agents.forms.parts import ListFilter, RefusableForm, offer
+from agents.forms.editing import EditionForm
+from agents.forms.parts import ListFilter, offer
 from agents.models import Agent, Session
 from dreams.limits import (
     INSTRUCTIONS_MAX_CHARS,
@@ -178,7 +179,7 @@ class DreamFilter(ListFilter):
         return dreams.filter(**{column: chosen[name] for name, column in columns.items() if name in chosen})
 
 
-class PolicyForm(RefusableForm):
+class PolicyForm(EditionForm):
     """What is dreamt about, when, and how freely."""
 
     places = {
@@ -241,19 +242,19 @@ class PolicyForm(RefusableForm):
             "window_days": WINDOW_DAYS,
         }
 
-    @staticmethod
-    def of(policy: DreamPolicy) -> dict[str, Any]:
+    @classmethod
+    def shown(cls, row: DreamPolicy) -> dict[str, Any]:
         return {
-            "name": policy.name,
-            "agent": policy.agent_id or "",
-            "store": policy.store_id or "",
-            "objective": policy.objective or "",
-            "cron": policy.cron,
-            "timezone": policy.timezone,
-            "mode": policy.mode,
-            "limit": policy.session_limit,
-            "window_days": policy.window_days,
-            "model": (policy.model or {}).get("id", ""),
+            "name": row.name,
+            "agent": row.agent_id or "",
+            "store": row.store_id or "",
+            "objective": row.objective or "",
+            "cron": row.cron,
+            "timezone": row.timezone,
+            "mode": row.mode,
+            "limit": row.session_limit,
+            "window_days": row.window_days,
+            "model": (row.model or {}).get("id", ""),
         }
 
     def offer(self, stores: Iterable[MemoryStore], agents: Iterable[Agent]) -> None:

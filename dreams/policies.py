@@ -10,6 +10,7 @@ from django.utils import timezone
 from agents import audit, cron
 from agents.access import access_agent
 from agents.actors import Actor, platform
+from agents.editions import check_edition
 from agents.exceptions import DomainError, InvalidRequest, PermissionDenied
 from agents.models import Agent, Session
 from agents.outbox import emit
@@ -42,7 +43,7 @@ def create_policy(body: Mapping[str, Any], *, actor: Actor, is_agents_own: bool 
 
 
 @transaction.atomic
-def update_policy(policy: DreamPolicy, body: Mapping[str, Any], *, actor: Actor) -> DreamPolicy:
+def update_policy(policy: DreamPolicy, body: Mapping[str, Any], *, actor: Actor, edition: str = "") -> DreamPolicy:
     """Members that are left out stay. A new schedule counts from now on; so does one that is enabled again, and what
     was due in between is not made up for. What changes nothing leaves no trace."""
     policy = _lock(policy)
@@ -51,6 +52,7 @@ def update_policy(policy: DreamPolicy, body: Mapping[str, Any], *, actor: Actor)
     before = _columns(policy)
     _set(policy, body, actor)
     changed = [name for name, value in _columns(policy).items() if value != before[name]]
+    check_edition(edition, before, changed)
     if changed:
         policy.updated_at = timezone.now()
         policy.save(update_fields=[*changed, "next_run_at", "updated_at"])

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.db.models import Q, QuerySet
 
+from agents.forms.editing import EditionForm, differences
 from agents.forms.parts import RefusableForm, offer
 from agents.ids import MAX_ID_LENGTH
 from agents.models import Workspace
@@ -49,7 +50,7 @@ class CompareForm(forms.Form):
     new = forms.CharField(max_length=MAX_ID_LENGTH)
 
 
-class StoreForm(RefusableForm):
+class StoreForm(EditionForm):
     """A store's name, description and tier. Each field remembers what it showed, so that an edit sends only what the
     person changed."""
 
@@ -76,7 +77,14 @@ class StoreForm(RefusableForm):
         return _plain_ends(self.cleaned_data["description"])
 
     def changes(self) -> dict[str, Any]:
-        return {name: self.cleaned_data[name] for name in self.changed_data}
+        return {name: self.said[name] for name in self.changed_data if name in self.said}
+
+    def lay_over(self, saved: Mapping[str, Any], author: str = "") -> None:
+        """What this person did not touch is shown as it is saved now."""
+        super().lay_over(saved, author)
+        untouched = {name: value for name, value in saved.items() if name not in self.changed_data}
+        self._fill(**untouched, **{f"initial-{name}": value for name, value in untouched.items()})
+        self.theirs = differences(self, saved)
 
 
 class StoreDeleteForm(forms.Form):

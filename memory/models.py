@@ -20,6 +20,8 @@ class Tier(models.TextChoices):
 class MemoryStore(Archivable, WorkspaceOwned):
     """`unreviewed_review_id` marks the candidate copy that a dream left: it holds what no person has approved yet."""
 
+    EDITED = ("name", "description", "tier")
+
     id = PublicIdField("memory_store", primary_key=True)
     name = models.CharField(max_length=limits.STORE_NAME_MAX)
     description = models.CharField(max_length=limits.STORE_DESCRIPTION_MAX, blank=True, default="")

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from agents import audit
 from agents.actors import Actor, platform
+from agents.editions import check_edition
 from agents.exceptions import InvalidRequest, NotFound, PermissionDenied
 from agents.metadata import check_metadata, merge_metadata
 from agents.models import Workspace
@@ -59,10 +60,13 @@ def create_store(
 
 
 @transaction.atomic
-def update_store(store: MemoryStore, changes: dict[str, Any], *, actor: Actor | None = None) -> MemoryStore:
+def update_store(
+    store: MemoryStore, changes: dict[str, Any], *, actor: Actor | None = None, edition: str = ""
+) -> MemoryStore:
     """Change name, description, metadata (merged) or tier; what is not in `changes` stays."""
     store = _lock(store)
     _check_is_live(store)
+    check_edition(edition, store, [name for name in changes if changes[name] != getattr(store, name)])
     before = (store.name, store.description, store.metadata, store.tier)
     if changes.get("name") is not None:
         store.name = check_store_name(changes["name"], STORE_NAME_MAX)

@@ -12,9 +12,9 @@ from django.db.models import QuerySet
 
 from agents import cron, limits
 from agents.exceptions import InvalidRequest
-from agents.forms.parts import MESSAGE_MAX_CHARS, USD_MAX, ListFilter, RefusableForm, offer
+from agents.forms.editing import EditionForm
+from agents.forms.parts import MESSAGE_MAX_CHARS, USD_MAX, ListFilter, offer
 from agents.models import Deployment, DeploymentStatus
-from agents.services.deployments import edition_of
 
 STORE = "memory_store"
 ARCHIVED = "archived"
@@ -65,7 +65,7 @@ def by_clocks_of(zone: str, moments: Iterable[datetime]) -> list[str]:
     return [f"{moment:%a} {moment.day} {moment:%b %Y, %H:%M %Z}" for moment in local]
 
 
-class DeploymentForm(RefusableForm):
+class DeploymentForm(EditionForm):
     """A deployment as people fill it in; `kept` is the one that is changed. Events and resources that this form cannot
     show were set through the API, and stay."""
 
@@ -115,10 +115,8 @@ class DeploymentForm(RefusableForm):
         widget=forms.NumberInput(attrs={"step": "0.01", "min": "0", "inputmode": "decimal"}),
     )
 
-    edition = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
-
     def __init__(self, data: Any = None, *, kept: Deployment | None = None) -> None:
-        super().__init__(data, initial=_initial(kept) if kept else {"timezone": "UTC"})
+        super().__init__(data, initial=self.showing(kept) if kept else {"timezone": "UTC"})
         self.kept = kept
         offer(self, "timezone", [(name, name) for name in cron.zone_names()])
         if not self.shows_message:
@@ -144,22 +142,20 @@ class DeploymentForm(RefusableForm):
         offer(self, "environment", _with(environments, [(kept.environment_id, kept.environment.name)] if kept else []))
         offer(self, "stores", _with(stores, [(pk, pk) for pk in self.initial.get("stores") or []]))
 
-    def over(self, theirs: Deployment) -> list[tuple[str, str, str]]:
-        """What somebody else saved meanwhile, and lay this form over it: saving once more replaces theirs. Each field
-        that differs, with their value and the one typed here."""
-        self.kept, saved = theirs, _initial(theirs)
-        typed_as = {name: self.data.get(name) for name in self.data}
-        self.data = {**typed_as, "stores": self.cleaned_data["stores"], "edition": saved.pop("edition")}
-        typed = {name: self.cleaned_data.get(name) for name in saved if name in self.fields}
-        pairs = {name: (self._words(name, saved[name]), self._words(name, typed[name])) for name in typed}
-        return [(str(self.fields[name].label), *pair) for name, pair in pairs.items() if pair[0] != pair[1]]
-
-    def _words(self, name: str, value: Any) -> str:
-        """A value as people read it on this page."""
-        names = dict(getattr(self.fields[name], "choices", ()))
-        values = value if isinstance(value, list) else [value]
-        words = [str(names.get(one, "" if one is None else one)) for one in values]
-        return ", ".join(sorted(words)).replace("\r\n", "\n").strip() or "nothing"
+    @classmethod
+    def shown(cls, row: Deployment) -> dict[str, Any]:
+        return {
+            "name": row.name,
+            "description": row.description,
+            "agent": row.agent_id,
+            "version": row.agent_version,
+            "environment": row.environment_id,
+            "message": _plain_text(row.initial_events),
+            "expression": row.cron,
+            "timezone": row.timezone,
+            "stores": [entry["memory_store_id"] for entry in row.resources if entry["type"] == STORE],
+            "dollars": (Decimal(row.budget["max_list_cost"]["amount"]) / 100).quantize(CENT) if row.budget else None,
+        }
 
     def body(self, attached: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
         """The wire's members; `attached` are the resources it has, with their tokens."""
@@ -204,22 +200,6 @@ class DeploymentForm(RefusableForm):
         if dollars is None:
             return None
         return {"type": "limit", "max_list_cost": {"amount": f"{dollars * 100:.0f}", "currency": "USD"}}
-
-
-def _initial(kept: Deployment) -> dict[str, Any]:
-    return {
-        "edition": edition_of(kept),
-        "name": kept.name,
-        "description": kept.description,
-        "agent": kept.agent_id,
-        "version": kept.agent_version,
-        "environment": kept.environment_id,
-        "message": _plain_text(kept.initial_events),
-        "expression": kept.cron,
-        "timezone": kept.timezone,
-        "stores": [entry["memory_store_id"] for entry in kept.resources if entry["type"] == STORE],
-        "dollars": (Decimal(kept.budget["max_list_cost"]["amount"]) / 100).quantize(CENT) if kept.budget else None,
-    }
 
 
 def _with(offered: Iterable[Choice], kept: Iterable[Choice]) -> list[Choice]:

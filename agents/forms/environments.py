@@ -9,13 +9,13 @@ from agents import limits
 from agents.definitions.as_text import pair_lines, pairs_from
 from agents.environment_config import MANAGERS, SELF_HOSTED
 from agents.exceptions import DomainError
-from agents.forms.parts import RefusableForm, area, text_field
+from agents.forms.editing import EditionForm
+from agents.forms.parts import area, text_field
 from agents.limits import ENVIRONMENT_KEY_NAME_MAX
 from agents.models import Environment
-from agents.services.environments import edition_of
 
 
-class EnvironmentForm(RefusableForm):
+class EnvironmentForm(EditionForm):
     """An environment as people fill it in; `before` is the stored one, None for a new one."""
 
     places = {"config": "allowed_hosts"}
@@ -43,21 +43,29 @@ class EnvironmentForm(RefusableForm):
         help_text=f"One manager a line: {', '.join(MANAGERS)}.",
     )  # fmt: skip
     metadata = text_field("Metadata", longest=20_000, area=area(2, "team = support", is_code=True))
-    edition = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
 
     def __init__(self, data: Any = None, *, before: Any = None) -> None:
-        super().__init__(data, initial=_initial(before) if before else {})
+        super().__init__(data, initial=self.showing(before) if before else {})
         self.before = before
         if before:
             self.fields["type"].disabled = True
 
-    def over(self, theirs: Environment) -> list[tuple[str, str, str]]:
-        """What somebody else saved meanwhile, and lay this form over it: saving once more replaces theirs. Each field
-        that differs, with their value and the one typed here."""
-        saved = _initial(theirs)
-        self.data = {**{name: self.data.get(name) for name in self.data}, "edition": saved.pop("edition")}
-        pairs = {name: (_in_words(saved[name]), _in_words(self[name].value())) for name in saved}
-        return [(str(self.fields[name].label), *pair) for name, pair in pairs.items() if pair[0] != pair[1]]
+    @classmethod
+    def shown(cls, row: Environment) -> dict[str, Any]:
+        networking = row.config.get("networking") or {"type": "unrestricted"}
+        listed = row.config.get("packages", {})
+        packages = {manager: " ".join(names) for manager in MANAGERS if (names := listed.get(manager))}
+        return {
+            "name": row.name,
+            "description": row.description,
+            "type": row.config["type"],
+            "networking": networking["type"],
+            "allowed_hosts": "\n".join(networking.get("allowed_hosts") or []),
+            "allow_mcp_servers": networking.get("allow_mcp_servers"),
+            "allow_package_managers": networking.get("allow_package_managers"),
+            "packages": pair_lines(packages, ": "),
+            "metadata": pair_lines(row.metadata),
+        }
 
     def clean_packages(self) -> dict[str, list[str]]:
         listed = self._lines("packages", lambda text: pairs_from(text, ":"))
@@ -111,27 +119,3 @@ class EnvironmentKeyForm(forms.Form):
         required=False,
         help_text="Only where the agent's commands cannot read the key: whoever has it allows what an agent asks for.",
     )
-
-
-def _initial(environment: Any) -> dict[str, Any]:
-    config = environment.config
-    networking = config.get("networking") or {"type": "unrestricted"}
-    packages = {manager: " ".join(names) for manager in MANAGERS if (names := config.get("packages", {}).get(manager))}
-    return {
-        "name": environment.name,
-        "description": environment.description,
-        "type": config["type"],
-        "networking": networking["type"],
-        "allowed_hosts": "\n".join(networking.get("allowed_hosts") or []),
-        "allow_mcp_servers": networking.get("allow_mcp_servers"),
-        "allow_package_managers": networking.get("allow_package_managers"),
-        "packages": pair_lines(packages, ": "),
-        "metadata": pair_lines(environment.metadata),
-        "edition": edition_of(environment),
-    }
-
-
-def _in_words(value: Any) -> str:
-    if isinstance(value, bool) or value is None:
-        return "yes" if value else "no"
-    return str(value).replace("\r\n", "\n").strip() or "nothing"

@@ -2,6 +2,7 @@
 
 from django import forms
 
+from agents.forms.editing import EditionForm
 from agents.models import Role
 
 ROLE_WORDS = {
@@ -24,7 +25,7 @@ class PersonForm(forms.Form):
     role = forms.ChoiceField(label="Role", choices=list(ROLE_WORDS.items()), initial=Role.VIEWER)
 
 
-class RoleForm(forms.Form):
+class RoleForm(EditionForm):
     """What a member may do."""
 
     role = forms.ChoiceField(label="Role", choices=list(ROLE_WORDS.items()))

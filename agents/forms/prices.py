@@ -1,11 +1,14 @@
 """Forms of prices: of a model, and of running time."""
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 
+from agents.forms.editing import EditionForm
 from agents.forms.parts import usd_field
 from agents.limits import AGENT_NAME_MAX
+from agents.models import ModelPrice
 from agents.services.prices import RATES
 
 LABELS = {
@@ -17,7 +20,7 @@ LABELS = {
 }
 
 
-class PriceForm(forms.Form):
+class PriceForm(EditionForm):
     """A workspace's own price of a model, in USD per million tokens."""
 
     model = forms.CharField(
@@ -37,13 +40,21 @@ class PriceForm(forms.Form):
         for name in RATES:
             self.fields[name] = usd_field(LABELS[name], 6)
 
+    @classmethod
+    def shown(cls, row: ModelPrice) -> dict[str, Any]:
+        return {name: getattr(row, name) for name in ("model", "valid_from", *RATES)}
+
     @property
     def rates(self) -> list[forms.BoundField]:
         """The five amounts, for the template."""
         return [self[name] for name in RATES]
 
 
-class RuntimePriceForm(forms.Form):
+class RuntimePriceForm(EditionForm):
     """What an hour of running time costs."""
 
     usd_per_hour = usd_field("USD per hour of running time", 6)
+
+    @classmethod
+    def shown(cls, row: Decimal) -> dict[str, Any]:
+        return {"usd_per_hour": row}

@@ -1,10 +1,11 @@
 """Forms of vaults and credentials; what a form sends is the wire's own body, so that pages and API share every rule."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django import forms
 
-from agents.forms.parts import RefusableForm
+from agents.forms.editing import EditionForm
 from agents.limits import DISPLAY_NAME_MAX, SECRET_MAX, SECRET_NAME_MAX, URL_MAX
 from agents.models import AuthType, Credential
 
@@ -21,13 +22,13 @@ def secret_field(label: str, **options: Any) -> forms.CharField:
     return forms.CharField(label=label, max_length=SECRET_MAX, widget=widget, strip=False, **options)
 
 
-class VaultForm(RefusableForm):
+class VaultForm(EditionForm):
     display_name = forms.CharField(
         label="Name", max_length=DISPLAY_NAME_MAX, widget=forms.TextInput(attrs={"placeholder": "Ann's accounts"})
     )
 
 
-class CredentialForm(RefusableForm):
+class CredentialForm(EditionForm):
     """`kind` is the wire's type; on an edit what is `fixed` is gone, and an empty secret keeps the stored one."""
 
     opened = ("auth",)
@@ -37,7 +38,7 @@ class CredentialForm(RefusableForm):
     display_name = forms.CharField(label="Name", max_length=DISPLAY_NAME_MAX, required=False, help_text="For people.")
 
     def __init__(self, data: Any = None, *, credential: Credential | None = None) -> None:
-        super().__init__(data, initial=self.shown(credential) if credential else None)
+        super().__init__(data, initial=self.showing(credential) if credential else None)
         self.credential = credential
         if credential:
             for name in self.fixed:
@@ -46,8 +47,16 @@ class CredentialForm(RefusableForm):
                 self.fields[name].required = False
                 self.fields[name].help_text = "Leave it empty to keep the stored one; nothing shows that again."
 
-    def shown(self, credential: Credential) -> dict[str, Any]:
-        return {"display_name": credential.display_name or ""}
+    @classmethod
+    def shown(cls, row: Credential) -> dict[str, Any]:
+        return {"display_name": row.display_name or ""}
+
+    def lay_over(self, saved: Mapping[str, Any], author: str = "") -> None:
+        """A secret that was typed is in no row of the table, nor in the form that comes back."""
+        super().lay_over(saved, author)
+        assert self.theirs is not None
+        typed = [name for name in self.secrets if self.cleaned_data.get(name)]
+        self.theirs += [(str(self.fields[name].label), "never shown", "to be typed once more") for name in typed]
 
     def body(self) -> dict[str, Any]:
         """The wire's create body, or its update body on an edit."""
@@ -83,6 +92,7 @@ class OAuthForm(CredentialForm):
     expires_at = forms.DateTimeField(
         label="It expires at (UTC)",
         required=False,
+        show_hidden_initial=True,  # a token that is renewed meanwhile is no change of this person's
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )
     refresh_token = secret_field("Refresh token", required=False, help_text="Without one nothing below is needed.")
@@ -102,10 +112,11 @@ class OAuthForm(CredentialForm):
         elif credential and refresh["token_endpoint_auth"]["type"] == "none":
             del self.fields["client_secret"]
 
-    def shown(self, credential: Credential) -> dict[str, Any]:
-        scope = (credential.auth["refresh"] or {}).get("scope") or ""
-        expires_at = (credential.auth["expires_at"] or "")[:16]
-        return {**super().shown(credential), "scope": scope, "expires_at": expires_at}
+    @classmethod
+    def shown(cls, row: Credential) -> dict[str, Any]:
+        scope = (row.auth["refresh"] or {}).get("scope") or ""
+        expires_at = (row.auth["expires_at"] or "")[:16]
+        return {**super().shown(row), "scope": scope, "expires_at": expires_at}
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -162,11 +173,12 @@ class VariableForm(CredentialForm):
     in_headers = forms.BooleanField(label="It may stand in headers of requests", required=False, initial=True)
     in_bodies = forms.BooleanField(label="It may stand in bodies of requests", required=False, initial=True)
 
-    def shown(self, credential: Credential) -> dict[str, Any]:
-        location = credential.auth["injection_location"]
-        hosts = "\n".join(credential.auth["networking"].get("allowed_hosts", []))
+    @classmethod
+    def shown(cls, row: Credential) -> dict[str, Any]:
+        location = row.auth["injection_location"]
+        hosts = "\n".join(row.auth["networking"].get("allowed_hosts", []))
         shown = {"allowed_hosts": hosts, "in_headers": location["header"], "in_bodies": location["body"]}
-        return {**super().shown(credential), **shown}
+        return {**super().shown(row), **shown}
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from agents.forms.parts import RefusableForm
+from agents.forms.editing import EditionForm
 from agents.limits import URL_MAX, WEBHOOK_DESCRIPTION_MAX, WEBHOOK_NAME_MAX
 from agents.models import WebhookEndpoint
 from agents.webhook_events import ALIASES, FAMILIES
@@ -14,7 +14,7 @@ FAMILY_WORDS["memory_store"], FAMILY_WORDS["vault_credential"] = "Memory stores"
 FAMILY_WORDS["dream_policy"] = "Dream schedules"
 
 
-class WebhookForm(RefusableForm):
+class WebhookForm(EditionForm):
     """Where to send, and which events."""
 
     url = forms.CharField(
@@ -41,8 +41,7 @@ class WebhookForm(RefusableForm):
     )
 
     def __init__(self, data: Any = None, *, endpoint: WebhookEndpoint | None = None) -> None:
-        shown = {name: getattr(endpoint, name) for name in self.base_fields} if endpoint else None
-        super().__init__(data, initial=shown)
+        super().__init__(data, initial=self.showing(endpoint) if endpoint else None)
         self.offer(endpoint.enabled_events if endpoint else [])
 
     def offer(self, chosen: list[str]) -> None:

@@ -1,11 +1,16 @@
 """The form of a workspace: what its admins can set."""
 
+from typing import Any
+
 from django import forms
 
+from agents.forms.editing import EditionForm
 from agents.limits import METADATA_KEY_MAX, WORKSPACE_NAME_MAX
+from agents.models import Workspace
+from agents.services.workspaces import settings_of
 
 
-class WorkspaceForm(forms.Form):
+class WorkspaceForm(EditionForm):
     """What an admin can set about the workspace."""
 
     name = forms.CharField(label="Name", max_length=WORKSPACE_NAME_MAX)
@@ -21,3 +26,7 @@ class WorkspaceForm(forms.Form):
         help_text="A dream can leave a candidate copy of a store. Off, which is safer: no session may use it "
         "until every change in it was approved.",
     )
+
+    @classmethod
+    def shown(cls, row: Workspace) -> dict[str, Any]:
+        return settings_of(row)

@@ -17,6 +17,11 @@ class Deployment(Scheduled, Archivable, WorkspaceOwned):
     """`initial_events`, `resources`, `vault_ids` and `budget` are what each session is created with; tokens of
     resources are sealed apart. `paused_reason` is there exactly while the deployment is paused."""
 
+    EDITED = (
+        *("name", "description", "agent", "agent_version", "environment", "initial_events", "resources", "budget"),
+        *("cron", "timezone"),
+    )
+
     id = PublicIdField("deployment", primary_key=True)
     name = models.CharField(max_length=limits.DEPLOYMENT_NAME_MAX)
     description = models.TextField(null=True, blank=True)

@@ -27,6 +27,8 @@ class Environment(Archivable, WorkspaceOwned):
     """`config` is the wire's cloud or self_hosted object, fully resolved. A deleted row stays for the sessions that
     ended in it, and is found nowhere else; its name is free again."""
 
+    EDITED = ("name", "description", "config", "metadata")
+
     id = PublicIdField("environment", primary_key=True)
     name = models.CharField(max_length=limits.ENVIRONMENT_NAME_MAX)
     description = models.TextField(null=True, blank=True)

@@ -14,6 +14,8 @@ class ModelPrice(WorkspaceOwned):
     """A workspace's own price of a model, in USD per million tokens, from `valid_from` on; it goes before the built-in
     table. Usage is priced at the day it arose, so that a new price does not rewrite the past."""
 
+    EDITED = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
+
     id = PublicIdField("price", primary_key=True)
     model = models.CharField(max_length=limits.AGENT_NAME_MAX)
     valid_from = models.DateField()

@@ -56,6 +56,8 @@ class MemberQuerySet(WorkspaceQuerySet):
 class Member(WorkspaceOwned):
     """Who was removed stays as a row, so that what they decided keeps its author."""
 
+    EDITED = ("role",)
+
     id = PublicIdField("member", primary_key=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="members")
     role = models.CharField(max_length=16, choices=Role)

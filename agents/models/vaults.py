@@ -9,6 +9,8 @@ from agents.models.base import Archivable, PublicIdField, WorkspaceOwned
 
 
 class Vault(Archivable, WorkspaceOwned):
+    EDITED = ("display_name",)
+
     id = PublicIdField("vault", primary_key=True)
     display_name = models.CharField(max_length=limits.DISPLAY_NAME_MAX)
     metadata = models.JSONField(default=dict, blank=True)
@@ -30,6 +32,8 @@ class AuthType(models.TextChoices):
 class Credential(Archivable):
     """`auth` is the wire's object without its secrets; `sealed` holds those, and is emptied when the credential is
     archived. `slot` is what a vault can hold only one active credential for: a server's URL or a variable's name."""
+
+    EDITED = ("display_name", "auth", "secret_changed_at")
 
     id = PublicIdField("credential", primary_key=True)
     vault = models.ForeignKey(Vault, on_delete=models.CASCADE, related_name="credentials")

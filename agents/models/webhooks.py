@@ -11,6 +11,8 @@ class EndpointState(models.TextChoices):
 
 
 class WebhookEndpoint(WorkspaceOwned):
+    EDITED = ("url", "name", "description", "enabled_events", "secret_changed_at")
+
     id = PublicIdField("webhook_endpoint", primary_key=True)
     url = models.TextField()
     name = models.TextField(blank=True)

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from agents import audit, definitions
 from agents.actors import Actor
+from agents.editions import check_edition
 from agents.exceptions import Conflict, InvalidRequest
 from agents.ids import new_id
 from agents.models import Agent, AgentVersion
@@ -46,7 +47,7 @@ def create_agent(body: dict[str, Any], *, actor: Actor, is_internal: bool = Fals
 
 
 @transaction.atomic
-def update_agent(agent: Agent, body: dict[str, Any], *, actor: Actor) -> Agent:
+def update_agent(agent: Agent, body: dict[str, Any], *, actor: Actor, edition: str = "") -> Agent:
     """Omitted members stay; `version` guards against somebody else's update, also when nothing would change. Without it
     the update lies over whatever is there."""
     agent = _lock(agent)
@@ -62,6 +63,7 @@ def update_agent(agent: Agent, body: dict[str, Any], *, actor: Actor) -> Agent:
     beside = [name for name in extensions if kept.get(name) != agent.extensions.get(name)]
     if not changed and not beside:
         return agent
+    check_edition(edition, agent, ["extensions"] if beside else [])
     columns: dict[str, Any] = {"extensions": kept, "updated_at": timezone.now()}
     if changed:
         columns |= _add_version(agent, definition, columns["updated_at"])

@@ -3,9 +3,7 @@
 How their sessions are made is in `deployment_recipes`, what started from one in `deployment_runs`.
 """
 
-import json
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
 from django.db import transaction
@@ -14,19 +12,14 @@ from django.utils import timezone
 
 from agents import audit, cron, limits
 from agents.actors import Actor
-from agents.exceptions import Conflict, InvalidRequest
+from agents.editions import check_edition
+from agents.exceptions import InvalidRequest
 from agents.metadata import check_metadata, merge_metadata
 from agents.models import Deployment, DeploymentStatus
 from agents.outbox import emit
 from agents.services.deployment_recipes import RECIPE, Columns, recipe_columns, session_body
 from agents.services.schedules import scheduled_columns, unscheduled_columns
 from agents.services.sessions import check_session
-
-# What people edit in the form; `edition_of` is their sum.
-EDITED = (
-    *("name", "description", "agent_id", "agent_version", "environment_id", "initial_events", "resources", "budget"),
-    *("cron", "timezone"),
-)
 
 
 @transaction.atomic
@@ -55,14 +48,12 @@ def create_deployment(body: dict[str, Any], *, actor: Actor) -> Deployment:
 @transaction.atomic
 def update_deployment(deployment: Deployment, body: dict[str, Any], *, actor: Actor, edition: str = "") -> Deployment:
     """Omitted members stay, the others are replaced as a whole, metadata is merged. Who writes the events that sessions
-    begin with is from then on the one on whose behalf they run. With the `edition` that somebody saw, `Conflict` when
-    it is another one by now."""
+    begin with is from then on the one on whose behalf they run."""
     deployment = _lock(deployment)
     if deployment.is_archived:
         raise _archived(deployment)
-    if edition and edition != edition_of(deployment):
-        raise Conflict(f"Somebody else changed the deployment {deployment.pk} meanwhile.")
     changes = _changed(deployment, _wanted_columns(deployment, body, actor))
+    check_edition(edition, deployment, changes)
     if "initial_events" in changes:
         changes["created_by"] = actor.id
     _assign(deployment, changes)
@@ -74,12 +65,6 @@ def update_deployment(deployment: Deployment, body: dict[str, Any], *, actor: Ac
         detail = ", ".join(name for name in changes if name not in ("next_run_at", "created_by"))
         audit.record(actor, "deployment.updated", deployment.pk, name=deployment.name, detail=detail)
     return deployment
-
-
-def edition_of(deployment: Deployment) -> str:
-    """The same as long as nobody changes what people can change; a start or a pause is no such change."""
-    shown = [getattr(deployment, name) for name in EDITED]
-    return sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
 
 
 @transaction.atomic

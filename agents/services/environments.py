@@ -10,6 +10,7 @@ from django.utils import timezone
 from agents import audit
 from agents.actors import Actor
 from agents.definitions.multiagent import mcp_urls
+from agents.editions import check_edition
 from agents.environment_config import merge_config, resolve_config, unreachable_host
 from agents.exceptions import Conflict, InvalidRequest, NotFound
 from agents.limits import ENVIRONMENT_DESCRIPTION_MAX, ENVIRONMENT_NAME_MAX
@@ -19,7 +20,6 @@ from agents.outbox import emit
 
 # The default: a local box.
 CLOUD = resolve_config(None)
-EDITED = "edited_meanwhile"
 
 
 def create_environment(body: dict[str, Any], *, actor: Actor, is_internal: bool = False) -> Environment:
@@ -49,16 +49,14 @@ def create_environment(body: dict[str, Any], *, actor: Actor, is_internal: bool 
 def update_environment(
     environment: Environment, body: dict[str, Any], *, actor: Actor, edition: str = ""
 ) -> Environment:
-    """Omitted members stay; sandboxes made from now on follow the new config. What changes nothing leaves no trace.
-    With the `edition` that somebody saw, `Conflict` when it is another one by now."""
+    """Omitted members stay; sandboxes made from now on follow the new config. What changes nothing leaves no trace."""
     try:
         with transaction.atomic():
             environment = _lock(environment)
             if environment.is_archived:
                 raise InvalidRequest(f"The environment {environment.pk} is archived.", code="environment_archived")
-            if edition and edition != edition_of(environment):
-                raise Conflict(f"Somebody else saved the environment {environment.pk} meanwhile.", code=EDITED)
             changes = _changed_columns(environment, body)
+            check_edition(edition, environment, changes)
             if changes:
                 Environment.objects.filter(pk=environment.pk).update(updated_at=timezone.now(), **changes)
                 emit(environment.workspace_id, "environment.updated", environment.pk)
@@ -68,11 +66,6 @@ def update_environment(
     except IntegrityError as error:
         raise _taken(body["name"]) from error
     return environment
-
-
-def edition_of(environment: Environment) -> str:
-    """The same as long as nobody changes it."""
-    return environment.updated_at.isoformat()
 
 
 @transaction.atomic

@@ -13,6 +13,7 @@ from django.utils.http import urlsafe_base64_encode
 
 from agents import audit
 from agents.actors import Actor, platform
+from agents.editions import check_edition
 from agents.exceptions import Conflict, InvalidRequest, NotFound, PermissionDenied
 from agents.limits import MEMBER_TOUCH_SECONDS
 from agents.models import Member, Role, Workspace
@@ -75,13 +76,14 @@ def may_renew_sign_in(member: Member, actor: Actor) -> bool:
 
 
 @transaction.atomic
-def change_role(member: Member, role: str, *, actor: Actor | None = None) -> Member:
+def change_role(member: Member, role: str, *, actor: Actor | None = None, edition: str = "") -> Member:
     """Give a member another role; the last admin stays one, or nobody could ever mend it."""
     _check_role(role)
     member = _lock_member(member)
     before = member.role
     if role == before:
         return member
+    check_edition(edition, member, ["role"])
     _check_not_last_admin(member)
     Member.objects.filter(pk=member.pk).update(role=role)
     member.role = role

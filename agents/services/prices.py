@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from agents import audit
 from agents.actors import Actor
+from agents.editions import check_edition
 from agents.eventlog import statements
 from agents.eventlog.fold import spent_until
 from agents.models import ModelPrice, Session, Workspace
@@ -63,13 +64,24 @@ def _characters(value: Any) -> int:
 
 
 @transaction.atomic
-def set_price(model: str, valid_from: date, rates: dict[str, Decimal], *, actor: Actor) -> ModelPrice:
+def set_price(
+    model: str, valid_from: date, rates: dict[str, Decimal], *, actor: Actor, edition: str = ""
+) -> ModelPrice:
     """The workspace's own price of a model from a day on; a price of the same day is replaced."""
+    if before := price_on(actor.workspace, model, valid_from, lock=True):
+        check_edition(edition, before, [name for name in RATES if rates[name] != getattr(before, name)])
     row, is_new = ModelPrice.objects.update_or_create(
         workspace=actor.workspace, model=model, valid_from=valid_from, defaults=rates
     )
     audit.record(actor, "price.created" if is_new else "price.updated", row.pk, name=f"{model} from {valid_from}")
     return row
+
+
+def price_on(workspace: Workspace, model: str, day: date, *, lock: bool = False) -> ModelPrice | None:
+    """The workspace's own price of a model that begins on that day."""
+    rows = ModelPrice.objects.in_workspace(workspace).filter(model=model, valid_from=day)
+    found: ModelPrice | None = (rows.select_for_update() if lock else rows).first()
+    return found
 
 
 @transaction.atomic
@@ -79,13 +91,19 @@ def delete_price(row: ModelPrice, *, actor: Actor) -> None:
     row.delete()
 
 
+def runtime_price(workspace: Workspace) -> Decimal:
+    """What an hour of running costs today, as it is stored now."""
+    return _usd(Workspace.objects.get(pk=workspace.pk).settings.get(RUNTIME_KEY))
+
+
 @transaction.atomic
-def set_runtime_price(usd_per_hour: Decimal, *, actor: Actor) -> None:
+def set_runtime_price(usd_per_hour: Decimal, *, actor: Actor, edition: str = "") -> None:
     """What an hour of running costs from today on; the days before keep theirs."""
     workspace = Workspace.objects.select_for_update().get(pk=actor.workspace.pk)
     before = _usd(workspace.settings.get(RUNTIME_KEY))
     if usd_per_hour == before:
         return
+    check_edition(edition, {"usd_per_hour": before}, ["usd_per_hour"])
     today = timezone.now().astimezone(UTC).date().isoformat()
     history = list(workspace.settings.get(HISTORY_KEY, ()))
     if not any(until == today for until, _ in history):  # a second change on one day: what applied before it stays

@@ -13,6 +13,7 @@ from agents.access import access_vault
 from agents.actors import Actor
 from agents.credential_auth import changed_auth, new_auth, slot_of
 from agents.crypto import purpose_of, seal
+from agents.editions import check_edition
 from agents.exceptions import Conflict, InvalidRequest, NotFound
 from agents.limits import DISPLAY_NAME_MAX, SESSION_VAULTS_MAX, VAULT_CREDENTIALS_MAX
 from agents.metadata import check_metadata, merge_metadata
@@ -38,7 +39,7 @@ def create_vault(body: dict[str, Any], *, actor: Actor) -> Vault:
 
 
 @transaction.atomic
-def update_vault(vault: Vault, body: dict[str, Any], *, actor: Actor) -> Vault:
+def update_vault(vault: Vault, body: dict[str, Any], *, actor: Actor, edition: str = "") -> Vault:
     """Omitted and null members stay; what changes nothing leaves no trace."""
     vault = _lock_open(vault)
     wanted: dict[str, Any] = {}
@@ -47,6 +48,7 @@ def update_vault(vault: Vault, body: dict[str, Any], *, actor: Actor) -> Vault:
     if body.get("metadata"):
         wanted["metadata"] = merge_metadata(vault.metadata, body["metadata"])
     changes = {name: value for name, value in wanted.items() if value != getattr(vault, name)}
+    check_edition(edition, vault, changes)
     if changes:
         Vault.objects.filter(pk=vault.pk).update(updated_at=timezone.now(), **changes)
         vault.refresh_from_db()
@@ -99,7 +101,7 @@ def create_credential(vault: Vault, body: dict[str, Any], *, actor: Actor) -> Cr
 
 
 @transaction.atomic
-def update_credential(credential: Credential, body: dict[str, Any], *, actor: Actor) -> Credential:
+def update_credential(credential: Credential, body: dict[str, Any], *, actor: Actor, edition: str = "") -> Credential:
     """Omitted members stay. What the credential is for never changes; what changes nothing leaves no trace."""
     credential = lock_credential(credential)
     if credential.is_archived:
@@ -112,6 +114,7 @@ def update_credential(credential: Credential, body: dict[str, Any], *, actor: Ac
             changes["auth"] = auth.shown
         if auth.secrets:
             changes |= sealed_columns(credential, auth.secrets)
+    check_edition(edition, credential, changes)
     if changes:
         Credential.objects.filter(pk=credential.pk).update(updated_at=now, **changes)
         credential.refresh_from_db()

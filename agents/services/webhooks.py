@@ -15,6 +15,7 @@ from agents import audit
 from agents.actors import Actor
 from agents.addresses import names_a_public_host
 from agents.crypto import purpose_of, seal, unseal
+from agents.editions import check_edition
 from agents.exceptions import InvalidRequest, NotFound
 from agents.limits import URL_MAX, WEBHOOK_DESCRIPTION_MAX, WEBHOOK_ENDPOINTS_MAX, WEBHOOK_NAME_MAX
 from agents.models import WebhookEndpoint, Workspace
@@ -45,7 +46,9 @@ def create_endpoint(body: dict[str, Any], *, actor: Actor) -> tuple[WebhookEndpo
 
 
 @transaction.atomic
-def update_endpoint(endpoint: WebhookEndpoint, body: dict[str, Any], *, actor: Actor) -> WebhookEndpoint:
+def update_endpoint(
+    endpoint: WebhookEndpoint, body: dict[str, Any], *, actor: Actor, edition: str = ""
+) -> WebhookEndpoint:
     """Only what is sent changes; an empty list of events changes nothing; enabling forgets why it was disabled."""
     endpoint = _lock(endpoint)
     wanted = _checked(body)
@@ -54,6 +57,7 @@ def update_endpoint(endpoint: WebhookEndpoint, body: dict[str, Any], *, actor: A
     if "state" in body:
         wanted |= {"state": body["state"], "disabled_reason": ""}
     changes = {name: value for name, value in wanted.items() if value != getattr(endpoint, name)}
+    check_edition(edition, endpoint, changes)
     if changes:
         WebhookEndpoint.objects.filter(pk=endpoint.pk).update(updated_at=timezone.now(), **changes)
         endpoint.refresh_from_db()
@@ -64,9 +68,10 @@ def update_endpoint(endpoint: WebhookEndpoint, body: dict[str, Any], *, actor: A
 
 
 @transaction.atomic
-def regenerate_secret(endpoint: WebhookEndpoint, *, actor: Actor) -> str:
+def regenerate_secret(endpoint: WebhookEndpoint, *, actor: Actor, edition: str = "") -> str:
     """The new signing secret; the old one signs nothing from now on."""
     endpoint, secret = _lock(endpoint), _new_secret()
+    check_edition(edition, endpoint, ["secret_changed_at"])
     _seal(endpoint, secret)
     endpoint.updated_at = endpoint.secret_changed_at
     endpoint.save(update_fields=["sealed_secret", "secret_changed_at", "updated_at"])

@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from agents import audit
 from agents.actors import Actor
+from agents.editions import check_edition
 from agents.exceptions import Conflict, InvalidRequest, NotFound
 from agents.limits import METADATA_KEY_MAX, WORKSPACE_NAME_MAX
 from agents.models import Member, Role, Workspace
@@ -34,27 +35,43 @@ def found_workspace(name: str, *, founder: User) -> Member:
 
 
 def update_workspace(
-    workspace: Workspace, *, name: str, principal_key: str, allow_unreviewed_stores: bool, actor: Actor
+    workspace: Workspace,
+    *,
+    name: str,
+    principal_key: str,
+    allow_unreviewed_stores: bool,
+    actor: Actor,
+    edition: str = "",
 ) -> Workspace:
     """Its name, and the settings that a person can change; the others stay."""
     _check_name(name)
     if not 1 <= len(principal_key) <= METADATA_KEY_MAX:
         raise InvalidRequest(f"principal_key: it must have 1 to {METADATA_KEY_MAX} characters, as metadata keys do.")
-    wanted = {"principal_key": principal_key, "allow_unreviewed_stores": allow_unreviewed_stores}
+    settings = {"principal_key": principal_key, "allow_unreviewed_stores": allow_unreviewed_stores}
+    wanted = {**settings, "name": name}
     try:
         with transaction.atomic():
             workspace = lock_workspace(workspace)
-            now: dict[str, Any] = {"principal_key": workspace.principal_key}
-            now["allow_unreviewed_stores"] = workspace.allows_unreviewed_stores
-            changes = [f"{key} {now[key]} → {value}" for key, value in wanted.items() if now[key] != value]
-            changes += [f"name {workspace.name} → {name}"] if name != workspace.name else []
+            now = settings_of(workspace)
+            changes = [key for key, value in wanted.items() if now[key] != value]
+            check_edition(edition, now, changes)
             if changes:
-                workspace.name, workspace.settings = name, {**workspace.settings, **wanted}
+                workspace.name, workspace.settings = name, {**workspace.settings, **settings}
                 workspace.save(update_fields=["name", "settings"])
-                audit.record(actor, "workspace.updated", workspace.pk, name=name, detail=", ".join(changes))
+                detail = ", ".join(f"{key} {now[key]} → {wanted[key]}" for key in changes)
+                audit.record(actor, "workspace.updated", workspace.pk, name=name, detail=detail)
             return workspace
     except IntegrityError:
         raise _name_taken(name)
+
+
+def settings_of(workspace: Workspace) -> dict[str, Any]:
+    """What a person can change about it, as it is."""
+    return {
+        "name": workspace.name,
+        "principal_key": workspace.principal_key,
+        "allow_unreviewed_stores": workspace.allows_unreviewed_stores,
+    }
 
 
 def choose_workspace(wanted: str | None) -> Workspace:

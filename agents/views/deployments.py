@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from agents.access import access_deployment, require_role
 from agents.actors import Actor
-from agents.exceptions import Conflict, DomainError
+from agents.exceptions import DomainError, EditedMeanwhile
 from agents.forms.deployments import STORE, DeploymentFilter, DeploymentForm, Preview, by_clocks_of
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Agent, Deployment, DeploymentRun, Environment, Role
@@ -20,6 +20,7 @@ from agents.services import deployments as services
 from agents.services.deployment_recipes import resources_with_tokens
 from agents.services.deployment_runs import author_of, run_deployment
 from agents.views.asking import ask_first, turned_back
+from agents.views.editing import lay_over
 from agents.views.once import once
 
 LIST, DETAIL = "agents/deployment_list.html", "agents/deployment_detail.html"
@@ -94,9 +95,9 @@ def deployment_edit(request: HtmxHttpRequest, deployment_id: str) -> HttpRespons
     if form.is_valid():
         try:
             body = form.body(resources_with_tokens(deployment))
-            services.update_deployment(deployment, body, actor=request.actor, edition=form.cleaned_data["edition"])
-        except Conflict:
-            return _form_page(request, form, theirs=form.over(access_deployment(request.actor, deployment_id)))
+            services.update_deployment(deployment, body, actor=request.actor, edition=form.seen)
+        except EditedMeanwhile:
+            lay_over(request, form, access_deployment(request.actor, deployment_id))
         except DomainError as refusal:
             form.add_refusal(refusal)
         else:
@@ -197,10 +198,7 @@ def _form(request: HtmxHttpRequest, kept: Deployment | None = None) -> Deploymen
     return form
 
 
-def _form_page(
-    request: HtmxHttpRequest, form: DeploymentForm, *, theirs: list[tuple[str, str, str]] | None = None
-) -> HttpResponse:
-    """`theirs`: somebody else saved first, and this is how what was typed differs from that."""
+def _form_page(request: HtmxHttpRequest, form: DeploymentForm) -> HttpResponse:
     typed = form["expression"].value() or "", form["timezone"].value() or "UTC"
     others = [entry for entry in form.kept.resources if entry["type"] != STORE] if form.kept else []
     context = {
@@ -209,10 +207,8 @@ def _form_page(
         "deployment": form.kept,
         "others": others,
         "preview": Preview.of(*typed, timezone.now()),
-        "is_conflict": theirs is not None,
-        "theirs": theirs,
     }
-    return page(request, FORM, context, status=409 if theirs is not None else 422 if form.is_bound else 200)
+    return page(request, FORM, context, status=form.status)
 
 
 def _first(rows: Any) -> list[Any]:

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from agents.access import access_environment, require_role
 from agents.environment_config import MANAGERS
-from agents.exceptions import Conflict, DomainError
+from agents.exceptions import Conflict, DomainError, EditedMeanwhile
 from agents.forms.environments import EnvironmentForm, EnvironmentKeyForm
 from agents.forms.parts import NameFilter
 from agents.http import HtmxHttpRequest, go, newest_first, page
@@ -18,6 +18,7 @@ from agents.services.packages import states_of_packages
 from agents.services.work_queue import stats_of
 from agents.templatetags.ui import plural
 from agents.views.asking import Crumb, ask_first, turned_back
+from agents.views.editing import lay_over
 from agents.views.once import once
 from agents.views.tools import tools_problem
 
@@ -160,23 +161,21 @@ def _why_kept(environment: Environment) -> str:
 
 def _form_page(request: HtmxHttpRequest, environment: Environment | None) -> HttpResponseBase:
     form = EnvironmentForm(request.POST if request.method == "POST" else None, before=environment)
-    theirs = None
     if request.method == "POST" and form.is_valid():
         try:
             if environment:
-                edition = form.cleaned_data["edition"]
-                saved = services.update_environment(environment, form.body(), actor=request.actor, edition=edition)
+                saved = services.update_environment(environment, form.body(), actor=request.actor, edition=form.seen)
             else:
                 saved = services.create_environment(form.body(), actor=request.actor)
+        except EditedMeanwhile:
+            assert environment
+            lay_over(request, form, access_environment(request.actor, environment.pk))
         except Conflict as refusal:
-            if environment and refusal.code == services.EDITED:
-                theirs = form.over(access_environment(request.actor, environment.pk))
-            else:
-                form.add_error("name", refusal.message)
+            form.add_error("name", refusal.message)
         except DomainError as refusal:
             form.add_refusal(refusal)
         else:
             messages.success(request, "Saved." if environment else f"{saved.name} is ready.")
             return go(request, "environment", saved.pk)
-    context = {"section": "setup", "environment": environment, "form": form, "theirs": theirs}
-    return page(request, FORM, context, status=409 if theirs is not None else 422 if form.errors else 200)
+    context = {"section": "setup", "environment": environment, "form": form}
+    return page(request, FORM, context, status=form.status)

@@ -1,5 +1,6 @@
 """Who is in the workspace and as what: inviting people, changing their role, letting them in again, removing them."""
 
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib import messages
@@ -11,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agents.access import access_member, require_role
-from agents.exceptions import Conflict, DomainError, PermissionDenied
+from agents.exceptions import Conflict, DomainError, EditedMeanwhile, PermissionDenied
 from agents.forms.members import PersonForm, RoleForm
 from agents.forms.parts import NameFilter
 from agents.http import HtmxHttpRequest, Rows, go, page
@@ -19,6 +20,7 @@ from agents.models import Member, Role
 from agents.services import members as services
 from agents.services.api_keys import live_keys_of
 from agents.views.asking import ask_first
+from agents.views.editing import lay_over
 from agents.views.once import once, show_once
 
 LIST, DETAIL = "agents/member_list.html", "agents/member_detail.html"
@@ -42,7 +44,7 @@ def member_list(request: HtmxHttpRequest) -> HttpResponseBase:
 @require_role(Role.VIEWER)
 def member_detail(request: HtmxHttpRequest, member_id: str) -> HttpResponse:
     member = access_member(request.actor, member_id)
-    return page(request, DETAIL, _detail(request, member, RoleForm(initial={"role": member.role})))
+    return page(request, DETAIL, _detail(request, member, RoleForm(initial=RoleForm.showing(member))))
 
 
 @require_POST
@@ -52,11 +54,14 @@ def member_role(request: HtmxHttpRequest, member_id: str) -> HttpResponseBase:
     form = RoleForm(request.POST)
     if form.is_valid():
         try:
-            member = services.change_role(member, form.cleaned_data["role"], actor=request.actor)
+            member = services.change_role(member, form.said["role"], actor=request.actor, edition=form.seen)
+        except EditedMeanwhile:
+            member = access_member(request.actor, member_id)
+            lay_over(request, form, member)
         except Conflict as error:
             form.add_error("role", error.message)
-    if not form.is_valid():
-        return page(request, DETAIL, _detail(request, member, form), status=422)
+    if form.status != HTTPStatus.OK:
+        return page(request, DETAIL, _detail(request, member, form), status=form.status)
     messages.success(request, f"{member} is {Role(member.role).label.lower()} now.")
     return go(request, "member", member.pk)
 

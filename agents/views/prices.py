@@ -9,12 +9,17 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from agents.access import access_row, require_role
+from agents.editions import edition_of
+from agents.exceptions import EditedMeanwhile
 from agents.forms.prices import PriceForm, RuntimePriceForm
 from agents.http import HtmxHttpRequest, go, page
 from agents.models import Agent, AgentVersion, ModelPrice, Role
 from agents.prices import BUILT_IN, PriceBook
 from agents.services import prices
 from agents.views.agents import model_name
+from agents.views.editing import lay_over
+
+NO_PRICE = "none"  # the edition of what nobody has set
 
 
 @require_GET
@@ -30,8 +35,14 @@ def price_save(request: HtmxHttpRequest) -> HttpResponseBase:
     form = PriceForm(request.POST)
     if not form.is_valid():
         return _page(request, form, status=422)
-    given = dict(form.cleaned_data)
-    row = prices.set_price(given.pop("model"), given.pop("valid_from"), given, actor=request.actor)
+    rates = form.said
+    model, day = rates.pop("model"), rates.pop("valid_from")
+    try:
+        row = prices.set_price(model, day, rates, actor=request.actor, edition=form.seen)
+    except EditedMeanwhile:
+        if theirs := prices.price_on(request.workspace, model, day):
+            lay_over(request, form, theirs)
+        return _page(request, form, status=form.status)
     messages.success(request, f"{row.model} costs this from {row.valid_from:%d %b %Y} on.")
     return go(request, "prices")
 
@@ -52,7 +63,11 @@ def price_runtime(request: HtmxHttpRequest) -> HttpResponseBase:
     form = RuntimePriceForm(request.POST)
     if not form.is_valid():
         return _page(request, PriceForm(initial=_initial(request)), form, status=422)
-    prices.set_runtime_price(form.cleaned_data["usd_per_hour"], actor=request.actor)
+    try:
+        prices.set_runtime_price(form.said["usd_per_hour"], actor=request.actor, edition=form.seen)
+    except EditedMeanwhile:
+        lay_over(request, form, prices.runtime_price(request.workspace), request.workspace.pk)
+        return _page(request, PriceForm(initial=_initial(request)), form, status=form.status)
     messages.success(request, "An hour of running time costs this from today on.")
     return go(request, "prices")
 
@@ -68,7 +83,7 @@ def _page(
         "unpriced": _unpriced(request, book, today),
         "runtime": book.runtime,
         "form": form,
-        "runtime_form": runtime or RuntimePriceForm(initial={"usd_per_hour": book.runtime}),
+        "runtime_form": runtime or RuntimePriceForm(initial=RuntimePriceForm.showing(book.runtime)),
         "may_set": request.member.is_admin,
     }
     return page(request, "agents/price_list.html", context, status=status)
@@ -78,7 +93,8 @@ def _initial(request: HtmxHttpRequest) -> dict[str, Any]:
     model = request.GET.get("model", "")
     found = prices.book_of(request.workspace).price_of(model, _today()) if model else None
     rates = {name: getattr(found.rates, name) for name in prices.RATES} if found else {}
-    return {"model": model, "valid_from": _today(), **rates}
+    own = prices.price_on(request.workspace, model, _today())
+    return {"model": model, "valid_from": _today(), **rates, "edition": edition_of(own) if own else NO_PRICE}
 
 
 def _unpriced(request: HtmxHttpRequest, book: PriceBook, today: date) -> list[str]:

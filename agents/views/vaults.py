@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agents.access import access_credential, access_vault, has_role, require_role
-from agents.exceptions import DomainError, NotFound
+from agents.exceptions import DomainError, EditedMeanwhile, NotFound
 from agents.forms.parts import NameFilter
 from agents.forms.vaults import CREDENTIAL_FORMS, CredentialForm, VaultForm
 from agents.http import HtmxHttpRequest, go, newest_first, page
@@ -18,6 +18,7 @@ from agents.models import AuthType, Credential, Role, Vault
 from agents.services import vaults as services
 from agents.services.credential_checks import validate_oauth
 from agents.views.asking import ask_first, turned_back
+from agents.views.editing import lay_over
 from agents.views.once import once
 
 PAGE_SIZE = 50
@@ -58,7 +59,7 @@ def vault_list(request: HtmxHttpRequest) -> HttpResponse:
 def vault_new(request: HtmxHttpRequest) -> HttpResponseBase:
     form = VaultForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
-        vault = services.create_vault(form.cleaned_data, actor=request.actor)
+        vault = services.create_vault(form.said, actor=request.actor)
         return go(request, "vault", vault.pk)
     context = {**_context(request), "form": form, "vault": None}
     return page(request, "agents/vault_form.html", context, status=422 if form.is_bound else 200)
@@ -79,15 +80,17 @@ def vault_edit(request: HtmxHttpRequest, vault_id: str) -> HttpResponseBase:
     vault = access_vault(request.actor, vault_id)
     if page_of_it := turned_back(request, vault, "vault"):
         return page_of_it
-    form = VaultForm(request.POST or None, initial={"display_name": vault.display_name})
+    form = VaultForm(request.POST or None, initial=VaultForm.showing(vault))
     if form.is_valid():
         try:
-            services.update_vault(vault, form.cleaned_data, actor=request.actor)
+            services.update_vault(vault, form.said, actor=request.actor, edition=form.seen)
             return go(request, "vault", vault.pk)
+        except EditedMeanwhile:
+            lay_over(request, form, access_vault(request.actor, vault_id))
         except DomainError as error:
             form.add_refusal(error)
     context = {**_context(request), "form": form, "vault": vault}
-    return page(request, "agents/vault_form.html", context, status=422 if form.is_bound else 200)
+    return page(request, "agents/vault_form.html", context, status=form.status)
 
 
 @require_http_methods(["GET", "POST"])
@@ -155,9 +158,11 @@ def credential_edit(request: HtmxHttpRequest, vault_id: str, credential_id: str)
     form = CREDENTIAL_FORMS[credential.auth_type](data, credential=credential)
     if form.is_valid():
         try:
-            services.update_credential(credential, form.body(), actor=request.actor)
+            services.update_credential(credential, form.body(), actor=request.actor, edition=form.seen)
             messages.success(request, f"{credential} is changed.")
             return go(request, "vault", vault.pk)
+        except EditedMeanwhile:
+            lay_over(request, form, access_credential(vault, credential_id))
         except DomainError as error:
             form.add_refusal(error)
     return _credential_page(request, vault, form)
@@ -218,7 +223,7 @@ def _credential_page(request: HtmxHttpRequest, vault: Vault, form: CredentialFor
         "credential": credential,
         "kind": KIND_WORDS[form.kind],
     }
-    return page(request, "agents/credential_form.html", context, status=422 if form.is_bound else 200)
+    return page(request, "agents/credential_form.html", context, status=form.status)
 
 
 def _confirm(request: HtmxHttpRequest, vault: Vault, asked: dict[str, Any]) -> HttpResponse:

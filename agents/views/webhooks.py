@@ -9,12 +9,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agents.access import access_webhook_endpoint, has_role, require_role
-from agents.exceptions import DomainError
+from agents.editions import edition_of
+from agents.exceptions import DomainError, EditedMeanwhile
 from agents.forms.webhooks import WebhookForm
 from agents.http import HtmxHttpRequest, go, page
 from agents.models import EndpointState, Role, WebhookEndpoint
 from agents.services import webhooks as services
 from agents.views.asking import ask_first
+from agents.views.editing import lay_over
 from agents.views.once import once, show_once
 
 
@@ -33,7 +35,7 @@ def webhook_new(request: HtmxHttpRequest) -> HttpResponse:
     form = WebhookForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
-            endpoint, secret = services.create_endpoint(form.cleaned_data, actor=request.actor)
+            endpoint, secret = services.create_endpoint(form.said, actor=request.actor)
             return _shown(request, endpoint, secret)
         except DomainError as error:
             form.add_refusal(error)
@@ -55,12 +57,14 @@ def webhook_edit(request: HtmxHttpRequest, endpoint_id: str) -> HttpResponseBase
     form = WebhookForm(request.POST if request.method == "POST" else None, endpoint=endpoint)
     if form.is_valid():
         try:
-            services.update_endpoint(endpoint, form.cleaned_data, actor=request.actor)
+            services.update_endpoint(endpoint, form.said, actor=request.actor, edition=form.seen)
             return go(request, "webhook", endpoint.pk)
+        except EditedMeanwhile:
+            lay_over(request, form, access_webhook_endpoint(request.actor, endpoint_id))
         except DomainError as error:
             form.add_refusal(error)
     context = {**_context(request), "form": form, "endpoint": endpoint}
-    return page(request, "agents/webhook_form.html", context, status=422 if form.is_bound else 200)
+    return page(request, "agents/webhook_form.html", context, status=form.status)
 
 
 @require_POST
@@ -78,15 +82,23 @@ def webhook_state(request: HtmxHttpRequest, endpoint_id: str) -> HttpResponseBas
 @require_role(Role.ADMIN)
 @once
 def webhook_secret(request: HtmxHttpRequest, endpoint_id: str) -> HttpResponse:
-    """Asks first: the old secret is dead at once."""
+    """Asks first: the old secret is dead at once, which must not be one that somebody else has just been shown."""
     endpoint = access_webhook_endpoint(request.actor, endpoint_id)
+    problem = ""
     if request.method == "POST":
-        return _shown(request, endpoint, services.regenerate_secret(endpoint, actor=request.actor))
+        seen = request.POST.get("edition", "")
+        try:
+            return _shown(request, endpoint, services.regenerate_secret(endpoint, actor=request.actor, edition=seen))
+        except EditedMeanwhile:
+            problem = "The secret was replaced since this page was shown. Nothing was done now: go back to see when."
     asked = {
         "title": f"Replace the signing secret of {endpoint}?",
         "text": "The old secret signs nothing from that moment on: a receiver that still checks with it refuses what "
         "it is told until it has the new one, which is shown once.",
         "button": "Replace the secret",
+        "problem": problem,
+        "status": 409 if problem else 200,
+        "edition": edition_of(endpoint),
     }
     return _confirm(request, endpoint, asked)
 

@@ -18,6 +18,11 @@ class DreamPolicy(Scheduled, Archivable, WorkspaceOwned):
     """Which agent's sessions (without one: everybody's) are read into which store, how and when. `model` null is the
     model of the agent itself. `is_agents_own` marks the one that an agent's `dreaming` member stands for."""
 
+    EDITED = (
+        *("name", "agent_id", "store_id", "objective", "mode", "model", "window_days", "session_limit"),
+        *("cron", "timezone"),
+    )
+
     id = PublicIdField("dream_policy", primary_key=True)
     name = models.CharField(max_length=POLICY_NAME_MAX_CHARS)
     agent = models.ForeignKey("agents.Agent", null=True, on_delete=models.CASCADE, related_name="+")

@@ -13,10 +13,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from agents import cron
 from agents.access import require_role
-from agents.exceptions import DomainError, InvalidRequest
+from agents.exceptions import DomainError, EditedMeanwhile, InvalidRequest
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Agent, Role
 from agents.views.asking import ask_first
+from agents.views.editing import lay_over
 from agents.views.once import once
 from dreams import policies
 from dreams.access import access_policy
@@ -77,10 +78,12 @@ def policy_new(request: HtmxHttpRequest) -> HttpResponseBase:
 @require_role(Role.ADMIN)
 def policy_edit(request: HtmxHttpRequest, policy_id: str) -> HttpResponseBase:
     policy = access_policy(request.actor, policy_id)
-    form = _form(request, initial=PolicyForm.of(policy), policy=policy)
+    form = _form(request, initial=PolicyForm.showing(policy), policy=policy)
     if form.is_valid():
         try:
-            policies.update_policy(policy, form.body(), actor=request.actor)
+            policies.update_policy(policy, form.body(), actor=request.actor, edition=form.seen)
+        except EditedMeanwhile:
+            lay_over(request, form, access_policy(request.actor, policy_id))
         except DomainError as error:
             form.add_refusal(error)
         else:
@@ -167,7 +170,7 @@ def _form_page(request: HtmxHttpRequest, form: PolicyForm, policy: DreamPolicy |
         "policy": policy,
         **_preview(form["cron"].value() or "", form["timezone"].value() or "UTC"),
     }
-    return page(request, "dreams/policy_form.html", context, status=422 if form.is_bound else 200)
+    return page(request, "dreams/policy_form.html", context, status=form.status)
 
 
 def _preview(expression: str, zone: str) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from agents.access import require_role
-from agents.exceptions import DomainError
+from agents.exceptions import DomainError, EditedMeanwhile
 from agents.http import HtmxHttpRequest, go, newest_first, page
 from agents.models import Role, Session, SessionResource, Workspace
 from agents.views.asking import ask_first
+from agents.views.editing import lay_over
 from agents.views.once import once
 from memory import services
 from memory.access import access_store
@@ -68,7 +69,7 @@ def store_new(request: HtmxHttpRequest) -> HttpResponseBase:
     form = StoreForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
-            store = services.create_store(request.workspace, **form.cleaned_data, actor=request.actor)
+            store = services.create_store(request.workspace, **form.said, actor=request.actor)
         except DomainError as refusal:
             form.add_refusal(refusal)
         else:
@@ -80,13 +81,14 @@ def store_new(request: HtmxHttpRequest) -> HttpResponseBase:
 @require_http_methods(["GET", "POST"])
 @require_role(Role.ADMIN)
 def store_edit(request: HtmxHttpRequest, store_id: str) -> HttpResponseBase:
-    """Only what this person changed is saved, so that two of them do not undo each other."""
+    """Only what this person changed is saved; who changed the same is told of by the next page."""
     store = access_store(request.actor, store_id)
-    kept = {"name": store.name, "description": store.description, "tier": store.tier}
-    form = StoreForm(request.POST if request.method == "POST" else None, initial=kept)
+    form = StoreForm(request.POST if request.method == "POST" else None, initial=StoreForm.showing(store))
     if form.is_valid():
         try:
-            services.update_store(store, form.changes(), actor=request.actor)
+            services.update_store(store, form.changes(), actor=request.actor, edition=form.seen)
+        except EditedMeanwhile:
+            lay_over(request, form, access_store(request.actor, store_id))
         except DomainError as refusal:
             form.add_refusal(refusal)
         else:
@@ -133,7 +135,7 @@ def _confirm(request: HtmxHttpRequest, store: MemoryStore, *, verb: str, **asked
 
 def _form_page(request: HtmxHttpRequest, form: StoreForm, store: MemoryStore | None) -> HttpResponse:
     context = {"section": "memory", "form": form, "store": store}
-    return page(request, FORM, context, status=422 if form.errors else 200)
+    return page(request, FORM, context, status=form.status)
 
 
 def _held(store: MemoryStore) -> dict[str, Any]:

@@ -198,16 +198,16 @@ def test_a_message_that_was_not_touched_stays_its_authors(as_alice, make, typed)
 
 def test_of_two_who_edit_at_once_the_second_sees_what_the_first_saved(as_alice, make, typed):
     made = make(name="Report")
-    edition = re.search(r'name="edition" value="(\w+)"', text_of(as_alice.get(f"/deployments/{made.pk}/edit/")))[1]
+    edition = re.search(r'name="edition" value="([^"]+)"', text_of(as_alice.get(f"/deployments/{made.pk}/edit/")))[1]
     as_alice.post(f"/deployments/{made.pk}/edit/", typed | {"name": "Theirs", "edition": edition})
     answer = as_alice.post(f"/deployments/{made.pk}/edit/", typed | {"name": "Mine", "edition": edition})
     page = text_of(answer)
     assert answer.status_code == 409
-    assert "Somebody else saved this deployment meanwhile" in page
+    assert "You, in another tab, saved this deployment meanwhile" in page
     assert ("Theirs" in page, 'value="Mine"' in page) == (True, True)
     made.refresh_from_db()
     assert made.name == "Theirs"
-    again = re.search(r'name="edition" value="(\w+)"', page)[1]
+    again = re.search(r'name="edition" value="([^"]+)"', page)[1]
     as_alice.post(f"/deployments/{made.pk}/edit/", typed | {"name": "Mine", "edition": again})
     made.refresh_from_db()
     assert made.name == "Mine"
@@ -215,7 +215,7 @@ def test_of_two_who_edit_at_once_the_second_sees_what_the_first_saved(as_alice, 
 
 def test_a_pause_meanwhile_is_no_conflict(as_alice, make, typed):
     made = make(name="Report")
-    edition = re.search(r'name="edition" value="(\w+)"', text_of(as_alice.get(f"/deployments/{made.pk}/edit/")))[1]
+    edition = re.search(r'name="edition" value="([^"]+)"', text_of(as_alice.get(f"/deployments/{made.pk}/edit/")))[1]
     as_alice.post(f"/deployments/{made.pk}/pause/")
     assert as_alice.post(f"/deployments/{made.pk}/edit/", typed | {"edition": edition}).status_code == 303
 

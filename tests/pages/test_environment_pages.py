@@ -159,8 +159,8 @@ def test_who_saves_over_somebody_elses_change_sees_both_first(as_alice, environm
     answer = as_alice.post(address, mine)
     page = answer.content.decode()
     assert answer.status_code == 409
-    assert all(words in page for words in ("Somebody else saved this environment meanwhile", "theirs.io", "mine.io"))
-    assert [label for label, *_ in answer.context["theirs"]] == ["Description", "Allowed hosts"]
+    assert all(words in page for words in ("saved this environment meanwhile", "theirs.io", "mine.io"))
+    assert [label for label, *_ in answer.context["form"].theirs] == ["Description", "Allowed hosts"]
     again = {name: answer.context["form"][name].value() for name in mine}
     assert as_alice.post(address, again).status_code == 303
     environment.refresh_from_db()

@@ -80,7 +80,8 @@ def test_an_empty_secret_keeps_the_stored_one(as_alice, vault):
     kept = {"access_token": SECRET, "refresh_token": "r-77bc", "client_secret": "c-90de"}
     assert (credential.display_name, secrets_of(credential)) == ("Two", kept)
     assert credential.auth["expires_at"] == "2999-01-01T00:00:00Z"
-    as_alice.post(address, {"access_token": "fresh", "client_secret": "c2", "scope": "", "expires_at": ""})
+    cleared = {"scope": "", "expires_at": "", "initial-expires_at": "2999-01-01T00:00"}
+    as_alice.post(address, {"access_token": "fresh", "client_secret": "c2", **cleared})
     credential.refresh_from_db()
     assert secrets_of(credential) == {**kept, "access_token": "fresh", "client_secret": "c2"}
     assert (credential.auth["expires_at"], credential.auth["refresh"]["scope"]) == (None, None)
