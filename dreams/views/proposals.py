@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from agents.access import require_role
@@ -15,7 +16,7 @@ from agents.models import Role
 from dreams import inbox, reviewing
 from dreams.exceptions import ReviewConflict
 from dreams.forms import DecisionForm, EditForm, ReasonForm, RejectForm
-from dreams.links import dream_in_review, proposal_address
+from dreams.links import dream_in_review, inbox_address, proposal_address
 from dreams.models import Proposal
 from dreams.views.after_decision import conflict_page, decided_row, go_on, is_row
 from dreams.views.proposal_page import DETAIL, proposal_context, proposal_page, whole_proposal
@@ -110,8 +111,9 @@ def proposal_undo(request: HtmxHttpRequest, proposal_id: str) -> HttpResponseBas
     if is_row(request):
         return decided_row(request, whole_proposal(request, undone.pk), "Undone")
     messages.success(request, "Undone: the decision was taken back.")
-    back = request.POST.get("back", "")
-    return go(request, back) if back in ("inbox", "home") else _to_its_page(request, proposal)
+    back = {"inbox": inbox_address(dream=dream_in_review(request, proposal)), "home": reverse("home")}
+    address = back.get(request.POST.get("back", ""))
+    return go(request, address) if address else _to_its_page(request, proposal)
 
 
 def _seen(form: forms.Form) -> dict[str, Any]:

@@ -75,6 +75,13 @@ def signed_in(stack: Stack, actor: Actor, page: Page) -> Iterator[Page]:
     assert broken == []
 
 
+def shown_on(page: Page) -> Proposal:
+    """The proposal whose page is open."""
+    found = re.search(r"/proposals/([^/?]+)/", page.url)
+    assert found is not None, page.url
+    return Proposal.objects.get(pk=found[1])
+
+
 def dream(page: Page) -> None:
     page.get_by_role("link", name="Start a dream").first.click()
     page.get_by_role("button", name="Dream over the chosen sessions").click()
@@ -90,7 +97,7 @@ def test_a_proposal_is_read_edited_approved_and_undone(signed_in: Page, stack: S
     expect(page.get_by_role("heading", name="Evidence")).to_be_visible()
     expect(page.locator("blockquote").filter(has_text="gift card balance").first).to_be_visible()
     settled(page)
-    proposal = Proposal.objects.get(pk=page.url.rstrip("/").rpartition("/")[2])
+    proposal = shown_on(page)
 
     page.get_by_role("link", name="Open this quote in the session's trace").first.click()
     expect(page.locator(".event.is-target")).to_be_in_viewport()
@@ -179,7 +186,7 @@ def test_no_page_scrolls_sideways_on_a_phone(signed_in: Page, stack: Stack, widt
     dream(page)
     page.locator("[data-open]").first.click()
     expect(page.get_by_role("heading", name="Evidence")).to_be_visible()
-    session = Proposal.objects.get(pk=page.url.rstrip("/").rpartition("/")[2]).evidence.all()[0].session_id
+    session = shown_on(page).evidence.all()[0].session_id
     page.set_viewport_size({"width": width, "height": 812})
     wide = []
     for address in (page.url, *(f"{stack.url}{path}" for path in (*PAGES, f"/sessions/{session}/"))):

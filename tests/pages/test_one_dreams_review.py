@@ -79,6 +79,12 @@ def test_a_decision_in_the_filtered_inbox_stays_there(as_rita: Client, mine: lis
     assert f'href="{within(second)}">Start reviewing</a>' in row
 
 
+def test_undoing_in_the_filtered_inbox_comes_back_to_it(as_rita: Client, mine: list[Proposal], other: Proposal) -> None:
+    as_rita.post(within(mine[0], "approve/"), seen(mine[0]))
+    response = as_rita.post(within(mine[0], "undo/"), {"back": "inbox"})
+    assert response["Location"] == f"/inbox/?dream={dream_of(mine[0])}"
+
+
 def test_another_dream_in_the_address_means_nothing(as_rita: Client, mine: list[Proposal], other: Proposal) -> None:
     address = f"/proposals/{mine[0].pk}/approve/?dream={dream_of(other)}"
     assert as_rita.post(address, seen(mine[0]))["Location"] == f"/proposals/{other.pk}/"
