@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from agents.eventlog import statements
 from agents.eventlog.wire import Logged
 from agents.models import Event
-from agents.runtime.conversation import Conversation, Known, known_threads
+from agents.runtime.conversation import Conversation
+from agents.runtime.known_threads import Known, known_threads
 from agents.runtime.position import is_rest
 
 SEQ_MAX = 2**62  # behind every event

@@ -12,7 +12,8 @@ from agents.eventlog.wire import COMPACTED, PRIVATE, wire_event
 from agents.models import Thread
 from agents.practice.requests import problem_with
 from agents.runtime.compaction import CLOSING, OPENING
-from agents.runtime.conversation import known_threads, request_json
+from agents.runtime.conversation import request_json
+from agents.runtime.known_threads import known_threads
 from agents.runtime.model_requests import _request
 from agents.runtime.turn import Turn
 from agents.services.agents import create_agent

@@ -8,8 +8,8 @@ from django.db import transaction
 from agents.eventlog.append import NewEvent, append
 from agents.eventlog.wire import Logged
 from agents.models import Event
-from agents.runtime import conversation as known
-from agents.runtime.conversation import Conversation, Known, KnownThreads, request_json
+from agents.runtime.conversation import Conversation, request_json
+from agents.runtime.known_threads import Known, KnownThreads, known_threads
 from agents.runtime.loop import run_thread
 from agents.runtime.turn import Turn
 from agents.services.events import send_events
@@ -82,8 +82,8 @@ def test_events_of_another_process_are_taken_in(session):
 @pytest.mark.django_db(transaction=True)
 def test_what_the_log_does_not_say_is_not_believed(session):
     thread = session.threads.get()
-    left = known.known_threads.take(thread.pk)
+    left = known_threads.take(thread.pk)
     left.conversation.add(said("never committed"))
     wrong = Known(last_seq=left.last_seq, last_id="sevt_other", events=left.events, conversation=left.conversation)
-    known.known_threads.leave(thread.pk, wrong)
+    known_threads.leave(thread.pk, wrong)
     assert "never committed" not in json.dumps(messages_of(Turn(thread)))
