@@ -54,7 +54,7 @@ async def send_stream(frames: AsyncIterator[bytes], receive: Receive, send: Send
     # An empty chunk sends the headers now: the client knows that it is connected before the first event.
     await send({"type": "http.response.body", "body": b":\n\n", "more_body": True})
     writing = asyncio.create_task(_write(frames, send))
-    leaving = asyncio.create_task(_until_gone(receive))
+    leaving = asyncio.create_task(until_gone(receive))
     try:
         await asyncio.wait({writing, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if writing.done() and not writing.result():
@@ -126,7 +126,7 @@ def _is_late(coming: asyncio.Task[bytes | None]) -> bool:
     return not coming.done() or coming.cancelled() or coming.exception() is not None
 
 
-async def _until_gone(receive: Receive) -> None:
+async def until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 

@@ -13,7 +13,6 @@ from django.core.wsgi import get_wsgi_application
 
 from agents.sse import Receive, Scope, Send
 from config.bodies import with_whole_body
-from config.bridge import SyncPool
 from config.downloads import with_files
 from config.static import with_static_files
 
@@ -24,6 +23,7 @@ django = get_wsgi_application()
 import config.urls  # noqa: E402, F401  # the routes and the SDK's types, before the first request needs them
 from agents.api.stream import api_stream, match_api_stream  # noqa: E402
 from agents.views.stream import match_page_stream, page_stream  # noqa: E402
+from config.bridge import SyncPool  # noqa: E402
 from config.uploads import UPLOADS, admits  # noqa: E402
 from config.waiting import with_waiting  # noqa: E402
 

@@ -19,6 +19,7 @@ from agents.sse import Receive, Scope, Send, new_request_id, send_error
 type Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 CHUNK_BYTES = 256 * 1024
+LEAVING = "lucid.leaving"  # in the scope of a request: receives what the client does after its whole body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ def with_whole_body(
                     return None
             except DomainError as error:
                 return await send_error(error, send, request_id=new_request_id())
-            return await application(_with_length(scope, body.size), body.replay, send)
+            return await application({**_with_length(scope, body.size), LEAVING: receive}, body.replay, send)
 
     return wrapped
 

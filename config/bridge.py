@@ -17,8 +17,11 @@ from typing import IO, Any
 from a2wsgi.wsgi import Body, build_environ
 from django.conf import settings
 
-from agents.sse import Receive, Scope, Send
+from agents.sse import Receive, Scope, Send, until_gone
+from config.bodies import LEAVING
+from config.callers import Callers
 from config.downloads import send_pieces
+from config.shares import Shares
 
 HELD_BYTES = 256 * 1024  # of an answer that comes in pieces; what is longer waits on disk for its client
 QUICK_THREADS = 2
@@ -31,12 +34,17 @@ class SyncPool:
     Two of them answer what is quick, and the rest only what has waited behind slow requests. Whatever lets go of the
     interpreter for a moment, such as each row that SQLite reads, wakes a thread that waits for it: twelve threads
     answered a fifth fewer lists a second than two, and used half as much processor time again.
+
+    Nobody gets all of the rest, see `Shares`. Who stands in line there holds no thread, goes past nobody's quick
+    requests, and is forgotten when the client leaves.
     """
 
     def __init__(self, application: Any, workers: int) -> None:
         self.application = application
         self.quick = ThreadPoolExecutor(thread_name_prefix="web", max_workers=QUICK_THREADS)
         self.reserve = ThreadPoolExecutor(thread_name_prefix="web-reserve", max_workers=workers - QUICK_THREADS)
+        self.shares = Shares(workers - QUICK_THREADS)
+        self.callers = Callers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
@@ -47,18 +55,48 @@ class SyncPool:
         environ = build_environ(scope, body)  # type: ignore[arg-type]
         answer = _Answer()
         try:
-            await self._run(answer.make, self.application, environ)
-            await answer.send(send)
+            if await self._quickly(answer, environ) or await self._in_turn(answer, environ):
+                self.callers.learn(environ)
+                await answer.send(send)
         finally:
             answer.close()
 
-    async def _run[Result](self, work: Callable[..., Result], *args: Any) -> Result:
-        job = self.quick.submit(work, *args)
+    async def _quickly(self, answer: "_Answer", environ: Any) -> bool:
+        """Whether a quick thread could make the answer. Who has a line in front of the rest goes there at once."""
+        if self.shares.lines and self.callers.caller_of(environ) in self.shares.lines:
+            return False
+        job = self.quick.submit(answer.make, self.application, environ)
         answered = asyncio.wrap_future(job)
-        done, _ = await asyncio.wait({answered}, timeout=PATIENCE_SECONDS)
-        if not done and job.cancel():  # what has begun goes on where it is
-            answered = asyncio.wrap_future(self.reserve.submit(work, *args))
-        return await answered
+        try:
+            await asyncio.wait({answered}, timeout=PATIENCE_SECONDS)
+        finally:
+            has_begun = not job.cancel()  # what has begun goes on where it is
+        if has_begun:
+            await answered
+        return has_begun
+
+    async def _in_turn(self, answer: "_Answer", environ: Any) -> bool:
+        """Whether the client waited for its turn."""
+        caller = self.callers.caller_of(environ)
+        if not (self.shares.take(caller) or await self._stood_in_line(caller, environ["asgi.scope"].get(LEAVING))):
+            return False
+        answered = asyncio.wrap_future(self.reserve.submit(answer.make, self.application, environ))
+        answered.add_done_callback(lambda _: self.shares.give_back(caller))
+        await asyncio.shield(answered)  # the thread is busy until its end, also when nobody waits any more
+        return True
+
+    async def _stood_in_line(self, caller: str, leaving: Receive | None) -> bool:
+        turn = self.shares.stand_in_line(caller)
+        gone = asyncio.create_task(until_gone(leaving)) if leaving else asyncio.get_running_loop().create_future()
+        has_turn = False
+        try:
+            await asyncio.wait({turn, gone}, return_when=asyncio.FIRST_COMPLETED)
+            has_turn = turn.done() and not gone.done()
+        finally:
+            gone.cancel()
+            if not has_turn:
+                self.shares.leave(caller, turn)
+        return has_turn
 
 
 def _from(first: Scope, receive: Receive) -> Receive:

@@ -27,7 +27,7 @@ def with_waiting(application: Application) -> Application:
         deadline = time.monotonic() + _patience(scope)
         while True:
             answer = _Answer()
-            await application(scope, _no_body, answer.take)
+            await application(scope, _bodiless(receive), answer.take)
             rest = deadline - time.monotonic()
             if not answer.is_nothing or rest <= 0:
                 break
@@ -60,5 +60,11 @@ class _Answer:
         return is_good and b"".join(piece.get("body", b"") for piece in self.pieces) == NOTHING
 
 
-async def _no_body() -> Scope:
-    return {"type": "http.request", "body": b"", "more_body": False}
+def _bodiless(receive: Receive) -> Receive:
+    """An empty body for each time that the application is asked, then what the client does."""
+    empty: list[Scope] = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def received() -> Scope:
+        return empty.pop() if empty else await receive()
+
+    return received

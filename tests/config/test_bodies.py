@@ -8,7 +8,7 @@ import tracemalloc
 
 import pytest
 
-from config.bodies import CHUNK_BYTES, Upload, with_whole_body
+from config.bodies import CHUNK_BYTES, LEAVING, Upload, with_whole_body
 
 MIB = 1024 * 1024
 UPLOADS = [Upload(address=re.compile("/upload"), limit=100 * MIB)]
@@ -105,3 +105,22 @@ def test_a_strangers_upload_is_answered_unread():
     application, _ = post("/upload", [b"x" * MIB], headers=[(b"content-length", b"1048576")], is_known=False)
     assert application.size == 0
     assert application.scope["headers"] == []
+
+
+@pytest.mark.parametrize("path", ["/upload", "/other"])
+def test_who_leaves_after_its_whole_body_is_seen_to_leave(path):
+    messages = iter([{"type": "http.request", "body": b"x", "more_body": False}, {"type": "http.disconnect"}])
+    seen = []
+
+    async def receive():
+        return next(messages)
+
+    async def application(scope, receive, send):
+        seen.extend([await receive(), await scope[LEAVING]()])
+
+    async def admits(scope):
+        return True
+
+    scope = {"type": "http", "method": "POST", "path": path, "headers": []}
+    asyncio.run(with_whole_body(application, limit=MIB, uploads=UPLOADS, admits=admits)(scope, receive, None))
+    assert [message["type"] for message in seen] == ["http.request", "http.disconnect"]

@@ -66,3 +66,17 @@ def test_a_refusal_is_told_at_once(status):
 @pytest.mark.parametrize(("method", "path"), [("POST", POLL), ("GET", "/v1/environments/env_1/work/stats")])
 def test_other_calls_pass_as_they_are(method, path):
     assert ask([(200, b"null"), (200, b"{}")], method=method, path=path) == (200, b"null", 1)
+
+
+def test_a_poll_that_stands_in_line_sees_its_client_leave():
+    seen = []
+
+    async def application(scope, receive, send):
+        seen.extend([(await receive())["type"], (await receive())["type"]])
+
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    scope = {"type": "http", "method": "GET", "path": POLL, "query_string": b"block_ms=900"}
+    asyncio.run(with_waiting(application)(scope, receive, None))
+    assert seen == ["http.request", "http.disconnect"]
