@@ -2,14 +2,14 @@
 
 import json
 
-import psutil
 import pytest
 import redis
 
 from agents.models import Event, Session
 from agents.runtime.prompt import INTERRUPTED
 from tests.agents.test_kill_at_every_step import OUTLINE
-from tests.stack import Stack, wait_for
+from tests.chaos.parts import PARTS, find
+from tests.stack import wait_for
 
 RECOVERY_SECONDS = 60.0  # the promise is ten, which `python -m tests.chaos` measures on a machine of its own
 
@@ -37,11 +37,6 @@ def types(live_sdk, session) -> list[str]:
     return [event.type for event in live_sdk.beta.sessions.events.list(session.id)]
 
 
-def worker(stack: Stack) -> psutil.Process | None:
-    found = psutil.Process(stack.process.pid).children()
-    return next((child for child in found if "lucid-worker" in f"{child.name()} {' '.join(child.cmdline())}"), None)
-
-
 def wait_for_event(live_sdk, session, type: str, seconds: float = 60.0) -> None:
     wait_for(lambda: True if type in types(live_sdk, session) else None, seconds)
 
@@ -50,7 +45,7 @@ def test_a_worker_killed_in_a_tool_call_leaves_a_turn_that_ends_once(live_sdk, s
     effects = stack.data_dir / "sandboxes" / session.id / "workspace" / "effects"
     send(live_sdk, session, {"tool": "bash", "input": {"command": "echo ran >> effects; sleep 600"}}, {"text": "done"})
     wait_for(lambda: effects.exists() or None, 60)
-    wait_for(lambda: worker(stack), 60).kill()
+    wait_for(lambda: find(stack, PARTS["worker"]), 60).kill()
     wait_for_event(live_sdk, session, "session.status_idle", RECOVERY_SECONDS)
     assert types(live_sdk, session) == OUTLINE
     events = list(live_sdk.beta.sessions.events.list(session.id))
@@ -63,7 +58,7 @@ def test_a_worker_killed_in_a_tool_call_leaves_a_turn_that_ends_once(live_sdk, s
 
 
 def test_a_worker_killed_while_the_model_thinks_leaves_one_answer(live_sdk, stack, session):
-    found = wait_for(lambda: worker(stack), 60)
+    found = wait_for(lambda: find(stack, PARTS["worker"]), 60)
     send(live_sdk, session, {"text": "slow answer", "delay_ms": 8000})
     wait_for(lambda: Event.objects.filter(type="span.model_request_start").first(), 60)
     found.kill()

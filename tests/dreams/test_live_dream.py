@@ -3,12 +3,12 @@
 from typing import Any
 
 import anthropic
-import psutil
 import pytest
 
 from agents.actors import Actor
 from agents.models import Member, Session
 from dreams.models import Dream, Proposal
+from tests.chaos.parts import PARTS, find
 from tests.dreams import events
 from tests.dreams.dreaming import MODEL, session_of, store_of
 from tests.stack import Stack, wait_for
@@ -37,11 +37,6 @@ def ended(sdk: anthropic.Anthropic, dream_id: str) -> Any:
     return dream if dream.status not in ("pending", "running") else None
 
 
-def worker(stack: Stack) -> psutil.Process | None:
-    found = psutil.Process(stack.process.pid).children()
-    return next((child for child in found if "lucid-worker" in f"{child.name()} {' '.join(child.cmdline())}"), None)
-
-
 def test_a_dream_runs_in_a_worker_and_can_be_followed(
     live_sdk: anthropic.Anthropic, stack: Stack, inputs: list[Any]
 ) -> None:
@@ -60,7 +55,7 @@ def test_a_dream_whose_worker_is_killed_ends_all_the_same(
 ) -> None:
     created = live_sdk.beta.dreams.create(inputs=inputs, model=MODEL)
     wait_for(lambda: Dream.objects.get(pk=created.id).requests.count() > 3 or None, 60)
-    wait_for(lambda: worker(stack), 60).kill()
+    wait_for(lambda: find(stack, PARTS["worker"]), 60).kill()
     dream = wait_for(lambda: ended(live_sdk, created.id), 120)
     assert dream.status == "completed", dream.error
     assert Proposal.objects.filter(review__dream=dream.id).count() == 5

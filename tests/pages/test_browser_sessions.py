@@ -4,7 +4,6 @@ import json
 import re
 from typing import Any
 
-import psutil
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -16,6 +15,7 @@ from agents.services.agents import create_agent
 from agents.services.environments import create_environment
 from agents.services.members import add_member
 from agents.services.sessions import create_session
+from tests.chaos.parts import PARTS, find
 from tests.pages.browsing import problems, sign_in
 from tests.stack import Stack, wait_for
 
@@ -162,7 +162,7 @@ def test_the_page_catches_up_once_the_web_process_is_back(
     opened(page, stack, as_alice, session)
     say(page, "One.")
     expect(log(page)).to_contain_text("You said: “One.”")
-    web(stack).kill()
+    wait_for(lambda: find(stack, PARTS["web server"]), 60).kill()
     as_alice.post(f"/sessions/{session.pk}/send/", {"text": "Two."})
     expect(log(page)).to_contain_text("You said: “Two.”")
     expect(page.locator("#live")).to_have_text("The agent waits for a message.")
@@ -170,14 +170,6 @@ def test_the_page_catches_up_once_the_web_process_is_back(
     expect(log(page)).to_contain_text("You said: “Three.”")
     anchors = page.eval_on_selector_all("#timeline > [id]", "lines => lines.map(line => line.id)")
     assert len(anchors) == len(set(anchors))
-
-
-def web(stack: Stack) -> psutil.Process:
-    def found() -> psutil.Process | None:
-        children = psutil.Process(stack.process.pid).children()
-        return next((one for one in children if "lucid-web" in f"{one.name()} {' '.join(one.cmdline())}"), None)
-
-    return wait_for(found, 30)
 
 
 def test_without_script_every_answer_is_a_form(

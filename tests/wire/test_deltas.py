@@ -15,7 +15,7 @@ from agents.api.auth import MANAGED_AGENTS
 from agents.eventlog.channel import publish_previews
 from agents.models import Event
 from tests.agents.scripted_model import ScriptedModel, answer, beginning, scripted_model, text, thinking, use
-from tests.agents.test_kill_live import worker
+from tests.chaos.parts import PARTS, find
 from tests.stack import answer_of, wait_for
 
 BOTH = ["agent.message", "agent.thinking"]
@@ -217,7 +217,7 @@ def test_a_worker_killed_in_mid_sentence_leaves_one_final_event_with_a_preview_o
     with listening(sdk, session, *BOTH) as stream:
         say()
         events = until(stream, "event_delta")
-        wait_for(lambda: worker(stack), 60).kill()
+        wait_for(lambda: find(stack, PARTS["worker"]), 60).kill()
         events += until(stream)
         gone.set()
     first, second = of_type(events, "event_start")
