@@ -9,6 +9,7 @@ import uvicorn
 from django.core.management.base import CommandError
 
 from config import garbage
+from config.protocol import HttpProtocol
 
 GRACE_SECONDS = 4  # open streams end at once; ordinary requests get this long
 BACKLOG = 512
@@ -60,6 +61,7 @@ def serve(listener: socket.socket) -> None:
     config = uvicorn.Config(
         application,
         lifespan="off",
+        http=HttpProtocol,
         ws="none",
         access_log=False,
         log_level="warning",

@@ -1,5 +1,6 @@
-"""The official TypeScript SDK, unmodified, against the running product."""
+"""Programs in other languages on the running product: the official TypeScript SDK, and what Java's client sends."""
 
+import http.client
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import shutil
 import subprocess
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -66,3 +68,21 @@ def test_the_typescript_sdk_walks_through_agents_memory_files_and_a_session(walk
     assert walk["status"] == "idle"
     assert walk["archived"] == "terminated"
     assert walk["deleted_file"] == "file_deleted"
+
+
+def test_a_client_that_offers_http_2_with_each_request_is_heard(stack, api_key):
+    line = http.client.HTTPConnection(urlsplit(stack.url).netloc, timeout=60)
+    headers = {
+        "authorization": f"Bearer {api_key}",
+        "anthropic-version": "2026-10-21",
+        "anthropic-beta": "managed-agents-2026-04-01",
+        "content-type": "application/json",
+        "connection": "Upgrade, HTTP2-Settings",
+        "upgrade": "h2c",
+        "http2-settings": "AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA",
+    }
+    for name in ("Ann", "Bea"):
+        line.request("POST", "/v1/agents", json.dumps({"name": name, "model": "practice"}), headers)
+        answer = json.load(line.getresponse())
+        assert answer.get("name") == name, answer
+    line.close()
