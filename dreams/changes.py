@@ -15,8 +15,8 @@ from dreams.entries import (
     render_index,
     replace_entry,
 )
+from dreams.fixes import Fix
 from dreams.limits import EVIDENCE_PER_CHANGE_MAX, INDEX_MAX_LINES, SHRINK_BYTES_MAX, SHRINK_ENTRIES_MAX
-from dreams.mining import Fix
 
 
 class ConservationBroken(Exception):

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dreams.digest import Digest, DigestEvent, render
+from dreams.fixes import Fix
 from dreams.limits import (
     CITES_PER_CLAIM_MAX,
     CLAIM_TEXT_MAX_CHARS,
@@ -16,7 +17,7 @@ from dreams.limits import (
     QUOTE_MAX_CHARS,
 )
 from dreams.literals import find_quote, holds, literals, quotable_texts
-from dreams.mining import Fix, Hint
+from dreams.mining import Hint
 from dreams.origins import manual_pages, taint_of, taint_of_fix, was_read_first
 from dreams.redaction import without_placeholders
 from dreams.wording import edits_in_words, where

@@ -23,10 +23,9 @@ from dreams.limits import (
     FILE_MAX_BYTES,
 )
 from dreams.literals import holds, literals
-from dreams.mining import duplicate_key, duplicates
 from dreams.operations import Cluster, Operation, suggested_path
 from dreams.risks import REJECT, scan
-from dreams.sameness import contradicts, duplicate_key_of, id_candidates, known_as, mentions
+from dreams.sameness import contradicts, duplicate_key, duplicate_key_of, duplicates, id_candidates, known_as, mentions
 from dreams.wording import edits_in_words, where
 
 _PATH = re.compile(rf"^/(?:{'|'.join(FOLDERS.values())})/[a-z0-9][a-z0-9._-]{{0,80}}\.md$")

@@ -1,33 +1,21 @@
-"""PURE: what code alone finds in a digest: errors by signature, failed calls that a later call mended, corrections by
-people, repeated runs of tools, duplicates in a store."""
+"""PURE: what code alone finds in a digest, as hints: errors by signature, failed calls that a later call mended, wishes
+of people, runs of tools that sessions share."""
 
-import difflib
-import json
 import re
-import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from dreams.digest import Digest, DigestEvent
-from dreams.entries import WHOLE_FILE, Entry
+from dreams.calls import calls_of
+from dreams.digest import Digest
+from dreams.fixes import Fix, guesses_among, mended_calls
 from dreams.limits import (
-    NEAR_DUPLICATE_JACCARD,
     SEQUENCE_HINTS_MAX,
     SEQUENCE_SESSIONS_MIN,
     SEQUENCE_SHARE_MIN,
 )
-from dreams.shellwords import SimpleCommand, file_scope, simple_commands
-from dreams.shingles import jaccard
-from dreams.signatures import signature
 
-_PATH_ARGUMENTS = ("file_path", "path", "file", "filename")
-# Looking at a file is no way of mending the program that failed on it.
-_LOOKING = frozenset({
-    "ls", "cat", "head", "tail", "file", "stat", "wc", "less", "xxd", "od", "hexdump", "strings", "grep", "echo",
-    "which", "man", "type", "test", "find", "rm", "cp", "mv", "touch", "true", "printf", "sed", "awk", "diff",
-})  # fmt: skip
 _CORRECTION = re.compile(
     r"\b(?:always|never|please (?:do not|don't)|do not|don't|from now on|in future|instead of|use .{1,60}\bnot\b"
     r"|prefer|make sure|remember)\b",
@@ -36,52 +24,9 @@ _CORRECTION = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fix:
-    """What the call that worked changed: word edits for commands, argument names for others."""
-
-    edits: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = ()  # (add | replace | drop, old words, new words)
-    changed: tuple[str, ...] = ()
-    kept: float = 0.0
-
-    @property
-    def removed(self) -> tuple[str, ...]:
-        return tuple(word for _, old, _ in self.edits for word in old)
-
-    @property
-    def added(self) -> tuple[str, ...]:
-        return tuple(word for _, _, new in self.edits for word in new)
-
-    @property
-    def is_typed(self) -> bool:
-        return bool(self.edits)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    n: int
-    tool: str
-    program: str  # what an entry names: the program of a command, else the tool
-    scope: str
-    words: tuple[str, ...]
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    target: str = ""
-    error: int | None = None  # event number of the error line
-    result: int | None = None
-    signature: str = ""
-
-    @property
-    def failed(self) -> bool:
-        return self.error is not None
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        return (self.tool, self.program, self.scope)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
-    """One finding. `error`: a failed call; `fixed`: a failed call, its error and the call that worked;
-    `correction`: a person's wish; `sequence`: a run of tools that many sessions share."""
+    """One finding, with the numbers of the events that show it. `error`: a failed call and its error; `fixed`: those
+    and the call that worked; `correction`: a person's wish; `sequence`: a run of tools that many sessions share."""
 
     hint: str
     events: tuple[int, ...]
@@ -94,6 +39,7 @@ class Hint:
 
     @property
     def error(self) -> int:
+        """The event with the error of a failed call."""
         return self.events[1]
 
     def to_wire(self) -> dict[str, Any]:
@@ -118,66 +64,12 @@ class Hint:
         return base
 
 
-def calls_of(digest: Digest) -> list[Call]:
-    """Every finished tool call of a digest with its outcome."""
-    outcomes: dict[int, DigestEvent] = {}
-    for event in digest.events:
-        if event.of is not None and event.kind in ("tool_result", "tool_error"):
-            outcomes.setdefault(event.of, event)
-    return [
-        _call(event, outcomes[event.n]) for event in digest.events if event.kind == "tool_use" and event.n in outcomes
-    ]
-
-
-def _call(use: DigestEvent, outcome: DigestEvent) -> Call:
-    arguments = _arguments(use.full)
-    error = outcome.n if outcome.is_error else None
-    command = arguments.get("command")
-    if use.tool == "bash" and isinstance(command, str) and (found := _failing_command(command, outcome)):
-        program, scope, words, target = found.program, found.scope, found.words, found.target
-    else:
-        target = next((arguments[name] for name in _PATH_ARGUMENTS if isinstance(arguments.get(name), str)), "")
-        program, scope, words = use.tool, file_scope(target), ()
-    return Call(
-        n=use.n,
-        tool=use.tool,
-        program=program,
-        scope=scope,
-        words=words,
-        arguments=arguments,
-        target=target,
-        error=error,
-        result=outcome.n,
-        signature=signature(outcome.full) if error else "",
-    )
-
-
-def _arguments(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _failing_command(command: str, outcome: DigestEvent) -> SimpleCommand | None:
-    """The simple command that the outcome speaks of: the one that the error names, else the last with a file."""
-    commands = simple_commands(command)
-    if not commands:
-        return None
-    if outcome.is_error:
-        named = [c for c in commands if re.match(rf"(?:\S*/)?{re.escape(c.program)}\b", outcome.full)]
-        if named:
-            return named[-1]
-    return next((c for c in reversed(commands) if c.scope), commands[-1])
-
-
 def mine(digest: Digest) -> list[Hint]:
     """The hints of one session, in the order of its events. What mended a command counts only where the session did its
     job; that a call worked with other arguments is told of any session, for people to judge."""
     calls = calls_of(digest)
-    mended = _mended([call for call in calls if not (digest.is_failed and call.words)])
-    guesses = _guesses(calls)
+    mended = mended_calls([call for call in calls if not (digest.is_failed and call.words)])
+    guesses = guesses_among(calls)
     hints: list[Hint] = []
     for call in calls:
         if call.error is None or call.n in guesses:
@@ -195,87 +87,6 @@ def mine(digest: Digest) -> list[Hint]:
             hint = replace(hint, hint="fixed", events=(*hint.events, later.n), fix=fix)
         hints.append(hint)
     return [*hints, *_corrections(digest)]
-
-
-def _mended(calls: Sequence[Call]) -> dict[int, tuple[Call, Fix]]:
-    """Failed call number -> the call that worked and what it changed. Of a streak of failed commands only the first is
-    paired, since the tries between are guesses; calls with named arguments are each paired."""
-    found: dict[int, tuple[Call, Fix]] = {}
-    open_failures: dict[tuple[str, str, str], list[Call]] = defaultdict(list)
-    for call in calls:
-        if call.failed:
-            open_failures[call.key].append(call)
-            continue
-        failures = open_failures.pop(call.key, [])
-        if not failures and call.words:
-            failures = _failures_of_another_program(open_failures, call)
-        for failed in failures[:1] if call.words else _first_of_each_signature(failures):
-            fix = difference(failed, call)
-            if fix is not None:
-                found[failed.n] = (call, fix)
-    return found
-
-
-def _failures_of_another_program(open_failures: Mapping[tuple[str, str, str], list[Call]], call: Call) -> list[Call]:
-    if call.program in _LOOKING or not call.target:
-        return []
-    return [
-        failed
-        for failures in open_failures.values()
-        for failed in failures[:1]
-        if failed.words and failed.target == call.target and failed.words[1:] == call.words[1:]
-    ]
-
-
-def _first_of_each_signature(failures: Iterable[Call]) -> list[Call]:
-    return list({call.signature: call for call in reversed(list(failures))}.values())
-
-
-def _guesses(calls: Sequence[Call]) -> set[int]:
-    """Failed commands that repeat an earlier failure of the streak or only try other words: attempts, no new case."""
-    guesses: set[int] = set()
-    first: dict[tuple[str, str, str], Call] = {}
-    for call in calls:
-        if not call.words:
-            continue
-        before = first.get(call.key)
-        if not call.failed:
-            first.pop(call.key, None)
-        elif before is None:
-            first[call.key] = call
-        elif before.signature == call.signature or set(call.words) - set(before.words):
-            guesses.add(call.n)
-    return guesses
-
-
-def difference(failed: Call, worked: Call) -> Fix | None:
-    """What the call that worked changed, or None where nothing (the fault was passing) or too much changed."""
-    if failed.words and worked.words:
-        return _word_difference(failed, worked)
-    before, after = failed.arguments, worked.arguments
-    names = sorted(set(before) | set(after))
-    changed = tuple(name for name in names if before.get(name) != after.get(name))
-    kept = 1 - len(changed) / len(names) if names else 0.0
-    return Fix(changed=changed, kept=kept) if changed and kept >= 0.5 else None
-
-
-def _word_difference(failed: Call, worked: Call) -> Fix | None:
-    before, after = _masked(failed), _masked(worked)
-    matcher = difflib.SequenceMatcher(a=before, b=after, autojunk=False)
-    verbs = {"insert": "add", "delete": "drop", "replace": "replace"}
-    edits = tuple(
-        (verbs[tag], tuple(before[i:j]), tuple(after[k:m]))
-        for tag, i, j, k, m in matcher.get_opcodes()
-        if tag != "equal"
-    )
-    kept = sum(block.size for block in matcher.get_matching_blocks()) / max(1, len(before))
-    fix = Fix(edits=edits, kept=kept)
-    names_files = any(word.startswith("*.") or word == "<path>" for word in (*fix.added, *fix.removed))
-    return fix if edits and kept > 0 and not names_files else None
-
-
-def _masked(call: Call) -> list[str]:
-    return list(SimpleCommand(program=call.program, words=call.words).masked)
 
 
 def _corrections(digest: Digest) -> list[Hint]:
@@ -311,32 +122,3 @@ def shared_sequences(digests: Sequence[Digest]) -> dict[str, list[Hint]]:
 
 def _is_part(short: tuple[str, ...], long: tuple[str, ...]) -> bool:
     return any(long[i : i + len(short)] == short for i in range(len(long) - len(short) + 1))
-
-
-def duplicate_key(entry: Entry) -> str:
-    """Equal for entries that say the same: case and width do not count outside code, bullets and full stops never."""
-    pieces = re.split(r"(`[^`]*`)", entry.body)
-    plain = [p if p.startswith("`") else unicodedata.normalize("NFKC", p).casefold() for p in pieces]
-    return re.sub(r"\s+", " ", "".join(plain)).strip(" .;,-")
-
-
-def duplicates(entries: Iterable[Entry]) -> list[list[Entry]]:
-    """Groups of entries that say exactly the same, the one to keep first."""
-    groups: dict[str, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        if not entry.id.startswith(WHOLE_FILE):
-            groups[duplicate_key(entry)].append(entry)
-    return [sorted(group, key=lambda e: (e.path, e.id)) for group in groups.values() if len(group) > 1]
-
-
-def near_duplicates(entries: Sequence[Entry]) -> list[tuple[Entry, Entry]]:
-    """Pairs that read alike; they are shown to a model and a person, never merged by code."""
-    kept = [entry for entry in entries if not entry.id.startswith(WHOLE_FILE)]
-    return [
-        (one, other)
-        for i, one in enumerate(kept)
-        for other in kept[i + 1 :]
-        if one.kind == other.kind
-        and duplicate_key(one) != duplicate_key(other)
-        and jaccard(one.body, other.body) >= NEAR_DUPLICATE_JACCARD
-    ]

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dreams.claims import Claim, Dropped
 from dreams.entries import FOLDERS, Entry
+from dreams.fixes import Fix
 from dreams.limits import (
     CLAIMS_SHOWN_TO_REDUCE_MAX,
     ENTRIES_SHOWN_TO_REDUCE_MAX,
@@ -21,7 +22,6 @@ from dreams.limits import (
     PITFALL_SESSIONS_MIN,
 )
 from dreams.literals import literals
-from dreams.mining import Fix
 from dreams.wording import counted
 
 TOOL = "record_operations"

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 
 from dreams.digest import Digest, DigestEvent
+from dreams.fixes import Fix
 from dreams.limits import LITERAL_SHINGLE_MIN_CHARS, TAINT_CONTAINMENT
 from dreams.literals import holds, literals, quotable_texts
-from dreams.mining import Fix
 from dreams.shellwords import simple_commands
 from dreams.shingles import containment, copies
 

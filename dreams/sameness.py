@@ -3,12 +3,18 @@
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 from dreams.entries import KIND_LETTERS, WHOLE_FILE, Entry
+from dreams.fixes import Fix
+from dreams.limits import (
+    NEAR_DUPLICATE_JACCARD,
+)
 from dreams.literals import holds
-from dreams.mining import Fix, duplicate_key
 from dreams.operations import Cluster
+from dreams.shingles import jaccard
 from dreams.wording import in_words
 
 _EDIT = re.compile(r"\b(add|replace|drop) `([^`]+)`(?: with `([^`]+)`)?")
@@ -82,3 +88,32 @@ def id_candidates(cluster: Cluster) -> list[str]:
     digest = base64.b32encode(hashlib.sha256(cluster.key.encode()).digest()).decode().lower()
     letter = KIND_LETTERS[cluster.kind]
     return [f"{letter}-{digest[:size]}" for size in (4, 5, 6)] + [f"{letter}-{digest[i : i + 6]}" for i in range(6, 40)]
+
+
+def duplicate_key(entry: Entry) -> str:
+    """Equal for entries that say the same: case and width do not count outside code, bullets and full stops never."""
+    pieces = re.split(r"(`[^`]*`)", entry.body)
+    plain = [p if p.startswith("`") else unicodedata.normalize("NFKC", p).casefold() for p in pieces]
+    return re.sub(r"\s+", " ", "".join(plain)).strip(" .;,-")
+
+
+def duplicates(entries: Iterable[Entry]) -> list[list[Entry]]:
+    """Groups of entries that say exactly the same, the one to keep first."""
+    groups: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        if not entry.id.startswith(WHOLE_FILE):
+            groups[duplicate_key(entry)].append(entry)
+    return [sorted(group, key=lambda e: (e.path, e.id)) for group in groups.values() if len(group) > 1]
+
+
+def near_duplicates(entries: Sequence[Entry]) -> list[tuple[Entry, Entry]]:
+    """Pairs that read alike; they are shown to a model and a person, never merged by code."""
+    kept = [entry for entry in entries if not entry.id.startswith(WHOLE_FILE)]
+    return [
+        (one, other)
+        for i, one in enumerate(kept)
+        for other in kept[i + 1 :]
+        if one.kind == other.kind
+        and duplicate_key(one) != duplicate_key(other)
+        and jaccard(one.body, other.body) >= NEAR_DUPLICATE_JACCARD
+    ]

@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from dreams.mining import Fix
+from dreams.fixes import Fix
 
 
 def where(program: str, scope: str) -> str:

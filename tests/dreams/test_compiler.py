@@ -11,7 +11,7 @@ from dreams.changes import Change, ConservationBroken, apply_changes, check_cons
 from dreams.claims import Cited, Claim
 from dreams.compiler import compile_changes
 from dreams.entries import Entry, all_entries
-from dreams.mining import Fix
+from dreams.fixes import Fix
 from dreams.operations import Cluster, Operation, cluster_claims
 from dreams.sameness import contradicts
 from tests.dreams import events

@@ -7,10 +7,10 @@ import pytest
 
 from dreams.changes import Change
 from dreams.entries import Entry
+from dreams.fixes import Fix
 from dreams.gate import AUTO, QUARANTINE, REJECTED, REVIEW, Rules, Ruling, judge, judge_all
 from dreams.hidden_text import hidden_characters, mixed_script_words, skeleton
 from dreams.limits import AUTO_CHANGES_MAX
-from dreams.mining import Fix
 from dreams.risks import DANGER, INFO, REJECT, risky_words, scan
 from tests.dreams.test_compiler import claim
 

@@ -2,8 +2,11 @@
 
 import pytest
 
+from dreams.calls import calls_of
 from dreams.entries import Entry
-from dreams.mining import Fix, calls_of, duplicates, mine, near_duplicates, shared_sequences
+from dreams.fixes import Fix
+from dreams.mining import mine, shared_sequences
+from dreams.sameness import duplicates, near_duplicates
 from dreams.shellwords import simple_commands
 from dreams.signatures import error_line, signature
 from tests.dreams import events
