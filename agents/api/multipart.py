@@ -3,12 +3,14 @@
 Why not Django's own parser: it strips folders from names, and takes a part without a name for text.
 """
 
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import IO
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -20,6 +22,8 @@ from agents.exceptions import InvalidRequest, TooLarge
 CHUNK_BYTES = 256 * 1024
 IN_MEMORY_BYTES = 64 * 1024  # larger parts go to disk
 FIELD_MAX_BYTES = 64 * 1024  # of a part that is read as text
+# The one place where .NET says a name beyond ASCII as it is; what it calls `filename` beside it is for mail.
+EXTENDED_NAME = re.compile(r";\s*filename\*\s*=\s*(utf-8|iso-8859-1)'[^']*'([^\s;\"]+)", re.IGNORECASE)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,13 +96,21 @@ def _boundary(request: HttpRequest) -> str:
 
 
 def _begin(segment: MultipartSegment, files: ExitStack) -> Part:
-    if not segment.name or any("\x00" in value for value in (segment.name, segment.filename or "")):
+    filename = _filename(segment)
+    if not segment.name or any("\x00" in value for value in (segment.name, filename or "")):
         raise InvalidRequest("The request body has a part whose name is missing or cannot be stored.")
     folder = str(settings.FILE_UPLOAD_TEMP_DIR)
     file = files.enter_context(tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES, dir=folder))  # noqa: SIM115
     return Part(
         name=segment.name,
-        filename=segment.filename,
+        filename=filename,
         content_type=segment.content_type or "",
         file=file,
     )
+
+
+def _filename(segment: MultipartSegment) -> str | None:
+    if extended := EXTENDED_NAME.search(segment.header("Content-Disposition", "")):
+        return unquote(extended[2], encoding=extended[1])
+    sent: str | None = segment.filename
+    return sent

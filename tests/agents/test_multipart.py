@@ -34,6 +34,19 @@ def test_names_keep_their_folders_and_bare_bytes_have_none():
     ]
 
 
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        ("filename=\"=?utf-8?B?dMOkYmxlLmNzdg==?=\"; filename*=utf-8''t%C3%A4ble.csv", "täble.csv"),
+        ("FileName*=ISO-8859-1'de't%e4ble.csv; filename=table.csv", "täble.csv"),
+        ("filename=a.txt; filename*=utf-8''sk%2Fa.txt", "sk/a.txt"),
+        ("filename=a.txt; filename*=koi8-r''b.txt", "a.txt"),
+    ],
+)
+def test_a_name_beyond_ascii_may_come_as_dotnet_sends_it(sent, name):
+    assert [found[:2] for found in read(request(part(f"name=file; {sent}", "x")))] == [("file", name)]
+
+
 def test_a_large_part_is_hashed_and_whole():
     data = "0123456789abcdef" * (IN_MEMORY_BYTES // 8)
     with read_parts(request(part('name="file"; filename="x"', data)), parts_max=1, bytes_max=10**6) as (found,):
@@ -57,6 +70,7 @@ def test_a_field_is_text():
         request("no header at all"),
         request(part('filename="a"', "x")),
         request(part('name="a"; filename="a\x00b"', "x")),
+        request(part("name=a; filename*=utf-8''a%00b", "x")),
         request(end=""),
         request(*[part('name="a"', "x")] * 11),
     ],
