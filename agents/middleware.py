@@ -81,6 +81,7 @@ def _enveloped(response: HttpResponseBase, path: str, request_id: str) -> HttpRe
     error.status = response.status_code
     error.type = ERROR_TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "api_error")
     answer = JsonResponse(error_body(error, request_id), status=error.status)
+    answer.headers["content-length"] = str(len(answer.content))  # else it comes in chunks, which HTTP/1.0 has not
     if allow := response.headers.get("allow"):
         answer.headers["allow"] = allow
     return answer

@@ -194,6 +194,7 @@ def test_a_version_that_never_was_starts_no_session(call, agent, environment):
 def test_an_unknown_address_is_an_api_404(call, path):
     response = call("GET", path)
     assert (response.status_code, error(response)["type"]) == (404, "not_found_error")
+    assert response.headers["content-length"] == str(len(response.content))
 
 
 @pytest.mark.parametrize(
