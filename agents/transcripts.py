@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from agents.limits import METADATA_KEY_MAX, METADATA_PAIRS_MAX, METADATA_VALUE_MAX
 from agents.storable import storable
 
 MESSAGES_MAX = 10_000  # one transcript; more is a log file, not a conversation
 LOOKS_LIKE_AN_ERROR = re.compile(r"\s*(error|exception|traceback|failed|failure)\b", re.IGNORECASE)
 KEPT_MEMBERS = ("task_id", "trial", "source", "principal", "id")
-METADATA_TEXT_MAX = 512  # the wire's bound on a metadata value
 
 
 class BadTranscript(ValueError):
@@ -40,6 +40,8 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
+    """What a call came to; `reference` is the call's."""
+
     reference: str
     content: list[dict[str, Any]]
     is_error: bool
@@ -64,16 +66,8 @@ class Transcript:
         return (happening for happening in self.happenings if isinstance(happening, Call))
 
 
-def parse(line: str) -> Transcript:
-    """A line of JSON -> the transcript in it; `BadTranscript` otherwise."""
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise BadTranscript(f"not JSON: {error}") from error
-    return read(record)
-
-
 def read(record: Any) -> Transcript:
+    """The transcript in a line's JSON; `BadTranscript` says what is wrong where there is none."""
     if not isinstance(record, dict):
         raise BadTranscript("not a JSON object")
     messages = record.get("messages", record.get("events"))
@@ -239,7 +233,12 @@ def _verdict(record: dict[str, Any]) -> bool | None:
 
 
 def _metadata(record: dict[str, Any]) -> dict[str, str]:
+    """The transcript's own and what stands beside it, the latter first: a session may have so much and no more."""
     own = record.get("metadata")
-    found = {**(own if isinstance(own, dict) else {}), **{name: record.get(name) for name in KEPT_MEMBERS}}
+    beside = {name: record[name] for name in KEPT_MEMBERS if record.get(name) is not None}
+    found = {**beside, **(own if isinstance(own, dict) else {}), **beside}
     kept = {str(name): str(value) for name, value in found.items() if isinstance(value, str | int | float)}
-    return {name: value for name, value in list(kept.items())[:16] if name and len(value) <= METADATA_TEXT_MAX}
+    fits = [
+        pair for pair in kept.items() if 0 < len(pair[0]) <= METADATA_KEY_MAX and len(pair[1]) <= METADATA_VALUE_MAX
+    ]
+    return dict(fits[:METADATA_PAIRS_MAX])

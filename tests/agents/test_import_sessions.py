@@ -151,6 +151,17 @@ def test_the_command_says_what_it_did(workspace, tmp_path):
     assert err.getvalue().startswith("line 2 skipped: not JSON")
 
 
+def test_a_transcripts_own_metadata_arrives_as_far_as_a_session_may_have_it(actor):
+    own = {"principal": "bo", "long": "x" * 513, "k" * 65: "v", **{f"key {number}": "v" for number in range(20)}}
+    line = {**OPENAI, "metadata": own}
+    del line["principal"]
+    import_transcripts([line], "Support", actor=actor)
+    session = Session.objects.get()
+    assert session.principal == "bo"
+    assert list(session.metadata)[:3] == ["task_id", "principal", "key 0"]
+    assert len(session.metadata) == 16
+
+
 @pytest.mark.skipif(not AIRLINE.exists(), reason="the airline transcripts are not beside this checkout")
 def test_every_message_call_and_result_of_real_transcripts_arrives(actor):
     with AIRLINE.open() as lines:
