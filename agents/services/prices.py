@@ -14,7 +14,8 @@ from agents.editions import check_edition
 from agents.eventlog import statements
 from agents.eventlog.fold import spent_until
 from agents.models import ModelPrice, Session, Workspace
-from agents.prices import RUNTIME_USD_PER_HOUR, Cost, Price, PriceBook, Rates, cost_of
+from agents.price_list import Price, Rates
+from agents.prices import RUNTIME_USD_PER_HOUR, Cost, PriceBook, cost_of
 
 CHARACTERS_PER_TOKEN = 4
 SAID = (

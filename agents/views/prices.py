@@ -14,7 +14,8 @@ from agents.exceptions import EditedMeanwhile
 from agents.forms.prices import PriceForm, RuntimePriceForm
 from agents.http import HtmxHttpRequest, go, page
 from agents.models import Agent, AgentVersion, ModelPrice, Role
-from agents.prices import BUILT_IN, PriceBook
+from agents.price_list import BUILT_IN
+from agents.prices import PriceBook
 from agents.services import prices
 from agents.views.agents import model_name
 from agents.views.editing import lay_over

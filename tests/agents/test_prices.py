@@ -9,7 +9,8 @@ from anthropic.types.beta.beta_managed_agents_model_param import BetaManagedAgen
 from anthropic.types.model_param import ModelParam
 
 from agents.eventlog.fold import fold, spent_until, usage_shape
-from agents.prices import BUILT_IN, Price, PriceBook, Rates, cents, cost_of, monetary_amount
+from agents.price_list import BUILT_IN, Price, Rates
+from agents.prices import PriceBook, cents, cost_of, monetary_amount
 
 DAY = date(2026, 11, 12)
 NOON = datetime(2026, 11, 12, 12, tzinfo=UTC)
