@@ -43,7 +43,8 @@ class Change:
     tainted_by: str = ""
     missing: tuple[str, ...] = ()  # literals of merged entries that the result would lose
     novel: tuple[str, ...] = ()  # literals that no claim shows
-    conflicts: tuple[str, ...] = ()  # entries that say otherwise
+    conflicts: tuple[str, ...] = ()  # entries that say otherwise, as path#id
+    alike: tuple[str, ...] = ()  # entries that say almost the same
 
     @property
     def before(self) -> str:

@@ -25,7 +25,16 @@ from dreams.limits import (
 from dreams.literals import holds, literals
 from dreams.operations import Cluster, Operation, suggested_path
 from dreams.risks import REJECT, scan
-from dreams.sameness import contradicts, duplicate_key, duplicate_key_of, duplicates, id_candidates, known_as, mentions
+from dreams.sameness import (
+    contradicts,
+    duplicate_key,
+    duplicate_key_of,
+    duplicates,
+    id_candidates,
+    known_as,
+    mentions,
+    near_duplicates,
+)
 from dreams.wording import edits_in_words, where
 
 _PATH = re.compile(rf"^/(?:{'|'.join(FOLDERS.values())})/[a-z0-9][a-z0-9._-]{{0,80}}\.md$")
@@ -248,6 +257,7 @@ def _change(
         missing=tuple(dict.fromkeys(missing)),
         novel=() if typed or op in ("move", "retire") else _novel(_uncounted(body, cluster), claims, targets),
         conflicts=_conflicts(after, targets, state) if body else (),
+        alike=_alike(after, targets, state) if body else (),
     )
 
 
@@ -336,8 +346,18 @@ def _novel(body: str, claims: Sequence[Claim], targets: Sequence[Entry]) -> tupl
 
 def _conflicts(after: str, targets: Sequence[Entry], state: _State) -> tuple[str, ...]:
     new = Entry(id="new", path="", text=after)
-    others = [entry for entry in [*state.entries, *state.authoritative] if entry not in targets]
-    return tuple(f"{entry.path}#{entry.id}" for entry in others if contradicts(new, entry))
+    return tuple(_address(entry) for entry in _others(targets, state) if contradicts(new, entry))
+
+
+def _alike(after: str, targets: Sequence[Entry], state: _State) -> tuple[str, ...]:
+    new = Entry(id="new", path="", text=after)
+    found = near_duplicates(new, _others(targets, state))
+    return tuple(_address(entry) for entry in found if not contradicts(new, entry))
+
+
+def _others(targets: Sequence[Entry], state: _State) -> list[Entry]:
+    """What the memory says besides the entries that change, read-only tiers included."""
+    return [entry for entry in [*state.entries, *state.authoritative] if entry not in targets]
 
 
 def _new_id(cluster: Cluster, used: set[str]) -> str:

@@ -163,6 +163,9 @@ def _findings(change: Change, rules: Rules) -> list[Finding]:
     if change.conflicts:
         message = f"Other entries say otherwise: {_listed(change.conflicts)}."
         add(Finding(code="conflict", severity=DANGER, message=message))
+    if change.alike:
+        message = f"Other entries say almost the same: {_listed(change.alike)}."
+        add(Finding(code="near_duplicate", severity=WARNING, message=message))
     if change.counter:
         message = f"In {len({c.session_id for c in change.counter})} sessions another change made the call work."
         add(Finding(code="counter_examples", severity=WARNING, message=message))

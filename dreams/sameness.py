@@ -9,10 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from dreams.entries import KIND_LETTERS, WHOLE_FILE, Entry
 from dreams.fixes import Fix
-from dreams.limits import (
-    NEAR_DUPLICATE_JACCARD,
-)
-from dreams.literals import holds
+from dreams.limits import NEAR_DUPLICATE_JACCARD
+from dreams.literals import holds, literals
 from dreams.operations import Cluster
 from dreams.shingles import jaccard
 from dreams.wording import in_words
@@ -42,6 +40,41 @@ def _code_words(action: str) -> set[str]:
 
 def _outside_code(text: str) -> str:
     return re.sub(r"`[^`]*`|;\s*without it\b.*$", " ", text, flags=re.IGNORECASE)
+
+
+def duplicate_key(entry: Entry) -> str:
+    """Equal for entries that say the same: case and width do not count outside code, bullets and full stops never."""
+    pieces = re.split(r"(`[^`]*`)", entry.body)
+    plain = [p if p.startswith("`") else unicodedata.normalize("NFKC", p).casefold() for p in pieces]
+    return re.sub(r"\s+", " ", "".join(plain)).strip(" .;,-")
+
+
+def duplicate_key_of(text: str) -> str:
+    """The same for a text that is no entry yet."""
+    return duplicate_key(Entry(id="x", path="", text=text))
+
+
+def duplicates(entries: Iterable[Entry]) -> list[list[Entry]]:
+    """Groups of entries that say exactly the same, the one to keep first."""
+    groups: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        if not entry.id.startswith(WHOLE_FILE):
+            groups[duplicate_key(entry)].append(entry)
+    return [sorted(group, key=lambda e: (e.path, e.id)) for group in groups.values() if len(group) > 1]
+
+
+def near_duplicates(one: Entry, others: Iterable[Entry]) -> list[Entry]:
+    """Those that name the same literals in almost the same words. A person is told of them; code merges only what says
+    exactly the same, since likeness sees neither a negation nor a condition that is gone."""
+    named, key = set(literals(one.body)), duplicate_key(one)
+    return [
+        other
+        for other in others
+        if not other.id.startswith(WHOLE_FILE)
+        and set(literals(other.body)) == named
+        and jaccard(one.body, other.body) >= NEAR_DUPLICATE_JACCARD
+        and duplicate_key(other) != key
+    ]
 
 
 def known_as(cluster: Cluster, body: str, entries: Sequence[Entry]) -> Entry | None:
@@ -80,40 +113,7 @@ def mentions(body: str, fix: Fix) -> bool:
     return all(holds(body, words) for words in wanted)
 
 
-def duplicate_key_of(text: str) -> str:
-    return duplicate_key(Entry(id="x", path="", text=text))
-
-
 def id_candidates(cluster: Cluster) -> list[str]:
     digest = base64.b32encode(hashlib.sha256(cluster.key.encode()).digest()).decode().lower()
     letter = KIND_LETTERS[cluster.kind]
     return [f"{letter}-{digest[:size]}" for size in (4, 5, 6)] + [f"{letter}-{digest[i : i + 6]}" for i in range(6, 40)]
-
-
-def duplicate_key(entry: Entry) -> str:
-    """Equal for entries that say the same: case and width do not count outside code, bullets and full stops never."""
-    pieces = re.split(r"(`[^`]*`)", entry.body)
-    plain = [p if p.startswith("`") else unicodedata.normalize("NFKC", p).casefold() for p in pieces]
-    return re.sub(r"\s+", " ", "".join(plain)).strip(" .;,-")
-
-
-def duplicates(entries: Iterable[Entry]) -> list[list[Entry]]:
-    """Groups of entries that say exactly the same, the one to keep first."""
-    groups: dict[str, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        if not entry.id.startswith(WHOLE_FILE):
-            groups[duplicate_key(entry)].append(entry)
-    return [sorted(group, key=lambda e: (e.path, e.id)) for group in groups.values() if len(group) > 1]
-
-
-def near_duplicates(entries: Sequence[Entry]) -> list[tuple[Entry, Entry]]:
-    """Pairs that read alike; they are shown to a model and a person, never merged by code."""
-    kept = [entry for entry in entries if not entry.id.startswith(WHOLE_FILE)]
-    return [
-        (one, other)
-        for i, one in enumerate(kept)
-        for other in kept[i + 1 :]
-        if one.kind == other.kind
-        and duplicate_key(one) != duplicate_key(other)
-        and jaccard(one.body, other.body) >= NEAR_DUPLICATE_JACCARD
-    ]

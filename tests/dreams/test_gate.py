@@ -144,6 +144,7 @@ def test_ordinary_words_are_no_risk(words: tuple[str, ...]) -> None:
         (lesson(claims=(claim(1, is_suggested=True), claim(2, is_suggested=True))), "read the words"),
         (lesson(op="supersede", targets=(Entry(id="w-aaaa", path="/a.md", text="- [w-aaaa] x"),)), "person"),
         (lesson(conflicts=("/a.md#w-bbbb",)), "otherwise"),
+        (lesson(alike=("/a.md#w-bbbb",)), "almost the same"),
         (prose("expect `bad header`"), "person"),
     ],
 )

@@ -3,10 +3,8 @@
 import pytest
 
 from dreams.calls import calls_of
-from dreams.entries import Entry
 from dreams.fixes import Fix
 from dreams.mining import mine, shared_sequences
-from dreams.sameness import duplicates, near_duplicates
 from dreams.shellwords import simple_commands
 from dreams.signatures import error_line, signature
 from tests.dreams import events
@@ -132,12 +130,3 @@ def test_a_run_of_tools_counts_once_enough_sessions_share_it() -> None:
 def test_only_finished_calls_are_calls() -> None:
     open_call = events.ran("zorp a.kel", "ok")[0]
     assert calls_of(digest_of([open_call])) == []
-
-
-def test_the_same_words_in_another_case_are_duplicates_and_other_flags_are_not() -> None:
-    def entry(number: int, text: str) -> Entry:
-        return Entry(id=f"w-aaa{number}", path="/a.md", text=f"- [w-aaa{number}] {text}")
-
-    same = [entry(1, "When X → use `-r`."), entry(2, "when x → use `-r`"), entry(3, "when x → use `-R`")]
-    assert [[e.id for e in group] for group in duplicates(same)] == [["w-aaa1", "w-aaa2"]]
-    assert [(a.id, b.id) for a, b in near_duplicates(same)] == [("w-aaa1", "w-aaa3"), ("w-aaa2", "w-aaa3")]
