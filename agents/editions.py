@@ -21,7 +21,7 @@ def check_edition(seen: str, shown: Any, changes: Iterable[str]) -> None:
     """`EditedMeanwhile` where a column of `changes` is not as it was in the edition that somebody saw; without one
     whatever is there is overwritten. Call it under the row's lock."""
     then, now = _columns(seen), _columns(edition_of(shown))
-    if seen and any(name in now and then.get(name) != now[name] for name in changes):
+    if seen and any(then.get(name) != now.get(name) for name in changes if name in then or name in now):
         raise EditedMeanwhile("Somebody else saved it meanwhile.")
 
 

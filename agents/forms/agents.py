@@ -81,7 +81,8 @@ class AgentForm(RefusableForm):
     metadata = text_field(
         "Metadata", longest=20_000, area=area(2, "team = support", is_code=True), help_text="One a line: key = value."
     )
-    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput(attrs={"autocomplete": "off"}))
+    edition = forms.CharField(required=False, widget=forms.HiddenInput(attrs={"autocomplete": "off"}))
 
     def __init__(
         self,
@@ -89,10 +90,11 @@ class AgentForm(RefusableForm):
         *,
         before: Definition | None = None,
         version: int | None = None,
+        edition: str = "",
         skills: Iterable[tuple[str, str]] = (),
         agents: Iterable[tuple[str, str]] = (),
     ) -> None:
-        super().__init__(data, initial=_initial(before, version))
+        super().__init__(data, initial={**_initial(before, version), "edition": edition})
         self.before = before
         self.lines_of_tools: list[int] = []
         missing = missing_web_tools()

@@ -1,6 +1,7 @@
 """Forms over what somebody else may save meanwhile: both are shown then, and nothing of either is lost."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -74,5 +75,5 @@ def in_words(field: forms.Field, value: Any) -> str:
         return "yes" if value else "no"
     names = dict(getattr(field, "choices", ()))
     values = value if isinstance(value, list) else ["" if value is None else value]
-    words = sorted(str(names.get(one, one)) for one in values)
+    words = sorted(f"{one.normalize():f}" if isinstance(one, Decimal) else str(names.get(one, one)) for one in values)
     return ", ".join(words).replace("\r\n", "\n").strip() or "nothing"

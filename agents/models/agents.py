@@ -7,8 +7,6 @@ from agents.models.base import Archivable, PublicIdField, WorkspaceOwned
 
 
 class Agent(Archivable, WorkspaceOwned):
-    EDITED = ("version", "extensions")
-
     id = PublicIdField("agent", primary_key=True)
     name = models.CharField(max_length=limits.AGENT_NAME_MAX)
     version = models.PositiveIntegerField(default=1)

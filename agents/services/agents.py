@@ -63,7 +63,7 @@ def update_agent(agent: Agent, body: dict[str, Any], *, actor: Actor, edition: s
     beside = [name for name in extensions if kept.get(name) != agent.extensions.get(name)]
     if not changed and not beside:
         return agent
-    check_edition(edition, agent, ["extensions"] if beside else [])
+    check_edition(edition, beside_version(agent), beside)
     columns: dict[str, Any] = {"extensions": kept, "updated_at": timezone.now()}
     if changed:
         columns |= _add_version(agent, definition, columns["updated_at"])
@@ -73,6 +73,11 @@ def update_agent(agent: Agent, body: dict[str, Any], *, actor: Actor, edition: s
     audit.record(actor, "agent.updated", agent.pk, name=definition["name"], detail=detail)
     agent.refresh_from_db()
     return agent
+
+
+def beside_version(agent: Agent) -> dict[str, Any]:
+    """What people change about it on its page, where `version` tells of nothing."""
+    return {"version": agent.version, **agent.extensions}
 
 
 def _check_version(agent: Agent, expected: int) -> None:

@@ -15,16 +15,19 @@ from agents.access import access_agent, access_environment, require_role
 from agents.definitions import resolve
 from agents.definitions.as_text import as_text
 from agents.definitions.parts import Definition
+from agents.editions import edition_of
 from agents.exceptions import Conflict, DomainError, InvalidRequest
 from agents.forms.agents import KNOWN_MODELS, AgentForm
+from agents.forms.editing import Difference, differences
 from agents.forms.sessions import NEW_ENVIRONMENT, StartForm
 from agents.http import HtmxHttpRequest, go, page
 from agents.models import Agent, AgentVersion, Environment, File, Role, Skill, Vault
 from agents.plugs import agent_extensions
-from agents.services.agents import archive_agent, create_agent, update_agent
+from agents.services.agents import archive_agent, beside_version, create_agent, update_agent
 from agents.services.environments import create_environment
 from agents.services.sessions import create_session
 from agents.views.asking import ask_first, turned_back
+from agents.views.editing import author_of
 from agents.views.once import once
 from agents.views.tools import tools_problem
 
@@ -61,8 +64,9 @@ def agent_edit(request: HtmxHttpRequest, agent_id: str) -> HttpResponseBase:
     form, parts = _forms(request, agent, before)
     if request.method == "POST" and _are_valid(form, parts):
         body = {**form.body(), **_beside(parts), "version": form.cleaned_data["version"] or agent.version}
+        seen = form.cleaned_data["edition"]
         try:
-            saved = update_agent(agent, body, actor=request.actor)
+            saved = update_agent(agent, body, actor=request.actor, edition=seen)
         except Conflict:
             return _conflict(request, form, parts, agent, before)
         except DomainError as refusal:
@@ -139,6 +143,7 @@ def _forms(request: HtmxHttpRequest, agent: Agent | None, before: Definition | N
         data,
         before=before,
         version=agent.version if agent else None,
+        edition=edition_of(beside_version(agent)) if agent else "",
         skills=[(skill.pk, str(skill)) for skill in Skill.objects.in_workspace(request.workspace)[:OFFERED_MAX]],
         agents=_callable(request, agent),
     )
@@ -198,8 +203,19 @@ def _conflict(
     theirs = agent.versions.get(number=agent.version).definition
     mine = {**theirs, **_shown(form, before)}
     form.data = again = request.POST.copy()
-    again["version"] = str(agent.version)
-    return _form_page(request, form, parts, agent, diff=diffs.compare(as_text(theirs), as_text(mine)), is_conflict=True)
+    again["version"], again["edition"] = str(agent.version), edition_of(beside_version(agent))
+    shown = {"diff": diffs.compare(as_text(theirs), as_text(mine)), "beside": _beside_theirs(request, agent, parts)}
+    return _form_page(request, form, parts, agent, **shown, author=author_of(request, agent.pk), is_conflict=True)
+
+
+def _beside_theirs(request: HtmxHttpRequest, agent: Agent, parts: Sequence[Any]) -> list[Difference]:
+    """The same for what no version holds."""
+    found: list[Difference] = []
+    for part in parts:
+        kept = agent.extensions.get(part.extension)
+        saved = agent_extensions()[part.extension].form(request.workspace, kept, None)
+        found += differences(part, {name: saved[name].value() for name in saved.fields})
+    return found
 
 
 def _shown(form: AgentForm, before: Definition) -> Definition:

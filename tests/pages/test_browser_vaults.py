@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from playwright.sync_api import Page, expect
 
-from agents.models import Credential
+from agents.models import Credential, WebhookEndpoint
 from agents.services.credential_secrets import secrets_of
 from tests.pages.browsing import arrived, problems, settled, sign_in
 from tests.stack import Stack
@@ -71,7 +71,12 @@ def test_a_signing_secret_is_shown_once(stack: Stack, browser_page: Page) -> Non
     assert secret.startswith("whsec_")
     assert "whsec" not in page.url
     found += problems(page)
-    page.get_by_role("link", name="I stored it").click()
+    page.reload()
+    arrived(page, "This form was sent before")
+    expect(page.locator("[data-focus]")).to_be_focused()
+    found += problems(page)
+    assert WebhookEndpoint.objects.count() == 1
+    page.get_by_role("link", name="Go there").click()
     expect(page.get_by_text("not shown again")).to_be_visible()
     settled(page)
     assert secret not in page.content()

@@ -183,7 +183,7 @@ def test_a_price_of_a_day_is_replaced_only_by_who_saw_it(as_alice, as_anna):
     mine = {**PRICE, "edition": form["edition"].value()}
     assert as_anna.post("/prices/save/", {**mine, "input": "2"}).status_code == 303
     answer = as_alice.post("/prices/save/", mine)
-    assert (answer.status_code, answer.context["form"].theirs) == (409, [("Input", "2.000000", "1")])
+    assert (answer.status_code, answer.context["form"].theirs) == (409, [("Input", "2", "1")])
     assert "anna saved this price meanwhile" in answer.content.decode()
     assert ModelPrice.objects.get().input == 2
     assert as_alice.post("/prices/save/", typed(answer.context["form"])).status_code == 303
@@ -238,3 +238,21 @@ def test_an_edition_tells_columns_apart():
     check_edition("", {**row, "b": 2}, ["b"])
     with pytest.raises(EditedMeanwhile):
         check_edition(seen, {**row, "b": 2}, ["b"])
+
+
+def test_what_an_agent_keeps_beside_its_versions_is_not_overwritten_unseen(as_alice, as_anna, actor):
+    """Switching memory on makes no new version."""
+    store = create_store(actor.workspace, name="Notes", actor=actor)
+    agent = create_agent({"name": "Ann", "model": {"id": "m"}}, actor=actor)
+    address = reverse("agent-edit", args=[agent.pk])
+    shown = typed(as_alice.get(address).context["form"])
+    as_anna.post(address, {**shown, "memory_enabled": "on"})
+    answer = as_alice.post(address, {**shown, "memory_enabled": "on", "memory_stores": [store.pk]})
+    page = answer.content.decode()
+    assert answer.status_code == 409
+    assert all(words in page for words in ("anna saved this agent meanwhile", "Stores that every session mounts"))
+    assert _value(agent, "extensions")["memory"]["stores"] != [store.pk]
+    edition = answer.context["form"]["edition"].value()
+    again = {**shown, "edition": edition, "memory_enabled": "on", "memory_stores": [store.pk]}
+    assert as_alice.post(address, again).status_code == 303
+    assert _value(agent, "extensions")["memory"]["stores"] == [store.pk]
