@@ -31,10 +31,11 @@ from agents.services.api_keys import issue_api_key
 from agents.services.environments import create_environment
 from agents.services.vaults import create_vault
 from agents.services.webhooks import create_endpoint, signing_secret
-from dreams.models import DreamPolicy
+from dreams.models import Dream, DreamPolicy
 from memory.models import MemoryStore
 from memory.services import create_store
 from tests.conftest import PASSWORD
+from tests.pages.reviews import make_session
 
 KEY = {"name": "nightly", "scopes": ["read"]}
 ENDPOINT = {"url": "https://hooks.example.com/lucid", "enabled_events": ["session.created"]}
@@ -135,6 +136,12 @@ def test_a_second_click_on_run_now_starts_no_second_session(as_alice, world):
     page = as_alice.post(reverse("deployment-new"), {**ids, "name": "D", "message": "Hi", "timezone": "UTC"}).url
     first, again = twice(as_alice, page, f"{page}run/", {})
     assert (first.url, DeploymentRun.objects.count()) == (again.url, 1)
+
+
+def test_a_second_click_dreams_no_second_dream(as_rita, actor, world, clean_redis):
+    typed = {"store": world["store"].pk, "sessions": [make_session(actor).pk], "model": "m"}
+    first, again = twice(as_rita, "/dreams/new/", "/dreams/new/", typed)
+    assert (first.url, Dream.objects.count()) == (again.url, 1)
 
 
 def test_a_form_that_was_refused_may_be_sent_again(as_alice):
