@@ -33,6 +33,7 @@ def check_events(events: Sequence[Mapping[str, Any]]) -> None:
 
 
 def check_initial_events(events: Sequence[Mapping[str, Any]]) -> None:
+    """A batch for a session that is being made; none is fine."""
     if len(events) > SESSION_INITIAL_EVENTS_MAX:
         raise InvalidRequest(f"initial_events: at most {SESSION_INITIAL_EVENTS_MAX} events are allowed.")
     _check_each(events, "initial_events", INITIAL)
@@ -48,6 +49,7 @@ def check_deployment_events(events: Sequence[Mapping[str, Any]]) -> None:
 
 
 def is_lone_system(events: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether it is one system message and nothing else, which starts no turn."""
     return [event["type"] for event in events] == [SYSTEM]
 
 

@@ -74,6 +74,7 @@ def mcp_slot(url: str) -> str:
 
 
 def rfc3339(moment: datetime) -> str:
+    """A time as the wire writes it, in UTC with `Z`."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

@@ -144,6 +144,7 @@ def occurrences(expression: str, zone: str, moment: datetime) -> Iterator[dateti
 
 
 def upcoming(expression: str, zone: str, moment: datetime, count: int = UPCOMING) -> list[datetime]:
+    """The next times after this moment."""
     return list(islice(occurrences(expression, zone, moment), count))
 
 

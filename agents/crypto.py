@@ -29,6 +29,7 @@ _CHECKSUM_LENGTH = 6  # base58 digits that hold a CRC-32
 
 
 def new_key(prefix: str = KEY_PREFIX) -> str:
+    """A secret that nobody can guess, with a checksum against mistyping. Its text is to be kept nowhere."""
     secret = "".join(secrets.choice(_ALPHABET) for _ in range(_SECRET_LENGTH))
     return f"{prefix}{secret}{_checksum(secret)}"
 
@@ -40,10 +41,12 @@ def is_well_formed(key: str, prefix: str = KEY_PREFIX) -> bool:
 
 
 def key_digest(key: str) -> str:
+    """What is stored of a key, and what it is found by."""
     return salted_hmac("agents.api_key", key, algorithm="sha256").hexdigest()
 
 
 def shown_prefix(key: str, prefix: str = KEY_PREFIX) -> str:
+    """As much of a key as people need to tell it from others."""
     return key[: len(prefix) + SHOWN_LENGTH]
 
 
@@ -98,6 +101,7 @@ def unseal(sealed: str, *, purpose: str) -> str:
 
 
 def is_sealed_with_newest_key(sealed: str) -> bool:
+    """Whether this text needs none of the older keys."""
     return _parted(sealed)[0] == _sealing_keys()[0].id
 
 

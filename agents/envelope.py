@@ -6,6 +6,7 @@ from agents.exceptions import DomainError, RateLimited
 
 
 def error_body(error: DomainError, request_id: str) -> dict[str, Any]:
+    """The envelope of every error; `details` where it has a machine code."""
     details = {"details": {"error_code": error.code, **error.details}} if error.code else {}
     return {
         "type": "error",

@@ -31,6 +31,7 @@ _HOST = re.compile(r"(?:https://)?((?:\*\.)?(?:(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\.)
 
 
 def resolve_config(config: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The config that is stored, every member filled in; None is a local box with every public host."""
     config = config or {"type": "cloud"}
     if config["type"] == SELF_HOSTED:
         return {"type": SELF_HOSTED}

@@ -23,6 +23,7 @@ def named_files(blocks: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, An
 
 
 def is_file_block(block: Mapping[str, Any]) -> bool:
+    """Whether the block's content is to come from a stored file."""
     source = block.get("source")
     return isinstance(source, Mapping) and source.get("type") == "file"
 
@@ -35,6 +36,7 @@ def fits(block_type: str, mime_type: str) -> bool:
 
 
 def is_text(mime_type: str) -> bool:
+    """Whether a file of that type is handed to models as text."""
     return mime_type.startswith("text/") or mime_type in TEXT_TYPES
 
 
@@ -85,4 +87,5 @@ def filled(block: Block, *, filename: str, mime_type: str, data: bytes) -> Block
 
 
 def left_out(reason: str) -> Block:
+    """What stands in the place of a block whose file cannot be shown."""
     return {"type": "text", "text": f"[A file that was attached here is left out: {reason.removesuffix('.')}.]"}

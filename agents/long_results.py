@@ -19,14 +19,17 @@ LEFT_OUT = "\n\n[… {count:,} characters are left out here …]\n\n"
 
 
 def is_long(content: Iterable[Block] | None) -> bool:
+    """Whether a result has more characters than a model is given of one."""
     return sum(len(text) for text in _texts(content)) > limits.TOOL_RESULT_MAX_CHARS
 
 
 def whole(content: Iterable[Block]) -> str:
+    """All text of a result, as the file of it has it."""
     return "\n".join(_texts(content))
 
 
 def path_of(call_id: str) -> str:
+    """Where the file of that call's result lies in the session's sandbox."""
     return f"{FOLDER}/{call_id}.txt"
 
 

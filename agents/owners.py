@@ -22,6 +22,7 @@ def _own(pid: int) -> str:
 
 
 def pid_of(name: str) -> str:
+    """The process id in a holder's name."""
     return name.partition("-")[0]
 
 

@@ -28,4 +28,5 @@ EXAMPLES = {
 
 
 def is_package(text: str, manager: str) -> bool:
+    """Whether the package manager would take the text for a package: no option, address or path."""
     return bool(_SHAPES[manager].fullmatch(text)) and not text.startswith("-")

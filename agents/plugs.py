@@ -79,6 +79,7 @@ def agent_extensions() -> dict[str, Any]:
 
 @cache
 def resource_kinds() -> dict[str, Any]:
+    """The module behind each `ResourceKind`, by the wire's `type`."""
     from importlib import import_module
 
     return {kind: import_module(path) for kind, path in settings.SESSION_RESOURCE_KINDS.items()}

@@ -36,6 +36,7 @@ def enqueue(job: str, *ids: str, queue: str = "turns") -> None:
 
 
 def enqueue_now(job: str, *ids: str, queue: str = "turns") -> None:
+    """The same at once; who cannot be woken is found by the sweeper."""
     try:
         _queue(queue).enqueue(job, *ids, result_ttl=0, failure_ttl=FAILED_JOB_SECONDS)
     except (RedisError, OSError) as error:
@@ -51,6 +52,7 @@ def note_round() -> None:
 
 
 def last_round() -> datetime | None:
+    """When the sweeper was last here; None where it never was."""
     told: Any = connection().get(ROUND_KEY)
     return datetime.fromtimestamp(float(told), UTC) if told else None
 

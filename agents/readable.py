@@ -31,6 +31,7 @@ def readable(page: bytes, charset: str = "") -> str:
 
 
 def convert(page: bytes, charset: str | None) -> str:
+    """The same, here and now: `readable` has another process do it, which may be stopped."""
     from bs4 import BeautifulSoup
     from markdownify import MarkdownConverter
 
@@ -48,6 +49,7 @@ def convert(page: bytes, charset: str | None) -> str:
 
 
 def main() -> None:
+    """That other process: a page on standard input, its text on standard output."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))

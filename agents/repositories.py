@@ -22,6 +22,8 @@ _CAUSES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
+    """Whence it is cloned, and where it lies in a sandbox."""
+
     url: str
     mount_path: str
 
@@ -36,6 +38,7 @@ class CloneFailed(Exception):
 
 
 def checked(url: str, mount_path: str | None, hosts: Collection[str]) -> Repository:
+    """A repository that a session may attach: from one of these hosts, to a place below its workspace."""
     found = _URL.fullmatch(url)
     if found is None or found["name"] in (".", ".."):
         raise InvalidRequest("url: give it as https://github.com/OWNER/REPOSITORY.")
@@ -47,6 +50,7 @@ def checked(url: str, mount_path: str | None, hosts: Collection[str]) -> Reposit
 
 
 def check_checkout(checkout: dict[str, Any] | None) -> None:
+    """Refuse what git would take for an option, or not find in any repository."""
     if checkout is None:
         return
     if checkout["type"] == "branch" and not _BRANCH.fullmatch(checkout["name"]):
@@ -56,6 +60,7 @@ def check_checkout(checkout: dict[str, Any] | None) -> None:
 
 
 def cause_of(said: str) -> str:
+    """The wire's word for what git said."""
     return next((word for word, pattern in _CAUSES if pattern.search(said)), "repository_clone_error")
 
 

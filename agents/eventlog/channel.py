@@ -18,6 +18,7 @@ type Part = tuple[int, dict[str, Any]]  # the number of a preview's frame, 0 for
 
 
 def channel_of(session_id: str) -> str:
+    """Where a session's events are told as they are appended."""
     return f"{CHANNEL_PREFIX}{session_id}"
 
 

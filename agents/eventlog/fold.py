@@ -78,6 +78,7 @@ def fold(
 
 
 def add_usage(total: dict[str, int], more: dict[str, Any]) -> dict[str, int]:
+    """The counters of tokens, added up."""
     return {name: total.get(name, 0) + int(more.get(name) or 0) for name in TOKEN_COUNTERS}
 
 

@@ -33,6 +33,8 @@ class Logged:
 
 
 class EventRow(Protocol):
+    """A row of the log, as far as the wire shows it."""
+
     event_id: str
     type: str
     payload: dict[str, Any]
@@ -40,6 +42,8 @@ class EventRow(Protocol):
 
 
 class QueuedRow(Protocol):
+    """A row of the inbox, as far as the wire shows it."""
+
     pk: str
     type: str
     payload: dict[str, Any]
@@ -51,6 +55,7 @@ def timestamp(moment: datetime | None) -> str | None:
 
 
 def wire_event(row: EventRow) -> dict[str, Any]:
+    """A logged event, without what it says to ourselves."""
     event = {"id": row.event_id, "type": row.type, **row.payload, "processed_at": timestamp(row.processed_at)}
     event.pop(PRIVATE, None)
     return event

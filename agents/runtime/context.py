@@ -53,6 +53,7 @@ def _document(source: dict[str, Any]) -> int:
 
 
 def tokens(characters: int) -> int:
+    """About how many tokens so many characters of JSON are."""
     return characters // CHARACTERS_PER_TOKEN
 
 
@@ -68,6 +69,7 @@ def shortened(value: Any, most: int) -> Any:
 
 
 def cut(text: str, most: int) -> str:
+    """The beginning and the end of a text, two parts to one, with a word on what is left out between them."""
     most = max(most, SHORTEST)
     if len(text) <= most:
         return text

@@ -67,6 +67,8 @@ class Listener(Protocol):
 
 
 class ModelClient(Protocol):
+    """What the loop asks of a model; `is_practice` where it is the stand-in on this machine."""
+
     is_practice: bool
 
     def make_ready(self) -> None:

@@ -33,6 +33,7 @@ def with_next_request(turn: Turn, events: list[NewEvent]) -> list[NewEvent]:
 
 
 def open_request(turn: Turn, resumes: bool) -> None:
+    """Find out what the model may call, and open the span of the next request; `resumes` after a wait."""
     opening = turn.running() if resumes else []
     if opening and not has_tools(turn):
         turn.commit(opening)  # before a wait
@@ -46,6 +47,7 @@ def open_request(turn: Turn, resumes: bool) -> None:
 
 
 def call_model(turn: Turn, request_id: str) -> None:
+    """Ask the model what the open request asks, and log its answer or why there is none."""
     try:
         if errors := reach_servers(turn):
             turn.commit(errors)

@@ -29,6 +29,7 @@ def sendable(messages: list[Message], *, takes_blocks: bool) -> list[Message]:
 
 
 def as_text(block: Block) -> Block:
+    """A text block that says the same, its source first."""
     lines = [f"{block['title']} ({block['source']})", *(part["text"] for part in block["content"])]
     return {"type": "text", "text": "\n".join(lines)}
 

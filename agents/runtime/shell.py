@@ -38,6 +38,8 @@ class Command:
 
 @dataclass(slots=True)
 class Line:
+    """`is_plain`: a shell makes nothing else of it than what is read here. `bare`: see `Word`."""
+
     commands: list[Command]
     is_plain: bool
     bare: str

@@ -39,6 +39,8 @@ class Compact:
 
 @dataclass(frozen=True, slots=True)
 class RunTools:
+    """Carry out these calls, which nobody has to allow any more."""
+
     calls: tuple[Logged, ...]
 
 

@@ -18,6 +18,7 @@ TRIES_MAX = 4  # each shows the model half as much as the one before
 
 
 def compact(turn: Turn, resumes: bool) -> None:
+    """Have the model summarise the beginning of the conversation, and log that; `resumes` after a wait."""
     if resumes:
         turn.commit(turn.running())
     conversation = turn.log.conversation

@@ -17,6 +17,7 @@ type Calls = tuple[Logged, ...]
 
 
 def run_tools(turn: Turn, calls: Calls) -> None:
+    """Carry out these calls in order; an interrupt ends that, and what was done by then is kept."""
     results: list[NewEvent] = []
     mine = calls
     turn.toolbox.results = turn.log.conversation.files

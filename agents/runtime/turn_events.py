@@ -14,6 +14,7 @@ type Call = Logged | NewEvent
 
 
 def request_start() -> NewEvent:
+    """The span of a model request begins; its id is the event's."""
     return NewEvent(type=REQUEST_START)
 
 
@@ -41,11 +42,13 @@ def compacted(summary: str, keeps_from: str | None, text_max: int, usage: dict[s
 
 
 def error(type: str, message: str, retry: str) -> NewEvent:
+    """`type` and `retry` are the wire's words: what failed, and whether the session goes on by itself."""
     body = {"type": type, "message": message, "retry_status": {"type": retry}}
     return NewEvent(type="session.error", payload={"error": body})
 
 
 def text(text: str) -> list[dict[str, Any]]:
+    """A text as content."""
     return [{"type": "text", "text": text}]
 
 
@@ -61,6 +64,7 @@ def result(call: Call, content: list[dict[str, Any]], *, is_error: bool) -> NewE
 
 
 def is_elsewhere(call: Call, elsewhere: Set[str]) -> bool:
+    """Whether a worker of somebody's own carries the call out."""
     return call.type == "agent.tool_use" and call.payload["name"] in elsewhere
 
 
@@ -70,10 +74,12 @@ def closed(call: Call, result: NewEvent, elsewhere: Set[str]) -> NewEvent:
 
 
 def interrupted(call: Call, elsewhere: Set[str]) -> NewEvent:
+    """The result of a call that may have run or not."""
     return closed(call, result(call, text(INTERRUPTED), is_error=True), elsewhere)
 
 
 def denied(call: Call, decision: Logged, elsewhere: Set[str]) -> NewEvent:
+    """The result of a call that a client did not allow, with the reason that they gave."""
     reason = decision.payload.get("deny_message")
     said = f"The user rejected this tool call: {reason}" if reason else "The user rejected this tool call."
     # A client's words, not the tool's.

@@ -121,6 +121,7 @@ def open_file(file: File) -> IO[bytes]:
 
 
 def check_not_expired(file: File) -> None:
+    """`NotFound` once a file's bytes are gone, also while its row is still shown."""
     if file.is_expired:
         raise NotFound(f"The file {file.pk} expired: its content is gone.", code="file_expired")
 

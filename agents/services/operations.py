@@ -63,6 +63,8 @@ class Process:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedJob:
+    """A job that raised, with the last line of what it raised."""
+
     name: str
     at: datetime | None
     last_line: str

@@ -33,6 +33,7 @@ def book_of(workspace: Workspace) -> PriceBook:
 
 
 def book_from(workspace_id: str, settings: dict[str, Any]) -> PriceBook:
+    """The same for who has the workspace's settings at hand already."""
     own: defaultdict[str, list[Price]] = defaultdict(list)
     for row in statements.own_prices.all(workspace_id):
         own[row.model].append(own_price(row))
@@ -42,6 +43,7 @@ def book_from(workspace_id: str, settings: dict[str, Any]) -> PriceBook:
 
 
 def own_price(row: ModelPrice) -> Price:
+    """A stored price as sums take it."""
     rates = Rates(**{name: getattr(row, name) for name in RATES})
     return Price(model=row.model, valid_from=row.valid_from, rates=rates, source="this workspace's own price")
 

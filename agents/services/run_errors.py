@@ -23,6 +23,7 @@ def pauses(error_type: str) -> bool:
 
 
 def error_type_of(deployment: Deployment, refusal: DomainError) -> str:
+    """The wire's type of a refusal; where several things are wrong, the first of them in the order below."""
     if refusal.status == 429:
         return RATE_LIMITED
     return (

@@ -55,6 +55,7 @@ def scheduled_columns(expression: str, zone: str, now: datetime) -> dict[str, An
 
 
 def unscheduled_columns() -> dict[str, Any]:
+    """The columns of what no clock starts."""
     return {"cron": "", "timezone": "UTC", "next_run_at": None}
 
 

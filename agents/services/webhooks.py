@@ -81,6 +81,7 @@ def regenerate_secret(endpoint: WebhookEndpoint, *, actor: Actor, edition: str =
 
 @transaction.atomic
 def delete_endpoint(endpoint: WebhookEndpoint, *, actor: Actor) -> None:
+    """With its secret, for good."""
     endpoint = _lock(endpoint)
     audit.record(actor, "webhook_endpoint.deleted", endpoint.pk, name=str(endpoint))
     endpoint.delete()
