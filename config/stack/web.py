@@ -1,8 +1,10 @@
 """The web server process: uvicorn on a socket that the parent holds, so that a restart refuses no connection."""
 
 import asyncio
+import resource
 import socket
 import sys
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
@@ -13,6 +15,10 @@ from config.protocol import HttpProtocol
 
 GRACE_SECONDS = 4  # open streams end at once; ordinary requests get this long
 BACKLOG = 512
+# Longer than clients and balancers keep a connection that rests, mostly 60 s: whoever asks again in the moment in which
+# the server hangs up hears a reset, and may not repeat what it sent.
+KEEP_ALIVE_SECONDS = 75
+OPEN_FILES = 16_384  # every connection is one, and the usual limit is 1,024
 SILENT_SECONDS = 60.0  # a client that takes no byte of an answer for so long is cut off, and what waits for it is freed
 
 
@@ -54,10 +60,20 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def allow_open_files() -> None:
+    """As many as the machine allows, up to what is of use."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):  # then it stays as it is
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def serve(listener: socket.socket) -> None:
     from config.asgi import application
 
     garbage.settle()
+    allow_open_files()
     config = uvicorn.Config(
         application,
         lifespan="off",
@@ -67,6 +83,7 @@ def serve(listener: socket.socket) -> None:
         log_level="warning",
         log_config=None,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     Server(config).run(sockets=[listener])
