@@ -75,7 +75,7 @@ def _check_each(events: Sequence[Mapping[str, Any]], field: str, supported: Sequ
     for index, event in enumerate(events):
         if event["type"] not in supported:
             raise InvalidRequest(
-                f"{field}.{index}.type: {event['type']} is not supported by this version of Lucid yet."
+                f"{field}.{index}.type: this installation takes no {event['type']}; send {', '.join(supported)}."
             )
         if event["type"] == "user.message" and not event["content"]:
             raise InvalidRequest(f"{field}.{index}.content: it must not be empty.")
