@@ -8,7 +8,7 @@ from typing import Any
 
 from agents.plugs import model_client
 from agents.runtime.model import ModelError
-from dreams.claims import forced_input
+from dreams.forced_calls import forced_input
 from dreams.limits import MODEL_ATTEMPTS, MODEL_BACKOFF_SECONDS, MODEL_TIMEOUT_SECONDS
 
 type Parser = Callable[[Any], list[Any]]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from dreams.changes import Change, check_conservation, shrinks
 from dreams.claims import Claim, Dropped
+from dreams.clusters import Cluster, suggested_path
 from dreams.entries import (
     FOLDERS,
     Entry,
@@ -23,7 +24,7 @@ from dreams.limits import (
     FILE_MAX_BYTES,
 )
 from dreams.literals import holds, literals
-from dreams.operations import Cluster, Operation, suggested_path
+from dreams.operations import Operation
 from dreams.risks import REJECT, scan
 from dreams.sameness import (
     contradicts,

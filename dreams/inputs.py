@@ -12,7 +12,7 @@ from django.utils import timezone
 from agents import trust
 from agents.eventlog.wire import timestamp, wire_event
 from agents.models import Event, Session, SessionKind
-from dreams import claims, operations
+from dreams import map_request, reduce_request
 from dreams.digest import MESSAGES, TOOL_RESULTS, TOOL_USES, Digest, SourceEvent, digest_session
 from dreams.entries import Entry, all_entries
 from dreams.exceptions import DreamFailure
@@ -46,7 +46,8 @@ def pin(store: MemoryStore) -> dict[str, Any]:
     if size > STORE_MAX_BYTES:
         most = f"{size:,} bytes; a dream reads stores of at most {STORE_MAX_BYTES:,}"
         raise DreamFailure("input_memory_store_too_large", f"The memory store {store.pk} holds {most}.")
-    prompts = json.dumps([claims.SYSTEM, claims.TOOL_DEFINITION, operations.SYSTEM, operations.TOOL_DEFINITION])
+    asked = [(step.SYSTEM, step.TOOL_DEFINITION) for step in (map_request, reduce_request)]
+    prompts = json.dumps([part for step in asked for part in step])
     return {
         "memories": [
             {"path": m.path, "version_id": m.head_version_id, "sha256": m.content_sha256}

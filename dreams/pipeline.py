@@ -24,9 +24,10 @@ from agents.leases import RELEASED, acquire, held, lease_of
 from agents.limits import STEP_LOSSES_MAX
 from agents.models import Session
 from agents.outbox import emit
-from dreams import claims, inputs, operations, trace
+from dreams import claims, inputs, map_request, operations, reduce_request, trace
 from dreams.changes import ConservationBroken
 from dreams.claims import Claim, Dropped
+from dreams.clusters import Cluster, cluster_claims
 from dreams.compiler import Compiled, compile_changes
 from dreams.digest import Digest
 from dreams.entries import Entry, all_entries
@@ -36,7 +37,7 @@ from dreams.limits import DREAM_TIMEOUT_SECONDS
 from dreams.mining import Hint, mine, shared_sequences
 from dreams.models import Dream, DreamPhase, DreamStatus, PhaseStatus
 from dreams.models.dream import OutputBehavior
-from dreams.operations import Cluster, Operation
+from dreams.operations import Operation
 from dreams.outcome import (
     Judged,
     apply_auto,
@@ -212,16 +213,16 @@ class Run:
             key=digest.session_id,
             name="Reader",
             task=f"Read session {digest.session_id}: {len(digest.events)} events, {len(hints)} hints.",
-            tool=claims.TOOL,
+            tool=map_request.TOOL,
             noun="claims",
-            request=lambda: claims.request_body(
+            request=lambda: map_request.request_body(
                 digest,
                 hints,
                 model=self.dream.model["id"],
                 fence=self._fence(digest.session_id),
                 instructions=self.dream.instructions or "",
             ),
-            parse=claims.parse,
+            parse=map_request.parse,
             read=read,
         )
 
@@ -232,7 +233,7 @@ class Run:
 
     def _cluster(self, found: Sequence[Claim]) -> list[Cluster]:
         """P6: claims about the same case."""
-        clusters = operations.cluster_claims(found)
+        clusters = cluster_claims(found)
         self._record("cluster", clusters=len(clusters), tainted=sum(cluster.is_tainted for cluster in clusters))
         return clusters
 
@@ -259,12 +260,12 @@ class Run:
             key=cluster.key,
             name="Writer",
             task=f"Decide on {len(cluster.claims)} claims about one {cluster.kind}, {len(entries)} entries touched.",
-            tool=operations.TOOL,
+            tool=reduce_request.TOOL,
             noun="operations",
-            request=lambda: operations.request_body(
+            request=lambda: reduce_request.request_body(
                 cluster, entries, model=self.dream.model["id"], instructions=self.dream.instructions or ""
             ),
-            parse=operations.parse,
+            parse=reduce_request.parse,
             read=read,
         )
 

@@ -7,11 +7,11 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from dreams.clusters import Cluster
 from dreams.entries import KIND_LETTERS, WHOLE_FILE, Entry
 from dreams.fixes import Fix
 from dreams.limits import NEAR_DUPLICATE_JACCARD
 from dreams.literals import holds, literals
-from dreams.operations import Cluster
 from dreams.shingles import jaccard
 from dreams.wording import in_words
 

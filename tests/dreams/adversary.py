@@ -6,7 +6,7 @@ from typing import Any
 
 from agents.plugs import model_client
 from agents.practice import dreamer
-from dreams.claims import forced_input
+from dreams.forced_calls import forced_input
 from tests.dreams.messages_server import Body, Reply, forced, prompt
 
 

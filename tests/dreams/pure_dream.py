@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agents.practice import dreamer
-from dreams import claims, operations
+from dreams import claims, map_request, operations, reduce_request
 from dreams.changes import Change
+from dreams.clusters import cluster_claims
 from dreams.compiler import Compiled, compile_changes
 from dreams.digest import Digest, SourceEvent, digest_session
 from dreams.entries import all_entries
@@ -69,19 +70,19 @@ def dream(
     dropped: list[claims.Dropped] = []
     for digest in digests:
         hints = [*mine(digest), *shared.get(digest.session_id, [])]
-        answer = model(claims.request_body(digest, hints, model="practice", fence="f3nce"))
-        verified, refused = claims.verify(claims.parse(answer), digest, hints)
+        answer = model(map_request.request_body(digest, hints, model="practice", fence="f3nce"))
+        verified, refused = claims.verify(map_request.parse(answer), digest, hints)
         kept += verified
         dropped += refused
     planned = []
     entries = all_entries(files)
-    for cluster in operations.cluster_claims(kept):
+    for cluster in cluster_claims(kept):
         if cluster.is_tainted:
             planned.append(operations.quarantine_operation(cluster))
             continue
         shown = operations.touched_entries(cluster, entries)
-        answer = model(operations.request_body(cluster, shown, model="practice"))
-        read, refused = operations.read_operations(operations.parse(answer), cluster, shown)
+        answer = model(reduce_request.request_body(cluster, shown, model="practice"))
+        read, refused = operations.read_operations(reduce_request.parse(answer), cluster, shown)
         planned += read
         dropped += refused
     compiled = compile_changes(planned, files, quote_errors=quote_errors)

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from dreams.claims import Claim, Dropped, forced_input, parse, verify
+from dreams.claims import Claim, Dropped, verify
 from dreams.digest import Digest
+from dreams.forced_calls import forced_input
+from dreams.map_request import parse
 from dreams.mining import mine
 from tests.dreams import events
 from tests.dreams.pure_dream import digest_of

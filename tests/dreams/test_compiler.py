@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from dreams.changes import Change, ConservationBroken, apply_changes, check_conservation, shrinks
 from dreams.claims import Cited, Claim
+from dreams.clusters import Cluster, cluster_claims
 from dreams.compiler import compile_changes
 from dreams.entries import Entry, all_entries
 from dreams.fixes import Fix
-from dreams.operations import Cluster, Operation, cluster_claims
+from dreams.operations import Operation
 from dreams.sameness import contradicts
 from tests.dreams import events
 from tests.dreams.pure_dream import digest_of, dream

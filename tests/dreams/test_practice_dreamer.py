@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agents.practice import dreamer
-from dreams import claims, operations
+from dreams import claims, map_request, reduce_request
 from dreams.mining import mine
 from tests.dreams import events
 from tests.dreams.pure_dream import digest_of, dream
@@ -16,7 +16,7 @@ from tests.dreams.pure_dream import digest_of, dream
 
 def asked(session: list[dict[str, Any]], **options: Any) -> dict[str, Any]:
     digest = digest_of(session, **options)
-    return claims.request_body(digest, mine(digest), model="m", fence="f3nce")
+    return map_request.request_body(digest, mine(digest), model="m", fence="f3nce")
 
 
 def test_the_same_request_gets_the_same_answer() -> None:
@@ -37,7 +37,7 @@ def test_every_claim_it_makes_is_let_through() -> None:
         *events.ran("blik a.csv", "blik: cannot open", fails=True),
     ]
     digest = digest_of(story, operator=True, tools=frozenset({"pay"}))
-    given = dreamer.reply(claims.request_body(digest, mine(digest), model="m", fence="f"))
+    given = dreamer.reply(map_request.request_body(digest, mine(digest), model="m", fence="f"))
     kept, dropped = claims.verify(given["claims"], digest, mine(digest))
     assert dropped == []
     assert sorted(claim.kind for claim in kept) == ["pitfall", "pitfall", "preference", "workaround"]
@@ -60,7 +60,7 @@ def test_an_entry_that_says_so_already_is_left_alone() -> None:
 )
 def test_a_prompt_it_cannot_read_gets_an_empty_answer(junk: dict[str, Any]) -> None:
     assert dreamer.reply(junk) == {"claims": []}
-    assert dreamer.reply({**junk, "tool_choice": {"name": operations.TOOL}}) == {"operations": []}
+    assert dreamer.reply({**junk, "tool_choice": {"name": reduce_request.TOOL}}) == {"operations": []}
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -82,7 +82,7 @@ def test_renaming_every_word_of_a_world_changes_nothing_but_the_words(seed: int)
 
 def quotes_of(story: list[dict[str, Any]]) -> list[tuple[int, str]]:
     digest = digest_of(story, tools=frozenset({"pay"}))
-    given = dreamer.reply(claims.request_body(digest, mine(digest), model="m", fence="f"))
+    given = dreamer.reply(map_request.request_body(digest, mine(digest), model="m", fence="f"))
     (kept,), dropped = claims.verify(given["claims"], digest, mine(digest))
     assert dropped == []
     return [(cite.n, cite.quote) for cite in kept.cited]
