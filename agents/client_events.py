@@ -8,18 +8,23 @@ from agents.file_sources import unreadable
 from agents.limits import EVENTS_PER_REQUEST_MAX, SESSION_INITIAL_EVENTS_MAX, SYSTEM_BLOCKS_MAX
 
 SYSTEM = "system.message"
+CONFIRMATION = "user.tool_confirmation"
+CUSTOM_RESULT = "user.custom_tool_result"
+WORKERS_RESULT = "user.tool_result"  # of a self-hosted environment's worker
+# What answers a call, and the member by which it names that.
+ANSWERS = {CONFIRMATION: "tool_use_id", CUSTOM_RESULT: "custom_tool_use_id", WORKERS_RESULT: "tool_use_id"}
 SUPPORTED = (
     "user.message",
     "user.interrupt",
-    "user.tool_confirmation",
-    "user.custom_tool_result",
-    "user.tool_result",
+    CONFIRMATION,
+    CUSTOM_RESULT,
+    WORKERS_RESULT,
     SYSTEM,
 )
 INITIAL = ("user.message",)
 # These answer a call that waits: they enter the log when they arrive, not when a worker has time.
-RESULTS = ("user.custom_tool_result", "user.tool_result")
-ON_RECEIPT = ("user.tool_confirmation", *RESULTS)
+RESULTS = (CUSTOM_RESULT, WORKERS_RESULT)
+ON_RECEIPT = (CONFIRMATION, *RESULTS)
 
 
 def check_events(events: Sequence[Mapping[str, Any]]) -> None:

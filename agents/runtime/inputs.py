@@ -2,14 +2,13 @@
 
 from django.db import transaction
 
+from agents.client_events import SYSTEM
 from agents.eventlog import statements
 from agents.eventlog.append import NewEvent
 from agents.eventlog.statements import MAIL_MAX
 from agents.models import InboxEvent
 from agents.runtime.model_requests import with_next_request
 from agents.runtime.turn import Turn
-
-SYSTEM = "system.message"
 
 
 def take_input(turn: Turn, opens_turn: bool) -> None:

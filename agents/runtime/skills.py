@@ -34,7 +34,7 @@ class Shelf:
         by_id = {version.pk: version for version in found.select_related("skill")}
         self._versions = [by_id[pinned] for pinned in self._pins if pinned in by_id]
         self._own = {entry["version"] for entry in session.agent_snapshot.get("skills") or []}
-        if session.environment.config.get("type") == "self_hosted":
+        if session.environment.is_self_hosted:
             self._folder = WORKERS_FOLDER
 
     @property

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from agents import long_results
+from agents.definitions.tools import TOOLSET
 from agents.definitions.web import FETCH, SEARCH
 from agents.eventlog import statements
 from agents.exceptions import DomainError
@@ -25,7 +26,6 @@ from agents.services.outputs import PROMPT as OUTPUTS_PROMPT
 from agents.services.outputs import publish_outputs
 from agents.services.web_tools import missing_web_tools
 
-TOOLSET = "agent_toolset_20260401"
 ALWAYS_ALLOW = "always_allow"
 AUTO = "auto"
 WRITING = {"bash", "write"}  # tools with which an agent can hand files out

@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 
 from agents import long_results, trust
 from agents.actors import Actor
+from agents.client_events import ANSWERS, CONFIRMATION, CUSTOM_RESULT, WORKERS_RESULT
 from agents.definitions.tools import is_enabled
 from agents.environment_config import WORKERS_TOOLS
 from agents.eventlog.append import NewEvent, append
@@ -13,9 +14,6 @@ from agents.eventlog.wire import PRIVATE, wire_event
 from agents.exceptions import InvalidRequest
 from agents.models import Event, Session
 
-CONFIRMATION = "user.tool_confirmation"
-CUSTOM_RESULT = "user.custom_tool_result"
-WORKERS_RESULT = "user.tool_result"
 TAKERS = {
     CONFIRMATION: "a tool call that asks for permission",
     CUSTOM_RESULT: "a custom tool call",
@@ -26,7 +24,7 @@ TAKERS = {
 def answer_call(session: Session, event: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
     """Log a client's answer to a call, inside the caller's transaction; a second result for one call is ignored."""
     kind = event["type"]
-    member = "custom_tool_use_id" if kind == CUSTOM_RESULT else "tool_use_id"
+    member = ANSWERS[kind]
     if kind == WORKERS_RESULT and not session.environment.is_self_hosted:
         raise InvalidRequest(f"type: only sessions of a self-hosted environment take {kind}, from their worker.")
     call = session.events.filter(event_id=event[member]).first()

@@ -13,7 +13,7 @@ from django.utils import timezone
 from agents import audit, limits
 from agents.access import access_thread
 from agents.actors import Actor
-from agents.client_events import ON_RECEIPT, RESULTS, SYSTEM, is_lone_system
+from agents.client_events import CONFIRMATION, ON_RECEIPT, RESULTS, SYSTEM, is_lone_system
 from agents.eventlog import statements
 from agents.eventlog.append import NewEvent, append, lock_session, model_of
 from agents.eventlog.channel import publish
@@ -23,7 +23,7 @@ from agents.exceptions import InvalidRequest
 from agents.model_facts import takes_system_messages
 from agents.models import InboxEvent, Session, SessionKind, SessionStatus, Thread
 from agents.services import budgets
-from agents.services.answers import CONFIRMATION, answer_call
+from agents.services.answers import answer_call
 from agents.services.named_files import check_named_files
 from agents.services.threads import wake_thread
 from agents.services.work_queue import queue_work

@@ -2,18 +2,13 @@
 
 from dataclasses import dataclass
 
+from agents.client_events import ANSWERS, CONFIRMATION
 from agents.environment_config import WORKERS_TOOLS
 from agents.models import Event, Session, SessionKind
 from agents.views.event_words import arguments_of, call_name, judgement_of
 from agents.views.trace import BODY_MAX_CHARS
 
 CALLS_SHOWN = 20
-CONFIRMATION = "user.tool_confirmation"
-ANSWERS = {
-    CONFIRMATION: "tool_use_id",
-    "user.custom_tool_result": "custom_tool_use_id",
-    "user.tool_result": "tool_use_id",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

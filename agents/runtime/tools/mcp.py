@@ -15,6 +15,7 @@ from django.conf import settings
 
 from agents import limits
 from agents.actors import platform
+from agents.definitions.tools import MCP_TOOLSET
 from agents.environment_config import unreachable_host
 from agents.leases import rest_connection
 from agents.models import Session
@@ -28,7 +29,6 @@ from agents.sandbox.base import ToolOutcome
 from agents.services.credential_secrets import find_mcp_credential
 from agents.services.mcp_tokens import McpToken
 
-TOOLSET = "mcp_toolset"
 LOOK_SECONDS = 0.5  # how often a waiting turn looks whether it was interrupted
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class McpServers:
 
     def __init__(self, session_id: str, agent: Mapping[str, Any]) -> None:
         self._session_id = session_id
-        self._toolsets = {tool["mcp_server_name"]: tool for tool in agent["tools"] if tool["type"] == TOOLSET}
+        self._toolsets = {tool["mcp_server_name"]: tool for tool in agent["tools"] if tool["type"] == MCP_TOOLSET}
         servers = agent.get("mcp_servers") or []
         self._urls = {server["name"]: server["url"] for server in servers if server["name"] in self._toolsets}
         self._connections: dict[str, Connection] = {}
