@@ -136,7 +136,7 @@ class Run:
         with transaction.atomic():
             self.lease.check()
             # Under the store's row lock: the candidate copy must hold the very versions that are pinned.
-            MemoryStore.objects.filter(pk=store.pk).update(tier=F("tier"))
+            memory_services.hold_store(store.pk)
             now = timezone.now().isoformat()
             manifest = {**self.dream.manifest, **inputs.pin(store), "review_id": review_id, "started_at": now}
             output = self._output_store(store, review_id)
@@ -288,7 +288,7 @@ class Run:
             self.lease.check()
             if self._updates_its_store:
                 # Before the older proposals, as every approval does it: two orders of locks would wait for each other.
-                MemoryStore.objects.filter(pk=self.dream.input_store_id).update(tier=F("tier"))
+                memory_services.hold_store(self.dream.input_store_id)
             review = write_review(self.dream, self.dream.manifest["review_id"], judged, self.actor)
             written = apply_auto(review, self.actor) if self._updates_its_store else self._fill_candidate(files, judged)
             self._note_in_manifest(written=versions_written(written))

@@ -21,6 +21,7 @@ from dreams.models import Dream, DreamPolicy, DreamStatus
 from dreams.models.dream import OutputBehavior
 from memory.access import access_store
 from memory.models import MemoryStore
+from memory.services import hold_store
 from memory.tiers import dreams_may_write
 
 RUN_DREAM = "dreams.jobs.run_dream"
@@ -56,7 +57,7 @@ def create_dream(
     _check_output(output_behavior, output_store_id, store)
     with transaction.atomic():
         # Taking the store's row lock makes the check for another dream on it hold until the commit.
-        MemoryStore.objects.filter(pk=store.pk).update(tier=F("tier"))
+        hold_store(store.pk)
         if output_behavior == OutputBehavior.UPDATE_EXISTING:
             _check_is_only_one(store)
         dream = Dream.objects.create(
