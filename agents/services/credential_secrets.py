@@ -42,9 +42,8 @@ def variables_of(session_id: str, workspace_id: str, vault_ids: Sequence[str]) -
     if not vault_ids:
         return []
     active = Credential.objects.filter(vault__workspace=workspace_id, vault__in=vault_ids, archived_at=None)
-    found = sorted(
-        active.filter(auth_type=AuthType.ENVIRONMENT_VARIABLE), key=lambda each: vault_ids.index(each.vault_id)
-    )
+    rows = active.filter(auth_type=AuthType.ENVIRONMENT_VARIABLE).order_by("created_at", "pk")
+    found = sorted(rows, key=lambda each: vault_ids.index(each.vault_id))
     variables: dict[str, Variable] = {}
     for credential in found:
         if credential.target not in variables and (variable := _variable(credential, session_id)):
