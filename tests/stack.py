@@ -19,9 +19,9 @@ from django.conf import settings
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parent.parent
-READY_SECONDS = 120.0
+READY_SECONDS = 240.0  # longer than the product itself waits for its parts: it knows better what is wrong
 ANSWER_SECONDS = 60.0
-STOP_SECONDS = 60.0
+STOP_SECONDS = 120.0
 
 
 @dataclass

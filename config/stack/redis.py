@@ -14,7 +14,7 @@ from redis.retry import Retry
 from config.env import socket_path
 from config.stack.children import Child, execute
 
-READY_SECONDS = 10.0
+READY_SECONDS = 60.0  # one that ends is told at once; a slow machine or a long file takes its time
 SERVERS = ("redis-server", "valkey-server")
 
 

@@ -27,7 +27,7 @@ from config.worker import default_slots, run_worker
 logger = logging.getLogger("lucid")
 
 TICK_SECONDS = 0.25
-READY_SECONDS = 30.0
+READY_SECONDS = 120.0  # a slow machine takes its time; what a server that ends says is shown at once
 # Below 10 s with what running tools are given by default. First whoever works, then what they work with: Redis, the
 # sandboxes, the practice model.
 STOP_WORK_SECONDS = 1.0
@@ -120,7 +120,7 @@ def take_signals(handler: Callable[[int, FrameType | None], Any]) -> None:
 def _answers(listener: socket.socket) -> bool:
     host, port = listener.getsockname()[:2]
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-    connection = http.client.HTTPConnection(address, port, timeout=2)
+    connection = http.client.HTTPConnection(address, port, timeout=5)
     try:
         connection.request("HEAD", "/static/", headers={"Host": "localhost"})
         return connection.getresponse().status < 500

@@ -64,7 +64,15 @@ def children(stack: Stack) -> list[psutil.Process]:
 
 
 def gone(processes: list[psutil.Process]) -> bool | None:
-    return True if not [process for process in processes if process.is_running()] else None
+    return True if not [process for process in processes if is_alive(process)] else None
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """One that ended and waits to be cleared away by the system is not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_it_answers_when_it_says_ready(up: Stack):
@@ -150,7 +158,7 @@ def test_a_signal_ends_it_and_every_child(data_dir: Path, number: int):
         processes = children(stack)
         assert len(processes) >= 5
         assert stack.stop(number) == 0
-        wait_for(lambda: gone(processes), 60)  # who has no parent any more is cleared away by the system, in its time
+        wait_for(lambda: gone(processes), 60)
         assert "password" in stack.output()
         assert "stopping ..." in stack.output().splitlines()
         assert stack.output().splitlines()[-1] == "stopped"
