@@ -12,14 +12,12 @@ from agents.prices import CURRENCY, monetary_amount
 from agents.services import costs
 from agents.services.prices import book_of
 
-OPERATORS = ("gt", "gte", "lt", "lte")
-
 router = Router(tags=["costs"])
 
 
 @router.get(
     "",
-    openapi_extra=asks("group_by[]", *(f"created_at[{operator}]" for operator in OPERATORS), group_by=costs.GROUPS),
+    openapi_extra=asks("group_by[]", *queries.CREATED_AT, group_by=costs.GROUPS),
 )
 def get_costs(request: ApiRequest) -> dict[str, Any]:
     """Sessions and dreams created within the bounds, their usage priced at the day on which it arose. `group_by` takes
@@ -27,7 +25,7 @@ def get_costs(request: ApiRequest) -> dict[str, Any]:
     `unpriced_tokens` says how much that is, and `priced_list_cost` is the rest. A null model is running
     time and searches, a null agent a dream."""
     names = list(dict.fromkeys(queries.many(request, "group_by", costs.GROUPS)))
-    found = costs.sessions_between(request.auth.workspace, queries.bounds(request, "created_at", OPERATORS))
+    found = costs.sessions_between(request.auth.workspace, queries.bounds(request, "created_at"))
     sums = costs.grouped(costs.cells_of(found, book_of(request.auth.workspace), names), names)
     return {
         "type": "cost_report",

@@ -20,7 +20,6 @@ from agents.services import deployment_runs
 from agents.services import deployments as services
 
 BOUNDS = ("gte", "lte")
-RUN_BOUNDS = ("gt", "gte", "lt", "lte")
 
 router = Router(tags=["deployments"])
 runs_router = Router(tags=["deployments"])
@@ -105,7 +104,7 @@ def archive_deployment(request: ApiRequest, deployment_id: str) -> dict[str, Any
         "deployment_id",
         "has_error",
         "trigger_type",
-        *(f"created_at[{name}]" for name in RUN_BOUNDS),
+        *queries.CREATED_AT,
         most=DEPLOYMENT_RUNS_PAGE_MAX,
         trigger_type=RunTrigger.values,
     ),
@@ -124,7 +123,7 @@ def list_runs(request: ApiRequest) -> dict[str, Any]:
         run_shape,
         listing="deployment_runs",
         limit=limit_of(request, longest=DEPLOYMENT_RUNS_PAGE_MAX),
-        created_at=queries.bounds(request, "created_at", RUN_BOUNDS),
+        created_at=queries.bounds(request, "created_at"),
     )
 
 

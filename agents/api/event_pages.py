@@ -29,7 +29,7 @@ def events_page(request: HttpRequest, thread: Thread) -> dict[str, Any]:
     start = END if order == NEWEST_FIRST else 0
     seq, position = cursor.key if cursor else (start, start)
     types = queries.many(request, "types", EVENT_TYPES)
-    bounds = queries.bounds(request, "created_at", ("gt", "gte", "lt", "lte"))
+    bounds = queries.bounds(request, "created_at")
     if bounds and (edge := Event.objects.filter(thread=thread, seq=seq).first() if cursor else None):
         check_within(edge.processed_at, bounds)
     # The inbox first: an event that is processed in between is then found twice, never not at all.

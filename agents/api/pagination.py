@@ -22,6 +22,7 @@ from agents.storable import storable
 PREFIX = "page_"
 NEWEST_FIRST = "desc"
 OLDEST_FIRST = "asc"
+ORDERS = (NEWEST_FIRST, OLDEST_FIRST)
 COLUMN_MAX = 2**63 - 1  # what a database can be asked for
 type Key = tuple[Any, ...]
 type Shape = Callable[[Any], dict[str, Any]]

@@ -11,13 +11,17 @@ from django.http import HttpRequest
 from agents.exceptions import InvalidRequest
 
 BOOLEANS = {"true": True, "false": False}
+COMPARISONS = ("gt", "gte", "lt", "lte")
+CREATED_AT = tuple(f"created_at[{operator}]" for operator in COMPARISONS)
 
 
 def text(request: HttpRequest, name: str) -> str | None:
+    """As it was sent, None when it was not."""
     return request.GET.get(name) or None
 
 
 def choice(request: HttpRequest, name: str, allowed: Collection[str], default: str) -> str:
+    """One of `allowed`, `default` when it is not given; `InvalidRequest` for anything else."""
     value = text(request, name) or default
     if value not in allowed:
         raise InvalidRequest(f"{name}: {value!r} is not allowed; use {', '.join(filter(None, allowed))}.")
@@ -25,6 +29,7 @@ def choice(request: HttpRequest, name: str, allowed: Collection[str], default: s
 
 
 def flag(request: HttpRequest, name: str) -> bool:
+    """False when it is not given."""
     value = (text(request, name) or "false").lower()
     if value not in BOOLEANS:
         raise InvalidRequest(f"{name}: it must be true or false.")
@@ -50,13 +55,14 @@ def many(request: HttpRequest, name: str, allowed: Collection[str]) -> list[str]
     return values
 
 
-def bounds(request: HttpRequest, name: str, operators: Collection[str]) -> dict[str, datetime]:
+def bounds(request: HttpRequest, name: str, operators: Collection[str] = COMPARISONS) -> dict[str, datetime]:
     """`created_at[gte]=…` as `{"gte": …}`."""
     found = {operator: request.GET.get(f"{name}[{operator}]") for operator in operators}
     return {operator: moment(value, f"{name}[{operator}]") for operator, value in found.items() if value}
 
 
 def moment(value: str, name: str) -> datetime:
+    """A time in UTC; without a zone it is taken for one."""
     try:
         parsed = datetime.fromisoformat(value)
         return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)

@@ -21,7 +21,7 @@ from agents.api.bodies import Body
 from agents.api.decoding import body_of
 from agents.api.event_pages import EVENT_TYPES, events_page
 from agents.api.openapi import asks, takes
-from agents.api.pagination import NEWEST_FIRST, OLDEST_FIRST, page_of
+from agents.api.pagination import NEWEST_FIRST, ORDERS, page_of
 from agents.api.reach import check_events_of_worker
 from agents.api.shapes.sessions import TIMED_THREADS, escalation_shape, session_shape, verdict_shape
 from agents.client_events import check_events, check_initial_events
@@ -34,8 +34,6 @@ from agents.services import sessions as services
 from agents.services.prices import book_of
 
 WAITING_MAX = 5_000  # sessions that a statement may name
-ORDERS = (NEWEST_FIRST, OLDEST_FIRST)
-CREATED_AT = tuple(f"created_at[{operator}]" for operator in ("gt", "gte", "lt", "lte"))
 FILTERS = (
     "agent_id",
     "agent_version",
@@ -43,7 +41,7 @@ FILTERS = (
     "memory_store_id",
     "statuses[]",
     "include_archived",
-    *CREATED_AT,
+    *queries.CREATED_AT,
 )
 # What an agent was shown as may be sent back: an unset setting of a web tool is shown as null.
 WEB_TOOLS = (BetaManagedAgentsWebFetchToolConfigParams, BetaManagedAgentsWebSearchToolConfigParams)
@@ -100,7 +98,7 @@ def list_sessions(request: ApiRequest) -> dict[str, Any]:
         lambda session: session_shape(session, now, prices),
         listing="sessions",
         order=queries.choice(request, "order", ORDERS, NEWEST_FIRST),
-        created_at=queries.bounds(request, "created_at", ("gt", "gte", "lt", "lte")),
+        created_at=queries.bounds(request, "created_at"),
         is_bidirectional=True,
         parts=parts,
     )
@@ -156,7 +154,7 @@ def archive_session(request: ApiRequest, session_id: str) -> dict[str, Any]:
         "page",
         "order",
         "types[]",
-        *CREATED_AT,
+        *queries.CREATED_AT,
         default=EVENTS_PAGE_MAX,
         most=EVENTS_PAGE_MAX,
         order=ORDERS,

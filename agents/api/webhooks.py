@@ -9,7 +9,7 @@ from agents.api import queries
 from agents.api.auth import ApiRequest
 from agents.api.bodies import Body
 from agents.api.openapi import asks, takes
-from agents.api.pagination import NEWEST_FIRST, OLDEST_FIRST
+from agents.api.pagination import NEWEST_FIRST, ORDERS
 from agents.api.shapes.webhooks import webhook_endpoint_shape
 from agents.exceptions import InvalidRequest
 from agents.limits import PAGE_DEFAULT, PAGE_MAX
@@ -36,7 +36,6 @@ class WebhookUpdateParams(TypedDict, total=False):
     state: Literal["disabled", "enabled"]
 
 
-ORDERS = (NEWEST_FIRST, OLDEST_FIRST)
 router = Router(tags=["webhooks"])
 create_body = Body(WebhookCreateParams)
 update_body = Body(WebhookUpdateParams)
