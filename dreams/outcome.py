@@ -13,11 +13,13 @@ from agents.outbox import emit
 from dreams import promotion
 from dreams.changes import Change, apply_changes
 from dreams.claims import Claim
+from dreams.decisions import record
 from dreams.entries import entries_hash
 from dreams.gate import AUTO, QUARANTINE, REJECTED, REVIEW, Ruling
 from dreams.models import Decision, Dream, Evidence, Proposal, ProposalStatus, Review
 from dreams.preview import words_changed
 from dreams.sameness import duplicate_key_of
+from dreams.store_files import write_files
 from dreams.wording import uncounted
 from memory.models import MemoryStore, MemoryVersion
 from memory.provenance import Provenance
@@ -179,7 +181,7 @@ def fill_candidate(
     changes = [item.change for item in judged if item.ruling.lane in (AUTO, REVIEW)]
     after = apply_changes(files, changes)
     provenance = Provenance(dream_id=dream.pk, note="A candidate: nobody has reviewed it yet.")
-    return promotion.write_files(candidate, dict(files), after, actor=actor, provenance=provenance)
+    return write_files(candidate, dict(files), after, actor=actor, provenance=provenance)
 
 
 def apply_auto(review: Review, actor: Actor) -> list[dict[str, str]]:
@@ -193,7 +195,7 @@ def apply_auto(review: Review, actor: Actor) -> list[dict[str, str]]:
         if not moved:
             continue
         statuses = (ProposalStatus.PENDING, ProposalStatus.APPROVED)
-        promotion.record(proposal, Decision.Verb.AUTO, *statuses, actor=actor, reason=" ".join(proposal.lane_reasons))
+        record(proposal, Decision.Verb.AUTO, *statuses, actor=actor, reason=" ".join(proposal.lane_reasons))
         proposal.refresh_from_db()
         written += (promotion.apply_proposal(proposal, actor=actor).applied or {}).get("versions", [])
     return written

@@ -12,14 +12,17 @@ from agents.actors import Actor
 from agents.exceptions import InvalidRequest, PermissionDenied
 from agents.outbox import emit
 from dreams import promotion
+from dreams.decisions import record
 from dreams.entries import WHOLE_FILE, Entry
 from dreams.exceptions import ReviewConflict
 from dreams.hidden_text import hidden_characters
 from dreams.limits import ENTRY_MAX_CHARS
 from dreams.models import Decision, Lane, Proposal, ProposalStatus
 from dreams.preview import words_changed
-from dreams.promotion import base_of, current_entries, decider, entry_id_of, read_files, record
+from dreams.promotion import base_of, current_entries, entry_id_of
+from dreams.reverting import revert_proposal
 from dreams.risks import REJECT, scan
+from dreams.store_files import read_files
 from memory import services as memory_services
 from memory.limits import CONTENT_MAX_BYTES
 from memory.models import MemoryStore
@@ -157,7 +160,7 @@ def _decide(proposal: Proposal, text: str | None, entries: list[Entry], base: st
     now = timezone.now()
     with transaction.atomic():
         moved = Proposal.objects.filter(pk=proposal.pk, status=was, revision=revision).update(
-            status=ProposalStatus.APPROVED, decided_at=now, updated_at=now, error="", **decider(actor), **changes
+            status=ProposalStatus.APPROVED, decided_at=now, updated_at=now, error="", decided_by=actor.member, **changes
         )
         if not moved:
             fresh = Proposal.objects.select_related("decided_by__user").get(pk=proposal.pk)
@@ -187,7 +190,7 @@ def reject_proposal(
         raise InvalidRequest("reason: say why, so that the next dream can learn from it.")
     with transaction.atomic():
         rows = Proposal.objects.filter(pk=proposal.pk, status__in=DECIDABLE, revision=proposal.revision)
-        if not rows.update(status=ProposalStatus.REJECTED, decided_at=now, updated_at=now, **decider(actor)):
+        if not rows.update(status=ProposalStatus.REJECTED, decided_at=now, updated_at=now, decided_by=actor.member):
             fresh = Proposal.objects.select_related("decided_by__user").get(pk=proposal.pk)
             raise ReviewConflict(
                 f"{_who(fresh)} has decided this already: it is {fresh.get_status_display().lower()}.",
@@ -206,7 +209,7 @@ def undo_decision(proposal: Proposal, *, actor: Actor, reason: str = "", overwri
     actor.require_review()
     proposal.refresh_from_db()
     if proposal.status == ProposalStatus.APPLIED:
-        promotion.revert_proposal(proposal, actor=actor, overwrite=overwrite, reason=reason)
+        revert_proposal(proposal, actor=actor, overwrite=overwrite, reason=reason)
         unsettle_candidate(proposal)
     elif proposal.status == ProposalStatus.REJECTED and proposal.lane != Lane.REJECT:
         _reopen(proposal, actor, reason)

@@ -17,7 +17,8 @@ from dreams.forms import EditForm, ReasonForm, RejectForm
 from dreams.links import dream_in_review
 from dreams.models import Decision, Evidence, Lane, Proposal, ProposalKind, ProposalStatus
 from dreams.preview import FilePreview, preview
-from dreams.promotion import base_of, current_entries, read_files
+from dreams.promotion import base_of, current_entries
+from dreams.store_files import read_files
 from dreams.views.newcomer import demo_of_store
 
 DETAIL = "dreams/proposal_detail.html"

@@ -7,7 +7,8 @@ from dreams import reviewing
 from dreams.entries import parse_file
 from dreams.models import Proposal
 from dreams.preview import preview, words_changed
-from dreams.promotion import current_entries, read_files
+from dreams.promotion import current_entries
+from dreams.store_files import read_files
 from tests.dreams import events
 from tests.dreams.dreaming import begin, proposals_of, session_of, store_of
 from tests.dreams.messages_server import honest, serving
