@@ -5,6 +5,7 @@ from agents.models import Thread
 from agents.plugs import sandbox
 from agents.runtime import loop
 from agents.services import deployment_runs, files, work_queue
+from agents.services.threads import RUN_THREAD
 
 
 def run_thread(thread_id: str) -> None:
@@ -17,7 +18,7 @@ def destroy_sandbox(session_id: str) -> None:
 
 def sweep_threads() -> int:
     """Every second: wake a worker for each thread that waits and that nobody drives."""
-    woken = leases.sweep(Thread, "agents.jobs.run_thread")
+    woken = leases.sweep(Thread, RUN_THREAD)
     queue.note_round()
     return woken
 
