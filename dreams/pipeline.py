@@ -10,17 +10,15 @@ import hmac
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from agents.actors import Actor, platform
 from agents.exceptions import DomainError, Fenced
 from agents.ids import new_id
-from agents.leases import RELEASED, acquire, held, lease_of
+from agents.leases import acquire, held, lease_of
 from agents.limits import STEP_LOSSES_MAX
 from agents.models import Session
 from agents.outbox import emit
@@ -33,9 +31,9 @@ from dreams.digest import Digest
 from dreams.entries import Entry, all_entries
 from dreams.exceptions import DreamCanceled, DreamFailure
 from dreams.gate import Rules, judge_all
-from dreams.limits import DREAM_TIMEOUT_SECONDS
+from dreams.holding import Hold
 from dreams.mining import Hint, mine, shared_sequences
-from dreams.models import Dream, DreamPhase, DreamStatus, PhaseStatus
+from dreams.models import Dream, DreamStatus
 from dreams.models.dream import OutputBehavior
 from dreams.operations import Operation
 from dreams.outcome import (
@@ -55,9 +53,6 @@ from memory.models import MemoryStore
 from memory.tiers import dreams_may_write
 
 logger = logging.getLogger(__name__)
-
-PHASES = ("pin", "select", "digest", "mine", "map", "verify", "cluster", "reduce", "compile", "gate")
-POLL_SECONDS = 1.0  # how soon a cancel is noticed while a model is thinking
 
 
 def run_dream(dream_id: str) -> None:
@@ -88,25 +83,19 @@ def run_dream(dream_id: str) -> None:
             run.fail(DreamFailure("internal_error", f"Lucid failed on this dream: {type(error).__name__}."))
 
 
-class Run:
-    """One holder's work on one dream."""
+class Run(Hold):
+    """One holder's work on one dream, phase by phase."""
 
     def __init__(self, dream: Dream) -> None:
-        self.dream = dream
-        self.lease = lease_of(dream)
+        super().__init__(dream)
         self.actor: Actor = platform(dream.workspace)
-        self.dropped: list[Dropped] = []
-
-    @property
-    def session(self) -> Session:
-        assert self.dream.session is not None, "the first phase opens the session"
-        return self.dream.session
 
     def to_its_end(self) -> None:
+        """All phases in order; each finds what an earlier run left of it."""
         if self.dream.status == DreamStatus.CANCELED:
             raise DreamCanceled
         if DreamStatus(self.dream.status).is_final:
-            self._release()
+            self.release()
             return
         if self.dream.losses >= STEP_LOSSES_MAX:
             message = f"Lucid gave up on this dream: {self.dream.losses} workers were lost with the same step."
@@ -122,14 +111,12 @@ class Run:
         compiled = self._compile(planned, files)
         self._gate(compiled, digests, files)
 
-    # Phases
-
     def _pin(self) -> None:
         """P0: hold on to the store's versions; open the session and, for `create_new`, the candidate copy."""
         store = inputs.check_inputs(self.dream)
         if self.dream.status == DreamStatus.PENDING:
             self._begin(store)
-        self._record("pin", files=len(self.dream.manifest["memories"]), store=store.pk)
+        self.record_phase("pin", files=len(self.dream.manifest["memories"]), store=store.pk)
 
     def _begin(self, store: MemoryStore) -> None:
         review_id = new_id("review")
@@ -167,18 +154,18 @@ class Run:
         sessions = Session.objects.filter(pk__in=self.dream.input_session_ids)
         verdicts = Counter(sessions.values_list("verdict", flat=True))
         by_verdict = {name or "no verdict": number for name, number in sorted(verdicts.items(), key=str)}
-        self._record("select", sessions=len(self.dream.input_session_ids), **by_verdict)
+        self.record_phase("select", sessions=len(self.dream.input_session_ids), **by_verdict)
 
     def _digest(self) -> list[Digest]:
         """P2: transcripts as numbered, redacted, bounded events."""
         digests = []
         for digest in inputs.read_digests(self.dream):
             digests.append(digest)
-            self._stay_alive(every=20, done=len(digests))
+            self.stay_alive(every=20, done=len(digests))
         read = [inputs.read_of(digest) for digest in digests]
-        self._note_in_manifest(sessions=read)
+        self.note_in_manifest(sessions=read)
         events = sum(len(digest.events) for digest in digests)
-        self._record("digest", events=events, shortened=sum(digest.is_truncated for digest in digests))
+        self.record_phase("digest", events=events, shortened=sum(digest.is_truncated for digest in digests))
         return digests
 
     def _mine(self, digests: Sequence[Digest]) -> dict[str, list[Hint]]:
@@ -186,7 +173,7 @@ class Run:
         shared = shared_sequences(digests)
         hints = {d.session_id: [*mine(d), *shared.get(d.session_id, [])] for d in digests}
         counts = Counter(hint.hint for found in hints.values() for hint in found)
-        self._record("mine", **dict(sorted(counts.items())))
+        self.record_phase("mine", **dict(sorted(counts.items())))
         return hints
 
     def _map_and_verify(self, digests: Sequence[Digest], hints: dict[str, list[Hint]]) -> list[Claim]:
@@ -199,8 +186,9 @@ class Run:
             verified, refused = claims.verify(answers.get(digest.session_id, []), digest, hints[digest.session_id])
             kept += verified
             dropped += refused
-        self.dropped += dropped
-        self._record("verify", kept=len(kept), dropped=len(dropped), tainted=sum(claim.is_tainted for claim in kept))
+        self.record_phase(
+            "verify", kept=len(kept), dropped=len(dropped), tainted=sum(claim.is_tainted for claim in kept)
+        )
         return kept
 
     def _map_question(self, digest: Digest, hints: list[Hint]) -> Question:
@@ -234,7 +222,7 @@ class Run:
     def _cluster(self, found: Sequence[Claim]) -> list[Cluster]:
         """P6: claims about the same case."""
         clusters = cluster_claims(found)
-        self._record("cluster", clusters=len(clusters), tainted=sum(cluster.is_tainted for cluster in clusters))
+        self.record_phase("cluster", clusters=len(clusters), tainted=sum(cluster.is_tainted for cluster in clusters))
         return clusters
 
     def _reduce(self, clusters: Sequence[Cluster], files: dict[str, str]) -> list[Operation]:
@@ -245,9 +233,8 @@ class Run:
         answers = self._ask_all("reduce", [self._reduce_question(c, shown[c.key]) for c in clean])
         planned = [operations.quarantine_operation(cluster) for cluster in clusters if cluster.is_tainted]
         for cluster in clean:
-            read, dropped = operations.read_operations(answers.get(cluster.key, []), cluster, shown[cluster.key])
+            read, _ = operations.read_operations(answers.get(cluster.key, []), cluster, shown[cluster.key])
             planned += read
-            self.dropped += dropped
         return planned
 
     def _reduce_question(self, cluster: Cluster, entries: list[Entry]) -> Question:
@@ -275,8 +262,7 @@ class Run:
         quotes = not (self._updates_its_store and inputs.open_kinds(self.dream))
         authoritative = inputs.authoritative_entries(self.dream)
         compiled = compile_changes(planned, files, authoritative=authoritative, quote_errors=quotes)
-        self.dropped += compiled.dropped
-        self._record("compile", changes=len(compiled.changes), dropped=len(compiled.dropped))
+        self.record_phase("compile", changes=len(compiled.changes), dropped=len(compiled.dropped))
         return compiled
 
     def _gate(self, compiled: Compiled, digests: Sequence[Digest], files: dict[str, str]) -> None:
@@ -291,11 +277,11 @@ class Run:
                 memory_services.hold_store(self.dream.input_store_id)
             review = write_review(self.dream, self.dream.manifest["review_id"], judged, self.actor)
             written = apply_auto(review, self.actor) if self._updates_its_store else self._fill_candidate(files, judged)
-            self._note_in_manifest(written=versions_written(written))
+            self.note_in_manifest(written=versions_written(written))
             lanes = count_lanes(judged)
-            self._record("gate", **lanes, rejected_before=rejected_before)
+            self.record_phase("gate", **lanes, rejected_before=rejected_before)
             trace.end_trace(self.session, _closing_words(lanes))
-            self._end(DreamStatus.COMPLETED)
+            self.complete()
 
     def _judge(self, compiled: Compiled, digests: Sequence[Digest]) -> list[Judged]:
         store = MemoryStore.objects.get(pk=self.dream.input_store_id)
@@ -327,89 +313,13 @@ class Run:
             return []
         return fill_candidate(self.dream, candidate, files, judged, self.actor)
 
-    def _note_in_manifest(self, **members: Any) -> None:
-        """What was read and written, for whoever wants to know exactly; said anew when a phase is run again."""
-        self.dream.manifest = {**self.dream.manifest, **members}
-        self.lease.check(manifest=self.dream.manifest)
-
     def _ask_all(self, kind: str, questions: Sequence[Question]) -> dict[str, list[Any]]:
         """The items of every usable answer by the question's key."""
-        answers, problems = Interview(self.dream, self.lease, self._check_goes_on).ask_all(kind, questions)
-        self._record(kind, requests=len(questions), unusable=len(problems))
+        answers, problems = Interview(self.dream, self.lease, self.check_goes_on).ask_all(kind, questions)
+        self.record_phase(kind, requests=len(questions), unusable=len(problems))
         if problems and not answers:
             raise DreamFailure("internal_error", f"The model gave no usable answer at all: {problems[0]}")
         return answers
-
-    # Going on, and ending
-
-    def _check_goes_on(self) -> None:
-        """Between requests: nobody canceled, the inputs are there, there is time left."""
-        status = Dream.objects.filter(pk=self.dream.pk).values_list("status", flat=True).first()
-        if status == DreamStatus.CANCELED:
-            raise DreamCanceled
-        if status != DreamStatus.RUNNING:
-            raise Fenced(f"The dream {self.dream.pk} is {status}.")
-        inputs.check_inputs(self.dream)
-        started = datetime.fromisoformat(self.dream.manifest["started_at"])
-        if timezone.now() - started > timedelta(seconds=DREAM_TIMEOUT_SECONDS):
-            raise DreamFailure("timeout", f"The dream did not end within {DREAM_TIMEOUT_SECONDS // 3600} hours.")
-
-    def _stay_alive(self, *, every: int, done: int) -> None:
-        if done % every == 0:
-            self._check_goes_on()
-
-    def _record(self, name: str, **summary: Any) -> None:
-        """A phase that ended: its row, and a line in the trace. A phase that is run again is told of once."""
-        now = timezone.now()
-        with transaction.atomic():
-            self.lease.check()
-            values = {"status": PhaseStatus.COMPLETED, "summary": summary, "ended_at": now}
-            _, is_new = DreamPhase.objects.update_or_create(
-                dream=self.dream,
-                name=name,
-                defaults=values,
-                create_defaults={**values, "position": PHASES.index(name), "started_at": self._phase_started(now)},
-            )
-            if is_new:
-                told = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in summary.items())
-                trace.note(self.session, f"P{PHASES.index(name)} {name}: {told}")
-
-    def _phase_started(self, now: datetime) -> datetime:
-        last = self.dream.phases.order_by("-position").values_list("ended_at", flat=True).first()
-        return last or datetime.fromisoformat(self.dream.manifest.get("started_at", now.isoformat()))
-
-    def _end(self, status: str, **changes: Any) -> None:
-        """The last word on the dream, in the caller's transaction."""
-        moved = self.lease.row().filter(status=DreamStatus.RUNNING)
-        if not moved.update(status=status, ended_at=timezone.now(), **{**RELEASED, "seen": F("wake")}, **changes):
-            raise DreamCanceled
-        emit(self.dream.workspace_id, f"dream.{status}", self.dream.pk)
-
-    def fail(self, failure: DreamFailure) -> None:
-        error = {"type": failure.type, "message": failure.message}
-        with transaction.atomic():
-            self.lease.check()
-            fresh = Dream.objects.get(pk=self.dream.pk)
-            if fresh.session:
-                trace.end_trace(fresh.session, "The dream failed.", error=failure.message)
-            unfinished = self.lease.row().filter(status__in=[DreamStatus.PENDING, DreamStatus.RUNNING])
-            released = {**RELEASED, "seen": F("wake")}
-            if unfinished.update(status=DreamStatus.FAILED, error=error, ended_at=timezone.now(), **released):
-                emit(fresh.workspace_id, "dream.failed", fresh.pk)
-            else:
-                self.lease.check(**released)
-
-    def close_canceled(self) -> None:
-        """The dream is canceled already; its session still has to end."""
-        with transaction.atomic():
-            self.lease.check()
-            fresh = Dream.objects.get(pk=self.dream.pk)
-            if fresh.session:
-                trace.end_trace(fresh.session, "The dream was canceled.")
-            self.lease.check(**RELEASED, seen=F("wake"))
-
-    def _release(self) -> None:
-        self.lease.check(**RELEASED, seen=F("wake"))
 
 
 def _untrusted_texts(digest: Digest) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from django.utils import timezone
 from agents.actors import Actor
 from agents.models import Session, Thread
 from dreams import pipeline, services
+from dreams.holding import PHASES
 from dreams.models import Dream, DreamStatus, Lane, ProposalStatus
 from dreams.questions import Interview
 from memory.services import archive_store
@@ -89,7 +90,7 @@ def test_every_request_is_a_thread_with_its_usage_and_what_was_kept(actor: Actor
 def test_all_ten_phases_are_recorded_in_order(actor: Actor) -> None:
     with serving(honest):
         dream = dream_over(actor, store_of(actor), two_sessions(actor))
-    assert [phase.name for phase in dream.phases.all()] == list(pipeline.PHASES)
+    assert [phase.name for phase in dream.phases.all()] == list(PHASES)
 
 
 def test_dreaming_again_over_an_approved_store_proposes_nothing(actor: Actor) -> None:
@@ -168,9 +169,9 @@ def _is_driven_on(dream: Dream) -> bool | None:
     [
         *[("_settle", n) for n in range(1, 5)],
         *[("_open", n) for n in range(1, 4)],
-        *[("_record", n) for n in range(1, 11)],
+        *[("record_phase", n) for n in range(1, 11)],
         ("_pin", 1),
-        ("_end", 1),
+        ("complete", 1),
     ],
 )
 def test_a_killed_dream_goes_on_where_it_was(
@@ -188,7 +189,7 @@ def test_a_killed_dream_goes_on_where_it_was(
             pipeline.run_dream(dream.pk)
         wait_for(lambda: _is_driven_on(dream), 60)
     assert dream.status == DreamStatus.COMPLETED
-    assert [phase.name for phase in dream.phases.all()] == list(pipeline.PHASES)
+    assert [phase.name for phase in dream.phases.all()] == list(PHASES)
     assert len(proposals_of(dream)) == 2
     assert dream.requests.count() == 6
     assert not Thread.objects.filter(session=dream.session, archived_at=None).exists()
