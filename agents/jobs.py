@@ -4,7 +4,7 @@ from agents import blobs, leases, queue
 from agents.models import Thread
 from agents.plugs import sandbox
 from agents.runtime import loop
-from agents.services import deployment_runs, files, work_queue
+from agents.services import cost_counting, deployment_runs, files, work_queue
 from agents.services.threads import RUN_THREAD
 
 
@@ -47,3 +47,8 @@ def sweep_files() -> int:
     """Take away what expired long ago, what no row names, and what a killed web server left of an upload."""
     blobs.clear_uploads()
     return files.sweep_expired() + blobs.sweep()
+
+
+def count_costs() -> int:
+    """Add what rests to the sums of costs by day."""
+    return cost_counting.count_resting()

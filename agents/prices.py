@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 
 from agents.price_list import LISTED, Price, Rates
@@ -71,6 +73,11 @@ class PriceBook:
         valid = [price for price in listed if price.valid_from <= day] or listed[:1]
         return valid[-1] if valid else None
 
+    @property
+    def edition(self) -> str:
+        """Another one for other prices; it begins with that of the built-in table."""
+        return f"{BUILT_IN_EDITION}:{_digest(sorted(self.own.items()), self.runtime, self.runtime_before)}"
+
     def runtime_on(self, day: date) -> Decimal:
         return next((price for until, price in self.runtime_before if day < until), self.runtime)
 
@@ -116,6 +123,24 @@ def tokens_cost(counters: Mapping[str, Any], price: Price) -> Decimal:
     return _at(counters, price.rates) - _at(part, price.rates) + _at(part, price.long)
 
 
+def unit_prices(model: str, day: date, book: PriceBook) -> tuple[Decimal, ...] | None:
+    """What one token of each of the four kinds costs, one search and one second of running time, and how much more one
+    token of each kind with a long prompt; None where the model has no price."""
+    if model == RUNTIME:
+        return (*_FREE, WEB_SEARCH_USD, book.runtime_on(day) / HOUR_SECONDS, *_FREE)
+    price = book.price_of(model, day)
+    return _unit_prices(price) if price else None
+
+
+@lru_cache(1_000)
+def _unit_prices(price: Price) -> tuple[Decimal, ...]:
+    usual, long = [
+        [rate / MILLION for rate in (rates.input, rates.output, rates.cache_write_5m, rates.cache_read)]
+        for rates in (price.rates, price.long or price.rates)
+    ]
+    return (*usual, Decimal(0), Decimal(0), *(more - rate for more, rate in zip(long, usual, strict=True)))
+
+
 def token_count(counters: Mapping[str, Any]) -> int:
     """Tokens of every kind together."""
     return sum([counters.get(name) or 0 for name in COUNTERS])
@@ -148,3 +173,11 @@ def _searches(counters: Mapping[str, Any]) -> Decimal:
 
 def _hours(counters: Mapping[str, Any]) -> Decimal:
     return Decimal(str(counters.get("active_seconds") or 0)) / HOUR_SECONDS
+
+
+def _digest(*values: Any) -> str:
+    return sha256(repr(values).encode()).hexdigest()[:24]
+
+
+_FREE = (Decimal(0),) * 4
+BUILT_IN_EDITION = _digest(sorted(LISTED.items()), WEB_SEARCH_USD)

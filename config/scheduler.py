@@ -12,6 +12,7 @@ from agents.limits import SWEEP_SECONDS
 
 FILE_SECONDS = 60.0  # stored bytes that nobody can reach any more are nobody's hurry
 FORGET_SECONDS = 3_600.0  # what is long over is nobody's hurry either
+COUNT_SECONDS = 10.0  # costs are right without it, and told faster with it
 DEMO_SECONDS = 2.0  # how long a demo round that can go on waits at most
 APPROVED_SECONDS = 30.0  # what was approved is written at once; this is for a process that died in between
 
@@ -34,6 +35,7 @@ def periodic_tasks() -> list[Task]:
         Task("agents.jobs.sweep_work", SWEEP_SECONDS),
         Task("agents.jobs.forget_old_work", FORGET_SECONDS),
         Task("agents.jobs.sweep_files", FILE_SECONDS),
+        Task("agents.jobs.count_costs", COUNT_SECONDS),
         Task("dreams.jobs.sweep_dreams", SWEEP_SECONDS),
         Task("dreams.jobs.start_policies", SWEEP_SECONDS),
         Task("dreams.jobs.finish_approved", APPROVED_SECONDS),

@@ -25,15 +25,14 @@ def get_costs(request: ApiRequest) -> dict[str, Any]:
     `unpriced_tokens` says how much that is, and `priced_list_cost` is the rest. A null model is running
     time and searches, a null agent a dream."""
     names = list(dict.fromkeys(queries.many(request, "group_by", costs.GROUPS)))
-    found = costs.sessions_between(request.auth.workspace, queries.bounds(request, "created_at"))
-    sums = costs.grouped(costs.cells_of(found, book_of(request.auth.workspace), names), names)
+    workspace = request.auth.workspace
+    period = costs.Period.within(queries.bounds(request, "created_at"))
+    sums = costs.Costs(workspace, period, book_of(workspace)).by(*names)
     return {
         "type": "cost_report",
         "currency": CURRENCY,
         "group_by": names,
-        "data": [
-            _row(dict(zip(names, key, strict=True)), total) for key, total in costs.counted(sums, found, names).items()
-        ],
+        "data": [_row(dict(zip(names, key, strict=True)), total) for key, total in sums.items()],
     }
 
 

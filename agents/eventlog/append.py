@@ -17,7 +17,7 @@ from agents.eventlog.wire import wire_event
 from agents.exceptions import NotFound
 from agents.ids import new_id
 from agents.leases import Lease
-from agents.models import Event, Session, Thread
+from agents.models import Event, Session, Thread, Uncounted
 from agents.outbox import emit
 from agents.storable import storable
 
@@ -150,6 +150,8 @@ def _write_session(session: Session, state: Projection, rows: list[Event]) -> No
     changes = _changes(_state_of(session, SESSION_COLUMNS), state, SESSION_COLUMNS)
     if rows:
         changes.update(last_processed_at=rows[-1].processed_at, next_seq=rows[-1].seq + 1)
+        if session.uncounted is None and "spent" in changes:
+            changes["uncounted"] = Uncounted.CHANGED
         statements.update_session.run(session.pk, **changes)
         for name, value in changes.items():
             setattr(session, name, value)

@@ -7,7 +7,7 @@ from agents.models.environments import Environment
 from agents.models.events import Event, InboxEvent
 from agents.models.files import File, UnusedBlob
 from agents.models.outbox import OutboxEvent
-from agents.models.prices import ModelPrice
+from agents.models.prices import CostDay, ModelPrice
 from agents.models.schedules import Scheduled
 from agents.models.sent_forms import SentForm
 from agents.models.sessions import (
@@ -16,8 +16,10 @@ from agents.models.sessions import (
     SessionResource,
     SessionStatus,
     Thread,
+    Uncounted,
     Verdict,
     VerdictResult,
+    counted_anew,
 )
 from agents.models.skills import Skill, SkillVersion
 from agents.models.tenancy import ApiKey, Member, Role, Scope, Workspace
@@ -31,6 +33,7 @@ __all__ = [
     "ApiKey",
     "AuditEvent",
     "AuthType",
+    "CostDay",
     "Credential",
     "Deployment",
     "DeploymentRun",
@@ -57,6 +60,7 @@ __all__ = [
     "Skill",
     "SkillVersion",
     "Thread",
+    "Uncounted",
     "UnusedBlob",
     "Vault",
     "Verdict",
@@ -65,4 +69,5 @@ __all__ = [
     "WorkItem",
     "WorkState",
     "Workspace",
+    "counted_anew",
 ]

@@ -36,11 +36,23 @@ class VerdictResult(models.TextChoices):
     FAILED = "failed"
 
 
+class Uncounted(models.TextChoices):
+    """Why the sums of a `CostDay` lack what a session has spent; None where they have it."""
+
+    NEW = "new"  # not in them yet
+    CHANGED = "changed"  # in them as it was
+
+
+def counted_anew() -> models.Case:
+    """`uncounted` of a session whose part in the sums changes by the same statement."""
+    return models.Case(models.When(uncounted=None, then=models.Value(Uncounted.CHANGED)), default=models.F("uncounted"))
+
+
 class Session(Archivable, WorkspaceOwned):
     """`agent_snapshot` is the wire's agent object at creation; `principal` is on whose behalf the session runs.
 
     `usage` holds the wire members that the log folds to, `spent` the same by day and model, which is what a cost is
-    made of; `verdict` repeats the latest `Verdict` row.
+    made of; `verdict` repeats the latest `Verdict` row, `uncounted` is what `CostDay` is about.
     """
 
     id = PublicIdField("session", primary_key=True)
@@ -67,6 +79,7 @@ class Session(Archivable, WorkspaceOwned):
     last_processed_at = models.DateTimeField(null=True, blank=True)  # keeps processed_at monotonic in a session
     usage = models.JSONField(default=dict, blank=True)
     spent = models.JSONField(default=dict, blank=True)
+    uncounted = models.CharField(max_length=8, choices=Uncounted, default=Uncounted.NEW, null=True, editable=False)
     active_seconds = models.FloatField(default=0.0)
     running_since = models.DateTimeField(null=True, blank=True)
     repeated_requests = models.PositiveIntegerField(
@@ -84,6 +97,12 @@ class Session(Archivable, WorkspaceOwned):
             models.Index(fields=["agent", "-created_at"], name="session_of_agent"),
             # A rare status would otherwise be looked for in every session: 84 ms among 100,000 against 4 ms.
             models.Index(fields=["workspace", "status", "-created_at", "-id"], name="session_by_status"),
+            # The few that are not in the sums of their day: to say what all cost, only these are looked at.
+            models.Index(
+                fields=["workspace", "created_at"],
+                name="session_uncounted",
+                condition=models.Q(uncounted__isnull=False),
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=models.Q(status__in=SessionStatus.values), name="session_status_known"),
@@ -91,6 +110,10 @@ class Session(Archivable, WorkspaceOwned):
             models.CheckConstraint(
                 condition=models.Q(verdict=None) | models.Q(verdict__in=VerdictResult.values),
                 name="session_verdict_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(uncounted=None) | models.Q(uncounted__in=Uncounted.values),
+                name="session_uncounted_known",
             ),
             models.UniqueConstraint(fields=["workspace", "import_key"], name="session_imported_once"),
         ]

@@ -1,28 +1,28 @@
 """What a workspace's sessions and dreams cost at list price, summed by day, kind, agent or model."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from heapq import nlargest
-from typing import Any, NamedTuple
+from typing import Any
 
-from django.db.models import QuerySet
+from agents.models import Session, Workspace
+from agents.prices import RUNTIME, Cost, PriceBook, cost_of, unit_prices
+from agents.services import cost_days
+from agents.services.cost_days import Period
+from agents.services.spent_sums import MICRO, PRICED, SECONDS_AT, TOKENS
 
-from agents.models import Session, SessionKind, Workspace
-from agents.prices import RUNTIME, Cost, PriceBook, cost_of, lines_of, token_count
-from agents.services import spent_sums
-from agents.services.spent_sums import GROUPS, Counters
-
-COUNTED = (SessionKind.AGENT, SessionKind.DREAM)  # imported sessions brought no usage along
-MANY = 1_000_000
-__all__ = ["GROUPS", "Cell", "Sum", "cells_of", "counted", "dearest", "grouped", "merged", "sessions_of"]
+GROUPS = ("day", "kind", "agent_id", "model")
+# Of the counts at the end of a row those to add up, by whether groups tell days and models apart.
+_COUNTS = {(True, True): 0, (True, False): 1, (False, True): 2, (False, False): 3}
+__all__ = ["GROUPS", "Costs", "Period", "Sum"]
 
 
 @dataclass(slots=True, kw_only=True)
 class Sum:
-    """`usd` holds what has a price, `practice_usd` the part of it that the practice model answered. `sessions` and
-    `completed` are known where the sum was `counted`."""
+    """`usd` holds what has a price, `practice_usd` the part of it that the practice model answered."""
 
     usd: Decimal = Decimal(0)
     practice_usd: Decimal = Decimal(0)
@@ -32,11 +32,6 @@ class Sum:
     unpriced_tokens: int = 0
     sessions: int = 0
     completed: int = 0
-
-    def merge(self, other: "Sum") -> None:
-        """What was used; a session may be in both, so those are counted for each grouping anew."""
-        for name in ("usd", "practice_usd", "tokens", "input_tokens", "cached_tokens", "unpriced_tokens"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
 
     @property
     def is_known(self) -> bool:
@@ -61,95 +56,81 @@ class Sum:
         return round(100 * self.cached_tokens / self.input_tokens) if self.input_tokens else None
 
 
-class Cell(NamedTuple):
-    """What sums are grouped by."""
-
-    day: date
-    kind: str
-    agent_id: str
-    model: str
+type _Line = tuple[tuple[str, ...], list[Any], list[int]]  # its groups, the sums but for the counts, the counts
 
 
-def sessions_of(workspace: Workspace, **filters: Any) -> QuerySet[Session]:
-    """The sessions and dreams that fit and have used something."""
-    return Session.objects.in_workspace(workspace).filter(kind__in=COUNTED, **filters).exclude(spent={})
+class Costs:
+    """Of the sessions and dreams that were created in the period and have used something."""
 
-
-def sessions_between(workspace: Workspace, created_at: dict[str, datetime]) -> QuerySet[Session]:
-    """`created_at` has the operators of the query: gt, gte, lt, lte."""
-    return sessions_of(workspace, **{f"created_at__{operator}": moment for operator, moment in created_at.items()})
-
-
-def cells_of(found: QuerySet[Session], book: PriceBook, names: Sequence[str] = GROUPS) -> dict[Cell, Sum]:
-    """The finest groups that sums by these names are put together from; where a name is left out, its member is empty.
-    Prices are per token and hour, so a group is priced once and not each of its sessions."""
-    cells: dict[Cell, Sum] = {}
-    for (day, kind, agent_id, model), is_practice, counters in spent_sums.used(found, names):
-        cell = Cell(date.fromisoformat(day), kind, agent_id, model)
-        cells.setdefault(cell, Sum()).merge(_summed(cell, counters, is_practice, book))
-    return cells
-
-
-def dearest(found: QuerySet[Session], cells: Iterable[Cell], book: PriceBook, number: int) -> list[tuple[str, Cost]]:
-    """The ids of the sessions and dreams that cost most, the dearest first. The database finds candidates by floats;
-    `cells` names the days and models that they are made of."""
-    weights = _Weights(book)
-    rates = [weights.row(*key) for key in sorted({(cell.day.isoformat(), cell.model) for cell in cells})]
-    candidates = found.filter(pk__in=spent_sums.dearest(found, rates, 2 * number))
-    costs = ((pk, cost_of(spent, book)) for pk, spent in candidates.values_list("pk", "spent"))
-    return nlargest(number, costs, key=lambda entry: (entry[1].usd, entry[1].unpriced_tokens))
-
-
-class _Weights:
-    """What one of each counter costs, by day and model, as floats."""
-
-    def __init__(self, book: PriceBook) -> None:
+    def __init__(self, workspace: Workspace, period: Period, book: PriceBook) -> None:
+        self._used = cost_days.used(workspace.pk, period)
         self._book = book
 
-    def row(self, day: str, model: str) -> spent_sums.Rates:
-        """With the weights of the counters, those of long prompts, and whether there is no price at all."""
-        plain = [self._one(day, model, {name: MANY}) for name in spent_sums.COUNTERS]
-        long = [self._one(day, model, {"long": {name: MANY}}) for name in spent_sums.TOKENS]
-        weights = [weight or 0.0 for weight in (*plain, *long)]
-        return [day, model, int(model != RUNTIME and None in plain), *weights]
+    def by(self, *names: str) -> dict[tuple[Any, ...], Sum]:
+        """A sum for each group by these of `GROUPS`, in order; a session counts in each that it has a part in."""
+        picked = [GROUPS.index(name) for name in names]
+        sessions = _COUNTS["day" in names, "model" in names]
+        completed = sessions + len(_COUNTS)
+        sums: dict[tuple[Any, ...], list[Any]] = {}
+        for group, amounts, counts in self._lines if "agent_id" in names else self._lines_of_days:
+            key = tuple([group[place] for place in picked])
+            more = [*amounts, counts[sessions], counts[completed]]
+            known = sums.get(key)
+            sums[key] = _plus(known, more) if known else more
+        return {_typed(names, key): _sum(sums[key]) for key in sorted(sums)}
 
-    def _one(self, day: str, model: str, counters: Counters) -> float | None:
-        [line] = lines_of({day: {model: counters}}, self._book)
-        return None if line.usd is None else float(line.usd) / MANY
+    def dearest(self, number: int) -> list[tuple[str, Cost]]:
+        """The ids of the sessions and dreams that cost most, the dearest first; at most half of what days keep."""
+        ids = [pk for pk, *_ in self._used.ranked(self._book, 2 * number)]
+        found = Session.objects.filter(pk__in=ids).values_list("pk", "spent")
+        costs = [(pk, cost_of(spent, self._book)) for pk, spent in found]
+        return nlargest(number, costs, key=lambda entry: (entry[1].usd, entry[1].unpriced_tokens))
+
+    @cached_property
+    def _lines(self) -> list[_Line]:
+        """Prices are per token and second, so a group is priced once and not each of its sessions."""
+        prices: dict[tuple[str, str], tuple[Decimal, ...] | None] = {}
+        lines: list[_Line] = []
+        for (day, kind, agent_id, model, is_practice), numbers in self._used.rows.items():
+            if (day, model) not in prices:
+                prices[day, model] = unit_prices(model, date.fromisoformat(day), self._book)
+            amounts = _amounts(numbers, prices[day, model], is_practice, model == RUNTIME)
+            lines.append(((day, kind, agent_id, model), amounts, numbers[PRICED:]))
+        return lines
+
+    @cached_property
+    def _lines_of_days(self) -> list[_Line]:
+        """Without agents, of which there may be many."""
+        lines: dict[tuple[str, ...], _Line] = {}
+        for (day, kind, _, model), amounts, counts in self._lines:
+            group = (day, kind, "", model)
+            known = lines.get(group)
+            lines[group] = (
+                (group, _plus(known[1], amounts), _plus(known[2], counts)) if known else (group, amounts, counts)
+            )
+        return list(lines.values())
 
 
-def _summed(key: Cell, used: Counters, is_practice: bool, book: PriceBook) -> Sum:
-    [line] = lines_of({key.day.isoformat(): {key.model: used}}, book)
-    counters = used if key.model != RUNTIME else {}
-    return Sum(
-        usd=line.usd or Decimal(0),
-        practice_usd=(line.usd or Decimal(0)) if is_practice else Decimal(0),
-        tokens=line.tokens,
-        input_tokens=token_count(counters) - int(counters.get("output_tokens") or 0),
-        cached_tokens=int(counters.get("cache_read_input_tokens") or 0),
-        unpriced_tokens=line.tokens if line.usd is None else 0,
-    )
+def _plus(numbers: list[Any], more: list[Any]) -> list[Any]:
+    return [one + other for one, other in zip(numbers, more, strict=True)]
 
 
-def merged[Key](cells: Mapping[Cell, Sum], key: Callable[[Cell], Key]) -> dict[Key, Sum]:
-    sums: dict[Key, Sum] = {}
-    for cell, found in cells.items():
-        sums.setdefault(key(cell), Sum()).merge(found)
-    return sums
+def _amounts(numbers: list[int], prices: tuple[Decimal, ...] | None, is_practice: bool, is_runtime: bool) -> list[Any]:
+    """The members of a `Sum` but for its counts, in their order."""
+    written, output, cache_written, cached = numbers[: len(TOKENS)]
+    tokens = written + output + cache_written + cached
+    usd = Decimal(0)
+    if prices is not None:
+        seconds = Decimal(numbers[SECONDS_AT]) / MICRO
+        used: list[Any] = [*numbers[:SECONDS_AT], seconds, *numbers[SECONDS_AT + 1 : PRICED]]
+        usd = sum([number * price for number, price in zip(used, prices, strict=True) if number], usd)
+    read = [0, 0] if is_runtime else [tokens - output, cached]
+    return [usd, usd if is_practice else Decimal(0), tokens, *read, tokens if prices is None else 0]
 
 
-def grouped(cells: Mapping[Cell, Sum], names: Sequence[str]) -> dict[tuple[Any, ...], Sum]:
-    """By these members of a cell, in order."""
-    sums = merged(cells, lambda cell: tuple(getattr(cell, name) for name in names))
-    return dict(sorted(sums.items(), key=lambda entry: tuple(str(part) for part in entry[0])))
+def _sum(values: list[Any]) -> Sum:
+    return Sum(**dict(zip(Sum.__slots__, values, strict=True)))
 
 
-def counted(sums: dict[tuple[Any, ...], Sum], found: QuerySet[Session], names: Sequence[str]) -> dict[Any, Sum]:
-    """The same sums, grouped by these names, with how many sessions have a part in each."""
-    for key, sessions, completed in spent_sums.counts(found, names):
-        typed = tuple(
-            date.fromisoformat(part) if name == "day" else part for name, part in zip(names, key, strict=True)
-        )
-        if typed in sums:
-            sums[typed].sessions, sums[typed].completed = sessions, completed
-    return sums
+def _typed(names: Sequence[str], key: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(date.fromisoformat(part) if name == "day" else part for name, part in zip(names, key, strict=True))

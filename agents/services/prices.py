@@ -13,7 +13,7 @@ from agents.actors import Actor
 from agents.editions import check_edition
 from agents.eventlog import statements
 from agents.eventlog.fold import spent_until
-from agents.models import ModelPrice, Session, Workspace
+from agents.models import CostDay, ModelPrice, Session, Workspace
 from agents.price_list import Price, Rates
 from agents.prices import RUNTIME_USD_PER_HOUR, Cost, PriceBook, cost_of
 
@@ -76,6 +76,7 @@ def set_price(
     row, is_new = ModelPrice.objects.update_or_create(
         workspace=actor.workspace, model=model, valid_from=valid_from, defaults=rates
     )
+    CostDay.objects.rank_again(actor.workspace.pk)
     audit.record(actor, "price.created" if is_new else "price.updated", row.pk, name=f"{model} from {valid_from}")
     return row
 
@@ -92,6 +93,7 @@ def delete_price(row: ModelPrice, *, actor: Actor) -> None:
     """Back to what applied before it."""
     audit.record(actor, "price.deleted", row.pk, name=str(row))
     row.delete()
+    CostDay.objects.rank_again(actor.workspace.pk)
 
 
 def runtime_price(workspace: Workspace) -> Decimal:
@@ -113,6 +115,7 @@ def set_runtime_price(usd_per_hour: Decimal, *, actor: Actor, edition: str = "")
         history.append([today, str(before)])
     workspace.settings |= {RUNTIME_KEY: str(usd_per_hour), HISTORY_KEY: history}
     workspace.save(update_fields=["settings"])
+    CostDay.objects.rank_again(workspace.pk)
     audit.record(actor, "price.updated", workspace.pk, name="an hour of running time")
 
 

@@ -19,6 +19,7 @@ from agents.ids import new_id
 from agents.models import (
     Agent,
     AgentVersion,
+    CostDay,
     Deployment,
     Environment,
     InboxEvent,
@@ -26,6 +27,7 @@ from agents.models import (
     SessionKind,
     SessionStatus,
     Thread,
+    Uncounted,
     Workspace,
 )
 from agents.outbox import emit
@@ -181,6 +183,8 @@ def delete_session(session: Session, *, actor: Actor) -> None:
     queue.enqueue(DESTROY_SANDBOX, session.pk)
     transaction.on_commit(partial(publish, session.pk, [(thread.pk, None, gone)]))
     forget_session_files(session)
+    if session.uncounted != Uncounted.NEW:
+        CostDay.objects.forget(session)
     session.delete()
 
 

@@ -6,7 +6,6 @@ which is how finely the log tells it.
 
 import json
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 from typing import Any
 
 from django.db import connection
@@ -15,18 +14,23 @@ from django.db.models.functions import Cast
 
 from agents.models import Session, SessionKind, VerdictResult
 
-GROUPS = ("day", "kind", "agent_id", "model")
 TOKENS = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 SEARCHES = "web_search_requests"
 SECONDS = "active_seconds"
 COUNTERS = (*TOKENS, SEARCHES, SECONDS)
 MICRO = 1_000_000
+PRICED = len(COUNTERS) + len(TOKENS)  # numbers that have a price: of all prompts, and of long ones
+SECONDS_AT = COUNTERS.index(SECONDS)
 
-type Counters = dict[str, Any]  # as a session's `spent` has them for a day and a model
+type Key = tuple[str, str, str, str, bool]  # day, kind, agent, model, whether the practice model answered
 type Rates = list[Any]  # day, model, 1 where it has no price, and what one of each counter and long token costs
 
-# How the members of a JSON object become rows with `key` and `value`, and a number in it a number.
-_EACH = {"postgresql": "jsonb_each({})", "sqlite": "json_each({})"}
+# How the members of a JSON object become rows with `key` and `value`, `place` among them, and a number in it a number.
+_EACH = {
+    "postgresql": "jsonb_each({}) WITH ORDINALITY AS {} (key, value, place)",
+    "sqlite": "json_each({}) AS {}",
+}
+_PLACE = {"postgresql": "{}.place - 1", "sqlite": "{}.rowid"}
 # The rates of a day and a model: PostgreSQL looks them up; SQLite makes an index of them, which it does of a table that
 # it cannot fold into the rest of the statement (the LIMIT) and must not read first (the CROSS JOIN).
 _RATES = {
@@ -36,39 +40,32 @@ _RATES = {
         " FROM json_each(%s) LIMIT -1) AS rate ON rate.day = day.key AND rate.model = model.key"
     ),
 }
-_COLUMNS = {"day": "day.key", "kind": "used.kind", "agent_id": "used.agent_id", "model": "model.key"}
-_PRACTICE = len(GROUPS)
+_COLUMNS = ("day.key", "used.kind", "used.agent_id", "model.key", "used.is_practice")
 
 
-def used(found: QuerySet[Session], names: Sequence[str]) -> Iterator[tuple[tuple[Any, ...], bool, Counters]]:
-    """Day, kind, agent and model, whether the practice model answered, and what was used. Of kind and agent those that
-    are not among the names are empty; without day and model nothing could be priced."""
-    wanted = {"day", "model", *names}
-    columns = [_COLUMNS[name] if name in wanted else "''" for name in GROUPS]
-    grouped = ", ".join([*(_COLUMNS[name] for name in GROUPS if name in wanted), "used.is_practice"])
+def used(found: QuerySet[Session]) -> Iterator[tuple[Key, list[int]]]:
+    """By day, kind, agent, model and whether it was the practice model: the counters, those of long prompts; how many
+    sessions have a part in it, for how many it is the first of their day, of their model and of all; and the same four
+    of those that did their job."""
     sums = [f"sum({_whole(name)})" for name in COUNTERS] + [f"sum({_number('long', name)})" for name in TOKENS]
-    selected = ", ".join([*columns, "used.is_practice", *sums])
-    sql = f"SELECT {selected} FROM {_models()} GROUP BY {grouped}"  # noqa: S608 - of the constants above
+    firsts = _firsts()
+    counts = [f"count(CASE WHEN {each} THEN 1 END)" for each in firsts]
+    completed = [f"count(CASE WHEN used.is_completed AND {each} THEN 1 END)" for each in firsts]
+    group = ", ".join(_COLUMNS)
+    sql = f"SELECT {', '.join([group, *sums, *counts, *completed])} FROM {_models()} GROUP BY {group}"  # noqa: S608
     for row in _asked(found, sql):
-        numbers = [int(number) for number in row[_PRACTICE + 1 :]]
-        counters: Counters = dict(zip(COUNTERS, numbers, strict=False))
-        counters[SECONDS] = Decimal(counters[SECONDS]) / MICRO
-        counters["long"] = dict(zip(TOKENS, numbers[len(COUNTERS) :], strict=True))
-        yield row[:_PRACTICE], bool(row[_PRACTICE]), counters
+        day, kind, agent_id, model, is_practice, *numbers = row
+        yield (day, kind, agent_id, model, bool(is_practice)), [int(number) for number in numbers]
 
 
-def counts(found: QuerySet[Session], names: Sequence[str]) -> Iterator[tuple[tuple[Any, ...], int, int]]:
-    """For each group by these names, how many sessions used something in it, and how many of them did their job."""
-    columns = [_COLUMNS[name] for name in names]
-    source = _models() if "model" in names else _days() if "day" in names else "used"
-    # A session has several days, and on each of them a model once.
-    distinct = "DISTINCT " if "model" in names and "day" not in names else ""
-    done = f"count({distinct}CASE WHEN used.is_completed THEN used.id END)"
-    selected = ", ".join([*columns, f"count({distinct}used.id)", done])
-    grouped = f" GROUP BY {', '.join(columns)}" if columns else ""
-    sql = f"SELECT {selected} FROM {source}{grouped}"  # noqa: S608
-    for row in _asked(found, sql):
-        yield row[:-2], row[-2], row[-1]
+def _firsts() -> list[str]:
+    """A session has several days, and on each of them several models. So that a sum over many groups counts it once,
+    each group tells as well for how many sessions it is the first of its day, of its model, and of all."""
+    day, model = (_PLACE[connection.vendor].format(name) for name in ("day", "model"))
+    each, earlier = _EACH[connection.vendor], _PLACE[connection.vendor].format("earlier")
+    others = f"{each.format('used.spent', 'earlier')} CROSS JOIN {each.format('earlier.value', 'its')}"
+    before = f"EXISTS (SELECT 1 FROM {others} WHERE {earlier} < {day} AND its.key = model.key)"  # noqa: S608
+    return ["TRUE", f"{model} = 0", f"({day} = 0 OR NOT {before})", f"{day} = 0 AND {model} = 0"]
 
 
 def dearest(found: QuerySet[Session], rates: Sequence[Rates], number: int) -> list[str]:
@@ -106,12 +103,9 @@ def _asked(found: QuerySet[Session], sql: str, *values: Any) -> list[tuple[Any, 
         return list(cursor.fetchall())
 
 
-def _days() -> str:
-    return f"used CROSS JOIN {_EACH[connection.vendor].format('used.spent')} AS day"
-
-
 def _models() -> str:
-    return f"{_days()} CROSS JOIN {_EACH[connection.vendor].format('day.value')} AS model"
+    each = _EACH[connection.vendor]
+    return f"used CROSS JOIN {each.format('used.spent', 'day')} CROSS JOIN {each.format('day.value', 'model')}"
 
 
 def _number(*path: str, kind: str = "bigint") -> str:

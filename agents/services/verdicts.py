@@ -1,12 +1,15 @@
 """How a session went: whether it did its job, and that a person had to take over."""
 
+from typing import Any
+
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from agents import audit
 from agents.actors import Actor
 from agents.exceptions import InvalidRequest
-from agents.models import Session, Verdict, VerdictResult
+from agents.models import Session, Verdict, VerdictResult, counted_anew
 from agents.outbox import emit
 
 
@@ -25,7 +28,7 @@ def record_verdict(session: Session, result: str, *, source: str, actor: Actor, 
         actor_id=actor.id,
         explanation=explanation,
     )
-    Session.objects.filter(pk=session.pk).update(verdict=result, updated_at=timezone.now())
+    _change(session, verdict=result)
     session.verdict = result
     if source != Verdict.Source.IMPORT:
         audit.record(actor, "session.judged", session.pk, name=session.title or "", detail=result)
@@ -35,9 +38,14 @@ def record_verdict(session: Session, result: str, *, source: str, actor: Actor, 
 @transaction.atomic
 def escalate_session(session: Session, *, actor: Actor) -> Session:
     """A person had to take over; the first time counts."""
-    now = timezone.now()
-    if Session.objects.filter(pk=session.pk, escalated_at=None).update(escalated_at=now, updated_at=now):
+    if _change(session, where=Q(escalated_at=None), escalated_at=timezone.now()):
         emit(session.workspace_id, "session.escalated", session.pk)
         audit.record(actor, "session.escalated", session.pk, name=session.title or "")
     session.refresh_from_db(fields=["escalated_at", "updated_at"])
     return session
+
+
+def _change(session: Session, *, where: Q | None = None, **columns: Any) -> int:
+    """Sums of costs tell how many sessions did their job, so one that is in them already counts anew."""
+    rows = Session.objects.filter(where or Q(), pk=session.pk)
+    return rows.update(updated_at=timezone.now(), uncounted=counted_anew(), **columns)

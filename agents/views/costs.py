@@ -5,7 +5,6 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
@@ -15,12 +14,11 @@ from agents.forms.costs import CostFilter
 from agents.http import HtmxHttpRequest, page
 from agents.models import Agent, Role, Session
 from agents.prices import RUNTIME, Cost
-from agents.services.costs import Cell, Sum, cells_of, counted, dearest, grouped, merged, sessions_of
+from agents.services.costs import GROUPS, Costs, Period, Sum
 from agents.services.prices import book_of
 from agents.views.audit import csv_cell
 
 DEAREST = 20
-AGENT = ("agent_id",)
 BARS_MAX = 92  # days; more would be thinner than a pixel on a phone
 COLUMNS = (
     *("day", "kind", "agent_id", "agent", "model", "sessions", "tokens", "unpriced_tokens"),
@@ -32,9 +30,9 @@ COLUMNS = (
 @require_role(Role.VIEWER)
 def costs(request: HtmxHttpRequest) -> HttpResponse:
     form = CostFilter(request.GET)
-    found, book, (since, until) = _found(request, form), book_of(request.workspace), form.days()
-    cells = cells_of(found, book)
-    kinds = counted(grouped(cells, ("kind",)), found, ("kind",))
+    book, (since, until) = book_of(request.workspace), form.days()
+    spent = Costs(request.workspace, _period(form), book)
+    kinds = spent.by("kind")
     context: dict[str, Any] = {
         "section": "costs",
         "form": form,
@@ -43,15 +41,15 @@ def costs(request: HtmxHttpRequest) -> HttpResponse:
         "now": timezone.now(),
         "query": request.GET.urlencode(),
         "runtime": book.runtime,
-        "total": counted(grouped(cells, ()), found, ()).get((), Sum()),
+        "total": spent.by().get((), Sum()),
         "sessions": kinds.get(("session",), Sum()),
         "dreams": kinds.get(("dream",), Sum()),
-        "bars": (bars := _bars(cells, since, until)),
+        "bars": (bars := _bars(spent, since, until)),
         "dearest_day": max(sum(parts) for _, parts in bars),
-        "days": grouped(cells, ("day",)),
-        "agents": _by_agent(request, cells, found),
-        "models": _dearest(merged(cells, lambda cell: cell.model)),
-        "dearest": _sessions(dearest(found, cells, book, DEAREST)),
+        "days": spent.by("day"),
+        "agents": _by_agent(request, spent),
+        "models": [(model, total) for (model,), total in _dearest(spent.by("model"))],
+        "dearest": _sessions(spent.dearest(DEAREST)),
         "runtime_key": RUNTIME,
     }
     return page(request, "agents/costs.html", context)
@@ -62,15 +60,14 @@ def costs(request: HtmxHttpRequest) -> HttpResponse:
 def costs_export(request: HtmxHttpRequest) -> HttpResponse:
     """One row per day, kind, agent and model."""
     form = CostFilter(request.GET)
-    found = _found(request, form)
-    sums = grouped(cells_of(found, book_of(request.workspace)), Cell._fields)
+    sums = Costs(request.workspace, _period(form), book_of(request.workspace)).by(*GROUPS)
     since, until = form.days()
     headers = {"Content-Disposition": f'attachment; filename="costs-{since}-{until}.csv"'}
     response = HttpResponse(content_type="text/csv; charset=utf-8", headers=headers)
     writer = csv.writer(response)
     writer.writerow(COLUMNS)
     names = _names(request)
-    for (day, kind, agent_id, model), total in counted(sums, found, Cell._fields).items():
+    for (day, kind, agent_id, model), total in sums.items():
         counts = (total.sessions, total.tokens, total.unpriced_tokens)
         usd = "" if total.known_usd is None else _usd(total)
         named = (agent_id, csv_cell(names.get(agent_id, "")), csv_cell(model or "running time"))
@@ -82,14 +79,14 @@ def _usd(total: Sum) -> str:
     return f"{total.usd:.6f}"
 
 
-def _found(request: HtmxHttpRequest, form: CostFilter) -> QuerySet[Session]:
+def _period(form: CostFilter) -> Period:
     first, last = form.moments()
-    return sessions_of(request.workspace, created_at__gte=first, created_at__lte=last)
+    return Period.within({"gte": first, "lte": last})
 
 
-def _bars(cells: dict[Cell, Sum], since: date, until: date) -> list[tuple[str, tuple[Decimal, Decimal]]]:
+def _bars(spent: Costs, since: date, until: date) -> list[tuple[str, tuple[Decimal, Decimal]]]:
     """Dollars of sessions and of dreams for every day, also without any; the last days where there are too many."""
-    sums = merged(cells, lambda cell: (cell.day, cell.kind))
+    sums = spent.by("day", "kind")
     number = min((until - since).days + 1, BARS_MAX)
     days = [until - timedelta(days=back) for back in reversed(range(number))]
     return [(f"{day:%d %b}".lstrip("0"), (_spent(sums, day, "session"), _spent(sums, day, "dream"))) for day in days]
@@ -100,10 +97,11 @@ def _spent(sums: dict[Any, Sum], day: date, kind: str) -> Decimal:
     return found.usd if found else Decimal()
 
 
-def _by_agent(request: HtmxHttpRequest, cells: dict[Cell, Sum], found: QuerySet[Session]) -> list[tuple[str, str, Sum]]:
+def _by_agent(request: HtmxHttpRequest, spent: Costs) -> list[tuple[str, str, Sum]]:
+    """Without dreams, which are no agent's."""
     names = _names(request)
-    sums = counted(grouped({cell: each for cell, each in cells.items() if cell.agent_id}, AGENT), found, AGENT)
-    return [(agent_id, names.get(agent_id, agent_id), total) for (agent_id,), total in _dearest(sums)]
+    sums = _dearest(spent.by("agent_id"))
+    return [(agent_id, names.get(agent_id, agent_id), total) for (agent_id,), total in sums if agent_id]
 
 
 def _names(request: HtmxHttpRequest) -> dict[str, str]:

@@ -8,9 +8,10 @@ from itertools import combinations
 import pytest
 
 from agents.models import Session, SessionKind, VerdictResult
-from agents.prices import RUNTIME, lines_of
-from agents.services import costs
+from agents.prices import RUNTIME, cost_of, lines_of
 from agents.services.agents import create_agent
+from agents.services.cost_days import COUNTED
+from agents.services.costs import GROUPS, Costs, Period
 from agents.services.prices import book_of
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +54,7 @@ def spent(chance):
 def one_by_one(workspace, names, book):
     """Group -> (dollars, dollars of the practice model, tokens, unpriced tokens, sessions, completed ones)."""
     sums = defaultdict(lambda: [Decimal(0), Decimal(0), 0, 0, set(), set()])
-    for session in Session.objects.filter(workspace=workspace, kind__in=costs.COUNTED):
+    for session in Session.objects.filter(workspace=workspace, kind__in=COUNTED):
         is_dream = session.kind == SessionKind.DREAM
         for line in lines_of(session.spent, book):
             whose = {"kind": "dream" if is_dream else "session", "agent_id": "" if is_dream else session.agent_id}
@@ -72,6 +73,13 @@ def one_by_one(workspace, names, book):
     }
 
 
+def told(found, names):
+    return {
+        key: (cut(sum.usd), cut(sum.practice_usd), sum.tokens, sum.unpriced_tokens, sum.sessions, sum.completed)
+        for key, sum in found.by(*names).items()
+    }
+
+
 def cut(usd):
     """Hours are no finite decimals."""
     return usd.quantize(Decimal("1e-15"))
@@ -80,23 +88,21 @@ def cut(usd):
 @pytest.mark.parametrize("count", range(5))
 def test_every_grouping_is_exact(spenders, count):
     book = book_of(spenders)
-    found = costs.sessions_of(spenders)
-    for names in combinations(costs.GROUPS, count):
-        sums = costs.counted(costs.grouped(costs.cells_of(found, book, names), names), found, names)
-        told = {
-            key: (cut(sum.usd), cut(sum.practice_usd), sum.tokens, sum.unpriced_tokens, sum.sessions, sum.completed)
-            for key, sum in sums.items()
-        }
-        assert told == one_by_one(spenders, names, book)
+    found = Costs(spenders, Period(), book)
+    for names in combinations(GROUPS, count):
+        assert told(found, names) == one_by_one(spenders, names, book)
 
 
 def test_the_dearest_are_found_however_their_models_are_called(spenders):
-    book, found = book_of(spenders), costs.sessions_of(spenders)
-    cells = costs.cells_of(found, book)
-    everything = costs.dearest(found, cells, book, 1_000)
-    assert len(everything) == found.count()
-    assert costs.dearest(found, cells, book, 5) == everything[:5]
-    assert everything[0][1].usd > everything[4][1].usd > 0
+    book = book_of(spenders)
+    found = Costs(spenders, Period(), book)
+    dearest = found.dearest(20)
+    every = {
+        pk: cost_of(spent, book) for pk, spent in Session.objects.exclude(kind="imported").values_list("pk", "spent")
+    }
+    assert [cost.usd for _, cost in dearest] == sorted((cost.usd for cost in every.values()), reverse=True)[:20]
+    assert found.dearest(5) == dearest[:5]
+    assert dearest[0][1].usd > dearest[4][1].usd > 0
 
 
 def test_sums_hold_what_no_float_could(make_session):
@@ -105,5 +111,5 @@ def test_sums_hold_what_no_float_could(make_session):
         used = {"input_tokens": tokens, "output_tokens": 0}
         columns = {field.attname: getattr(session, field.attname) for field in Session._meta.concrete_fields}
         Session.objects.create(**{**columns, "id": f"sesn_{tokens}", "spent": {"2026-11-01": {"claude-opus-5": used}}})
-    [total] = costs.cells_of(costs.sessions_of(session.workspace), book_of(session.workspace)).values()
+    [total] = Costs(session.workspace, Period(), book_of(session.workspace)).by().values()
     assert total.tokens == 2**53 + 1
