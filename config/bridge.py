@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from io import BytesIO
 from typing import IO, Any
 
@@ -21,7 +22,7 @@ from agents.sse import Receive, Scope, Send, until_gone
 from config.bodies import LEAVING
 from config.callers import Callers
 from config.downloads import send_pieces
-from config.shares import Shares
+from config.shares import LONG_SECONDS, SharedThreads
 
 HELD_BYTES = 256 * 1024  # of an answer that comes in pieces; what is longer waits on disk for its client
 QUICK_THREADS = 2
@@ -35,15 +36,14 @@ class SyncPool:
     interpreter for a moment, such as each row that SQLite reads, wakes a thread that waits for it: twelve threads
     answered a fifth fewer lists a second than two, and used half as much processor time again.
 
-    Nobody gets all of the rest, see `Shares`. Who stands in line there holds no thread, goes past nobody's quick
-    requests, and is forgotten when the client leaves.
+    Nobody gets all of the rest, see `SharedThreads`. Who stands in line there holds no thread, and no place in the line
+    once the client has left.
     """
 
     def __init__(self, application: Any, workers: int) -> None:
         self.application = application
         self.quick = ThreadPoolExecutor(thread_name_prefix="web", max_workers=QUICK_THREADS)
-        self.reserve = ThreadPoolExecutor(thread_name_prefix="web-reserve", max_workers=workers - QUICK_THREADS)
-        self.shares = Shares(workers - QUICK_THREADS)
+        self.reserve = SharedThreads(workers - QUICK_THREADS, "web-reserve")
         self.callers = Callers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,8 +62,8 @@ class SyncPool:
             answer.close()
 
     async def _quickly(self, answer: "_Answer", environ: Any) -> bool:
-        """Whether a quick thread could make the answer. Who has a line in front of the rest goes there at once."""
-        if self.shares.lines and self.callers.caller_of(environ) in self.shares.lines:
+        """Whether a quick thread made the answer. Who asks for what is slow goes to the end of its line at once."""
+        if self.reserve.lines and self.reserve.has_stood_long(self.callers.caller_of(environ)):
             return False
         job = self.quick.submit(answer.make, self.application, environ)
         answered = asyncio.wrap_future(job)
@@ -78,25 +78,28 @@ class SyncPool:
     async def _in_turn(self, answer: "_Answer", environ: Any) -> bool:
         """Whether the client waited for its turn."""
         caller = self.callers.caller_of(environ)
-        if not (self.shares.take(caller) or await self._stood_in_line(caller, environ["asgi.scope"].get(LEAVING))):
+        job = self.reserve.submit(caller, partial(answer.make, self.application, environ))
+        answered = asyncio.wrap_future(job)
+        try:
+            await asyncio.wait({answered}, timeout=LONG_SECONDS)  # most have their answer by then
+            if not answered.done():
+                await _first_of(answered, environ["asgi.scope"].get(LEAVING))
+        finally:
+            if not answered.done():
+                self.reserve.leave(caller, job)
+        if job.cancelled():
             return False
-        answered = asyncio.wrap_future(self.reserve.submit(answer.make, self.application, environ))
-        answered.add_done_callback(lambda _: self.shares.give_back(caller))
-        await asyncio.shield(answered)  # the thread is busy until its end, also when nobody waits any more
+        await answered
         return True
 
-    async def _stood_in_line(self, caller: str, leaving: Receive | None) -> bool:
-        turn = self.shares.stand_in_line(caller)
-        gone = asyncio.create_task(until_gone(leaving)) if leaving else asyncio.get_running_loop().create_future()
-        has_turn = False
-        try:
-            await asyncio.wait({turn, gone}, return_when=asyncio.FIRST_COMPLETED)
-            has_turn = turn.done() and not gone.done()
-        finally:
+
+async def _first_of(answered: asyncio.Future[None], leaving: Receive | None) -> None:
+    gone = asyncio.create_task(until_gone(leaving)) if leaving else None
+    try:
+        await asyncio.wait({answered, gone} if gone else {answered}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        if gone:
             gone.cancel()
-            if not has_turn:
-                self.shares.leave(caller, turn)
-        return has_turn
 
 
 def _from(first: Scope, receive: Receive) -> Receive:

@@ -138,12 +138,12 @@ class Slow:
         finally:
             self.may_end.set()
         await asyncio.wait(asked, timeout=PATIENCE_SECONDS)
-        await until(lambda: not self.pool.shares.held)
-        assert (self.pool.shares.free, self.pool.shares.lines) == (10, {})
+        await until(lambda: not self.pool.reserve.held)
+        assert (self.pool.reserve.free, self.pool.reserve.lines) == (10, {})
 
     @property
     def in_line(self):
-        return sum(map(len, self.pool.shares.lines.values()))
+        return sum(map(len, self.pool.reserve.lines.values()))
 
 
 async def until(is_so):
@@ -165,10 +165,11 @@ def test_many_slow_requests_of_one_caller_leave_threads_to_others():
     asyncio.run(attack())
 
 
-def test_who_has_a_line_keeps_no_quick_thread_from_others():
+def test_who_asks_for_what_is_slow_keeps_no_quick_thread_from_others():
     async def attack():
         slow = Slow()
         async with slow.crowd(address="192.0.2.7"):
+            await until(lambda: slow.pool.reserve.has_stood_long("192.0.2.7"))
             given, in_line = slow.pool.quick._work_queue.qsize(), slow.in_line
             more = asyncio.create_task(ask(slow.pool, "/quick", address="192.0.2.7"))
             await until(lambda: slow.in_line == in_line + 1)
@@ -227,7 +228,7 @@ def test_a_server_that_stops_lets_go_of_the_line_at_once_and_of_threads_when_the
                 task.cancel()
             await asyncio.wait(asked, timeout=PATIENCE_SECONDS)
             assert all(task.cancelled() for task in asked)
-            assert (slow.in_line, slow.pool.shares.free) == (0, 10 - MOST)
+            assert (slow.in_line, slow.pool.reserve.free) == (0, 10 - MOST)
         assert len(slow.begun) == begun
 
     asyncio.run(attack())
@@ -241,6 +242,7 @@ def test_an_application_that_fails_gives_its_thread_back():
     async def fail(pool):
         answers = await asyncio.gather(*(ask(pool, "/") for _ in range(12)), return_exceptions=True)
         assert [str(answer) for answer in answers] == ["broken"] * 12
-        assert (pool.shares.free, pool.shares.held, pool.shares.lines) == (2, {}, {})
+        await until(lambda: not pool.reserve.held)
+        assert (pool.reserve.free, pool.reserve.lines) == (2, {})
 
     asyncio.run(fail(SyncPool(application, workers=4)))

@@ -1,122 +1,147 @@
-"""Threads are shared between callers: nobody gets all of them, and each caller's requests wait in order."""
+"""Threads are shared between callers: nobody gets all of them, and each caller's jobs wait in order."""
 
-import asyncio
+import threading
+import time
+from contextlib import contextmanager
 
-from config.shares import MOST, Shares
+import pytest
 
+from config.shares import MOST, SharedThreads
 
-def run(test):
-    """Shares belong to an event loop."""
-
-    async def inside():
-        test()
-
-    asyncio.run(inside())
+PATIENCE_SECONDS = 60
 
 
-def take_all(shares, caller):
-    taken = 0
-    while shares.take(caller):
-        taken += 1
-    return taken
+class Crowd:
+    """Submits jobs that go on until they are told to end, and tells which ones have begun, in order."""
+
+    def __init__(self, threads):
+        self.threads, self.begun, self.jobs, self.ends = SharedThreads(threads, "test"), [], {}, {}
+
+    def ask(self, caller, *names):
+        for name in names:
+            self.ends[name] = threading.Event()
+            self.jobs[name] = self.threads.submit(caller, lambda name=name: self.work(name))
+
+    def work(self, name):
+        self.begun.append(name)
+        assert self.ends[name].wait(PATIENCE_SECONDS)
+
+    def end(self, name):
+        self.ends[name].set()
+        self.jobs[name].result(PATIENCE_SECONDS)
+
+    def has_begun(self, *names):
+        """Of those in line no more do: it is known at once who is given a thread, and only the thread may be late."""
+        until(lambda: len(self.begun) >= len(names))
+        assert sorted(self.begun) == sorted(names)
+        return True
+
+    @property
+    def in_line(self):
+        return [job for line in self.threads.lines.values() for job in line]
+
+
+@contextmanager
+def crowd(threads):
+    one = Crowd(threads)
+    try:
+        yield one
+    finally:
+        for end in one.ends.values():
+            end.set()
+    until(lambda: not one.threads.held)
+    assert (one.threads.free, one.threads.lines) == (threads, {})
+
+
+def until(is_so):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def test_nobody_gets_all_threads_and_somebody_new_always_finds_one():
-    shares = Shares(10)
-    assert [take_all(shares, caller) for caller in ("one", "two", "three", "four")] == [MOST, 3, 2, 1]
+    with crowd(10) as one:
+        for caller in ("one", "two", "three", "four"):
+            one.ask(caller, *(f"{caller} {number}" for number in range(40)))
+        assert one.threads.held == {"one": MOST, "two": 3, "three": 1, "four": 1}
 
 
 def test_a_single_thread_is_not_kept_back():
-    shares = Shares(1)
-    assert take_all(shares, "one") == 1
+    with crowd(1) as one:
+        one.ask("one", "first")
+        assert one.has_begun("first")
 
 
-def test_who_waits_is_called_in_order_and_nobody_goes_past_its_own_line():
-    def test():
-        shares = Shares(10)
-        take_all(shares, "one")
-        turns = [shares.stand_in_line("one") for _ in range(3)]
-        called = []
-        for number in range(3):
-            shares.give_back("one")
-            called.append([turn.done() for turn in turns])
-            assert shares.take("one") is False, number
-        assert called == [[True, False, False], [True, True, False], [True, True, True]]
-
-    run(test)
+def test_jobs_of_a_caller_begin_in_order():
+    with crowd(1) as one:
+        names = [str(number) for number in range(5)]
+        one.ask("one", *names)
+        for name in names:
+            until(lambda name=name: name in one.begun)
+            one.end(name)
+        assert one.begun == names
 
 
 def test_others_go_past_a_line():
-    def test():
-        shares = Shares(10)
-        take_all(shares, "one")
-        turn = shares.stand_in_line("one")
-        assert shares.take("two")
-        assert not turn.done()
-
-    run(test)
+    with crowd(3) as one:
+        one.ask("one", "1", "2", "3")
+        assert one.has_begun("1", "2")
+        one.ask("two", "4")
+        assert one.has_begun("1", "2", "4")
 
 
 def test_a_free_thread_goes_to_who_holds_the_fewest():
-    def test():
-        shares = Shares(2)
-        assert shares.take("one")
-        assert shares.take("two")
-        again, new = shares.stand_in_line("one"), shares.stand_in_line("three")
-        shares.give_back("two")
-        assert (again.done(), new.done()) == (False, True)
-
-    run(test)
+    with crowd(2) as one:
+        one.ask("one", "first")
+        one.ask("two", "second")
+        one.ask("one", "again")
+        one.ask("three", "new")
+        one.end("second")
+        assert one.has_begun("first", "second", "new")
 
 
-def test_callers_with_as_many_are_called_in_turns():
-    def test():
-        shares = Shares(1)
-        assert shares.take("first")
-        turns = [shares.stand_in_line(caller) for caller in ("one", "one", "two", "two")]
-        holder, order = "first", []
-        while len(order) < len(turns):
-            shares.give_back(holder)
-            (called,) = (number for number, turn in enumerate(turns) if turn.done() and number not in order)
-            order.append(called)
-            holder = "one" if called < 2 else "two"
-        assert order == [0, 2, 1, 3]
-
-    run(test)
+def test_callers_with_as_many_are_served_in_turns():
+    with crowd(1) as one:
+        one.ask("first", "0")
+        one.ask("one", "a1", "a2")
+        one.ask("two", "b1", "b2")
+        for number, name in enumerate(["0", "a1", "b1", "a2", "b2"], 1):
+            until(lambda number=number: len(one.begun) == number)
+            assert one.begun[-1] == name
+            one.end(name)
 
 
-def test_who_leaves_is_not_called():
-    def test():
-        shares = Shares(1)
-        assert shares.take("one")
-        left, stays = shares.stand_in_line("one"), shares.stand_in_line("one")
-        shares.leave("one", left)
-        shares.give_back("one")
-        assert (left.done(), stays.done()) == (False, True)
-
-    run(test)
+def test_who_leaves_the_line_never_begins():
+    with crowd(1) as one:
+        one.ask("one", "first", "left", "stays")
+        one.threads.leave("one", one.jobs["left"])
+        assert one.jobs["left"].cancelled()
+        one.end("first")
+        assert one.has_begun("first", "stays")
 
 
-def test_who_leaves_as_its_turn_comes_gives_the_thread_to_the_next():
-    def test():
-        shares = Shares(1)
-        assert shares.take("one")
-        left, stays = shares.stand_in_line("one"), shares.stand_in_line("two")
-        shares.give_back("one")
-        assert (left.done(), stays.done()) == (True, False)
-        shares.leave("one", left)
-        assert stays.done()
-
-    run(test)
+def test_who_leaves_too_late_is_done_all_the_same():
+    with crowd(1) as one:
+        one.ask("one", "first", "second")
+        assert one.has_begun("first")
+        one.threads.leave("one", one.jobs["first"])
+        assert not one.jobs["first"].cancelled()
+        assert len(one.in_line) == 1
 
 
-def test_nothing_is_left_of_callers_that_are_done():
-    def test():
-        shares = Shares(3)
-        for number in range(100):
-            assert shares.take(number)
-            shares.leave(number, shares.stand_in_line(number))
-            shares.give_back(number)
-        assert (shares.free, shares.held, shares.lines) == (3, {}, {})
+def test_a_line_that_does_not_move_has_stood_long():
+    with crowd(1) as one:
+        one.ask("one", "first", "second")
+        assert not one.threads.has_stood_long("two")
+        until(lambda: one.threads.has_stood_long("one"))
 
-    run(test)
+
+def test_a_job_that_fails_tells_so_and_gives_its_thread_back():
+    def fail():
+        raise ValueError("broken")
+
+    with crowd(1) as one:
+        for _ in range(3):
+            with pytest.raises(ValueError, match="broken"):
+                one.threads.submit("one", fail).result(PATIENCE_SECONDS)
