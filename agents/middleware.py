@@ -37,6 +37,18 @@ class RequestIdMiddleware:
         return response
 
 
+class HeadMiddleware:
+    """A page answers HEAD as it answers GET, and the server leaves the body out: monitors ask so. The API has no HEAD."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.method == "HEAD" and not request.path.startswith(API_PREFIX):
+            request.method = "GET"
+        return self.get_response(request)
+
+
 class MemberMiddleware:
     """`request.member`, `request.workspace` and `request.actor`, each None for a stranger; API calls bring a key."""
 

@@ -107,6 +107,12 @@ def test_an_action_opened_as_a_page_leads_to_what_it_acts_on(as_rita: Client, ac
     assert as_rita.get(action)["Location"] == page
 
 
+@pytest.mark.parametrize("address", ["/", "/inbox/", "/agents/new/", "/audit/export/"])
+def test_a_page_answers_head_as_it_answers_get(as_alice: Client, address: str) -> None:
+    head, get = as_alice.head(address), as_alice.get(address)
+    assert (head.status_code, head.headers["Content-Type"]) == (200, get.headers["Content-Type"])
+
+
 @pytest.mark.parametrize(("method", "address"), [("get", "/demo/run/"), ("get", "/logout/"), ("post", "/inbox/")])
 def test_a_wrong_method_is_a_readable_page(as_rita: Client, method: str, address: str) -> None:
     response = getattr(as_rita, method)(address)
