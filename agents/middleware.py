@@ -38,7 +38,7 @@ class RequestIdMiddleware:
 
 
 class HeadMiddleware:
-    """A page answers HEAD as it answers GET, and the server leaves the body out: monitors ask so. The API has no HEAD."""
+    """A page answers HEAD as GET, and the server leaves the body out: monitors ask so. The API has no HEAD."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
