@@ -72,13 +72,16 @@ def waiting(workspace: Workspace) -> Waiting:
     return Waiting(count=by_rank.total(), quarantined=quarantined, oldest=min(moments, default=None), by_rank=by_rank)
 
 
+RANK_DIGITS = 9  # in an address; no rank has as many
+
+
 def by_risk(proposals: QuerySet[Proposal], *, after: str = "", size: int = PAGE_SIZE) -> tuple[list[Proposal], str]:
     """The riskiest first, then the oldest; `after` is the place of the last row seen, the second value the next one.
 
     Keys are sorted first and rows fetched by key: sorting 10,000 whole rows with their texts takes ten times as long.
     """
     rank, _, key = after.partition(".")
-    if rank.isascii() and rank.isdigit() and key:
+    if rank.isascii() and rank.isdigit() and len(rank) <= RANK_DIGITS and key:
         proposals = proposals.filter(Q(risk_rank__lt=int(rank)) | Q(risk_rank=int(rank), pk__gt=key))
     keys = list(proposals.order_by("-risk_rank", "pk").values_list("pk", flat=True)[: size + 1])
     items = _rows(keys[:size])

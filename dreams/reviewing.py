@@ -245,11 +245,6 @@ def release_proposal(proposal: Proposal, *, actor: Actor, reason: str) -> Propos
     return proposal
 
 
-def current_base(proposal: Proposal) -> str:
-    """The hash of the entries as they now stand: what an approval would bind to."""
-    return base_of(current_entries(proposal, read_files(proposal.store_id)))
-
-
 def finish_approved(*, older_than_seconds: float = 30.0) -> int:
     """Apply what was approved when its process died before the store was written; returns how many."""
     limit = timezone.now() - timedelta(seconds=older_than_seconds)

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 QUEUE_MAX = 1000  # who is this far behind reads on in the table: one commit may hold more events than that
 PREVIEWS_QUEUE_MAX = QUEUE_MAX // 2  # a client this far behind goes without previews
 RECONNECT_SECONDS = 1.0
-SUBSCRIBE_SECONDS = 5.0  # a stream waits so long for a slow Redis, and not at all for one that is away
+SUBSCRIBE_SECONDS = 5.0  # a stream waits so long for a slow Redis, for one that is away until it is seen
 CONTROL_CHANNEL = f"{CHANNEL_PREFIX}-"  # keeps the subscription open while nobody follows anything
 
 

@@ -35,6 +35,7 @@ class Migration(migrations.Migration):
             "uncounted",
             models.CharField(
                 choices=[("new", "New"), ("changed", "Changed")],
+                db_default="new",
                 default="new",
                 editable=False,
                 max_length=8,

@@ -79,7 +79,14 @@ class Session(Archivable, WorkspaceOwned):
     last_processed_at = models.DateTimeField(null=True, blank=True)  # keeps processed_at monotonic in a session
     usage = models.JSONField(default=dict, blank=True)
     spent = models.JSONField(default=dict, blank=True)
-    uncounted = models.CharField(max_length=8, choices=Uncounted, default=Uncounted.NEW, null=True, editable=False)
+    uncounted = models.CharField(
+        max_length=8,
+        choices=Uncounted,
+        default=Uncounted.NEW,
+        db_default=Uncounted.NEW,  # also of what a process of the version before still makes
+        null=True,
+        editable=False,
+    )
     active_seconds = models.FloatField(default=0.0)
     running_since = models.DateTimeField(null=True, blank=True)
     repeated_requests = models.PositiveIntegerField(

@@ -53,14 +53,18 @@ def _resting(now: datetime) -> Q:
 def bring_up(workspace_id: str, day: date, now: datetime) -> bool:
     """One step: the sums made anew where they are not right, or else some sessions added. False when somebody else
     changed what they were made from."""
-    book = book_of(Workspace.objects.get(pk=workspace_id))
-    empty = {"sums": cost_days.dump({}), "edition": book.edition}
+    empty = {"sums": cost_days.dump({}), "edition": lambda: _book(workspace_id).edition}
     kept, _ = CostDay.objects.get_or_create(workspace_id=workspace_id, day=day, defaults=empty)
+    book = _book(workspace_id)  # after the day: whoever changes a price from now on changes the day's version, too
     sessions = Period.of_day(day).sessions(workspace_id)
     changed = list(sessions.filter(uncounted=Uncounted.CHANGED).values_list("pk", flat=True))
     if changed or kept.sums is None or kept.edition != book.edition:
         return _make_anew(kept, sessions.filter(uncounted=None), changed, book)
     return _add(kept, sessions.filter(_resting(now)), book)
+
+
+def _book(workspace_id: str) -> PriceBook:
+    return book_of(Workspace.objects.get(pk=workspace_id))
 
 
 def _make_anew(kept: CostDay, counted: QuerySet[Session], changed: list[str], book: PriceBook) -> bool:

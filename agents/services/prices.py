@@ -104,7 +104,7 @@ def runtime_price(workspace: Workspace) -> Decimal:
 @transaction.atomic
 def set_runtime_price(usd_per_hour: Decimal, *, actor: Actor, edition: str = "") -> None:
     """What an hour of running costs from today on; the days before keep theirs."""
-    workspace = Workspace.objects.select_for_update().get(pk=actor.workspace.pk)
+    workspace = Workspace.objects.select_for_update(no_key=True).get(pk=actor.workspace.pk)
     before = _usd(workspace.settings.get(RUNTIME_KEY))
     if usd_per_hour == before:
         return

@@ -91,8 +91,8 @@ def icon(name: str) -> SafeString:
 
 @register.simple_tag
 def sending() -> SafeString:
-    """Goes into the form of a view that is decorated with `once`: another one each time that the form is shown. A
-    browser must not fill in an old one after a reload."""
+    """Marks a form, anew each time that it is shown: a view that is decorated with `once` does once what it asks for,
+    and for any other the page holds back a second click. A browser must not fill in an old one after a reload."""
     mark = secrets.token_urlsafe(16)
     return format_html('<input type="hidden" name="{}" value="{}" autocomplete="off">', SENDING, mark)
 

@@ -53,7 +53,7 @@ def _answer_again(request: HtmxHttpRequest, before: SentBefore) -> HttpResponseB
     if sent.name:
         return page(request, REPEATED, {"section": "setup", "sent": sent}, status=409)
     messages.info(request, "This form was sent before. Nothing was done again: this is what came of it.")
-    return go(request, sent.url or "home")
+    return go(request, sent.url)
 
 
 def _digest(request: HtmxHttpRequest) -> str:

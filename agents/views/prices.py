@@ -43,6 +43,8 @@ def price_save(request: HtmxHttpRequest) -> HttpResponseBase:
     except EditedMeanwhile:
         if theirs := prices.price_on(request.workspace, model, day):
             lay_over(request, form, theirs)
+        else:
+            form.add_error(None, "Somebody else set a price from this day, and took it away again. Save once more.")
         return _page(request, form, status=form.status)
     messages.success(request, f"{row.model} costs this from {row.valid_from:%d %b %Y} on.")
     return go(request, "prices")

@@ -238,4 +238,7 @@ def _ended(pid: int) -> int | None:
 
 
 def _told(status: int) -> str:
-    return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit code {status}"
+    if status >= 0:
+        return f"exit code {status}"
+    name = next((known.name for known in signal.Signals if known == -status), str(-status))  # some have only a number
+    return f"signal {name}"

@@ -1,7 +1,6 @@
 """Memory text on pages: diff lines and file lines, with literals and entry ids set apart. Text is always escaped."""
 
 import re
-from collections.abc import Iterable
 
 from django import template
 from django.utils.html import conditional_escape, format_html, format_html_join
@@ -52,12 +51,6 @@ def _line(kind: Kind, number: int | None, text: SafeString) -> SafeString:
 def _whole(span: Span) -> SafeString:
     """A line that was added or removed as a whole: what it is was said at its beginning."""
     return format_html(_MARKS[span.kind], _marked(span.text, False, first=True))
-
-
-@register.simple_tag
-def inline_diff(spans: Iterable[Span]) -> SafeString:
-    """A word diff inside running text."""
-    return format_html('<span class="inline-diff">{}</span>', _spans(tuple(spans)))
 
 
 @register.filter

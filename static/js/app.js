@@ -132,7 +132,7 @@
   document.addEventListener("submit", (event) => {
     const mark = $('input[name="sending"]', event.target)?.value;
     if (!mark) return;
-    if (Date.now() - underWay.get(mark) < 15000) return event.preventDefault();
+    if (Date.now() - underWay.get(mark) < 5000) return event.preventDefault();
     underWay.set(mark, Date.now());
   });
   addEventListener("pageshow", () => underWay.clear());

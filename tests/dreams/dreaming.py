@@ -15,7 +15,9 @@ from agents.services.sessions import open_session
 from agents.services.verdicts import record_verdict
 from dreams import pipeline
 from dreams.models import Dream, Proposal
+from dreams.promotion import base_of, current_entries
 from dreams.services import create_dream
+from dreams.store_files import read_files
 from memory.models import Memory, MemoryStore
 from memory.services import create_memory, create_store
 
@@ -120,3 +122,8 @@ def output_of(dream: Dream) -> MemoryStore:
 def error_of(dream: Dream) -> dict[str, str]:
     assert dream.error is not None, f"the dream is {dream.status}"
     return dict(dream.error)
+
+
+def current_base(proposal: Proposal) -> str:
+    """The hash of the entries as they now stand: what an approval binds to."""
+    return base_of(current_entries(proposal, read_files(proposal.store_id)))

@@ -9,7 +9,7 @@ from agents.actors import Actor
 from dreams import reviewing
 from dreams.models import Decision, Proposal, ProposalStatus
 from memory.models import MemoryStore
-from tests.dreams.dreaming import files_in
+from tests.dreams.dreaming import current_base, files_in
 from tests.dreams.test_decide_on_proposals import FILE, NEW, OLD, PATH, propose, store, write
 
 __all__ = ["store"]  # a fixture
@@ -52,5 +52,5 @@ def test_an_addition_whose_id_was_taken_after_the_approval_is_not_written_twice(
 def test_moving_an_entry_that_was_changed_since_moves_what_it_says_now(actor: Actor, store: MemoryStore) -> None:
     proposal = propose(actor, store, "move", OLD, "w-aaaa", path="/workarounds/other.md")
     write(store, FILE.replace("--slow", "--agents-own"), actor)
-    reviewing.approve_proposal(proposal, actor=actor, base_sha256=reviewing.current_base(proposal))
+    reviewing.approve_proposal(proposal, actor=actor, base_sha256=current_base(proposal))
     assert OLD.replace("--slow", "--agents-own") in files_in(store)["/workarounds/other.md"]

@@ -15,7 +15,7 @@ from dreams.exceptions import ReviewConflict
 from dreams.models import Decision, Dream, Lane, Proposal, ProposalStatus, Review
 from memory.models import Memory, MemoryStore, MemoryVersion
 from memory.services import archive_store, delete_memory, update_memory
-from tests.dreams.dreaming import files_in, store_of
+from tests.dreams.dreaming import current_base, files_in, store_of
 
 PATH = "/workarounds/zorp.md"
 OLD = "- [w-aaaa] when `zorp` is run on `*.kel` → add `--slow`"
@@ -268,7 +268,7 @@ def test_a_stale_proposal_is_approved_against_the_text_that_the_person_has_seen(
 ) -> None:
     proposal = propose(actor, store, "supersede", OLD.replace("--slow", "--fast"), "w-aaaa")
     write(store, FILE.replace("--slow", "--theirs"), actor)
-    base = reviewing.current_base(proposal)
+    base = current_base(proposal)
     text = OLD.replace("--slow", "--both")
     reviewing.edit_and_approve(proposal, text, actor=actor, base_sha256=base)
     assert "--both" in files_in(store)[PATH]

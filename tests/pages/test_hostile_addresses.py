@@ -32,6 +32,10 @@ def test_an_address_with_u0000_is_a_page_that_is_not_found(alice, address):
     assert (response.status_code, "U+0000" in response.content.decode()) == (404, True)
 
 
+def test_a_place_in_the_inbox_that_is_no_number_a_database_has_is_the_first_page(as_alice):
+    assert as_alice.get(f"/inbox/?after={'9' * 5_000}.x").status_code == 200
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("address", ["/login/", "/"])
 def test_a_cookie_that_is_no_session_is_a_strangers(address):

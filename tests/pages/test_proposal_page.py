@@ -4,10 +4,10 @@ import pytest
 from django.test import Client
 
 from agents.actors import Actor
-from dreams import reviewing
 from dreams.models import Proposal, ProposalStatus
 from memory.models import Memory, MemoryStore
 from memory.services import update_memory
+from tests.dreams.dreaming import current_base
 from tests.pages.reviews import NEW, OLD, PATH, add_evidence, make_proposal, make_session, make_store, seen
 
 HTMX = {"HX-Request": "true", "HX-Target": "review"}
@@ -114,7 +114,7 @@ def test_a_conflict_answers_409_with_all_three_texts(as_rita: Client, actor: Act
 def test_after_a_conflict_one_can_go_on_from_ones_own_text(as_rita: Client, actor: Actor, store: MemoryStore) -> None:
     proposal = make_proposal(actor, store, "w-aaaa", kind="supersede", after=OLD.replace("--slow", "--fast"))
     change_the_entry(store, actor)
-    fresh = {"base_sha256": reviewing.current_base(proposal), "revision": 1, "text": OLD.replace("--slow", "--typed")}
+    fresh = {"base_sha256": current_base(proposal), "revision": 1, "text": OLD.replace("--slow", "--typed")}
     as_rita.post(url(proposal, "edit"), fresh)
     assert "add `--typed`" in content(store)
 
@@ -124,7 +124,7 @@ def test_a_stale_proposal_is_drawn_against_the_present_text(as_rita: Client, act
     change_the_entry(store, actor)
     page = as_rita.get(url(proposal)).content.decode()
     assert "Stale: the entry changed" in page
-    assert f'value="{reviewing.current_base(proposal)}"' in page
+    assert f'value="{current_base(proposal)}"' in page
 
 
 def test_rejecting_asks_for_a_reason(as_rita: Client, proposal: Proposal) -> None:

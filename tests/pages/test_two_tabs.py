@@ -184,7 +184,7 @@ def test_a_price_of_a_day_is_replaced_only_by_who_saw_it(as_alice, as_anna):
     assert as_anna.post("/prices/save/", {**mine, "input": "2"}).status_code == 303
     answer = as_alice.post("/prices/save/", mine)
     assert (answer.status_code, answer.context["form"].theirs) == (409, [("Input", "2", "1")])
-    assert "anna saved this price meanwhile" in answer.content.decode()
+    assert "There is a price of this model from that day already" in answer.content.decode()
     assert ModelPrice.objects.get().input == 2
     assert as_alice.post("/prices/save/", typed(answer.context["form"])).status_code == 303
     assert ModelPrice.objects.get().input == 1
